@@ -1,0 +1,19 @@
+import type { Digest } from './cid.ts'
+
+/** How a block's bytes rest in a store and travel: as they are, or as one zstd frame (RFC 8878). */
+export const CODEC_RAW = 0
+export const CODEC_ZSTD = 1
+export type Codec = typeof CODEC_RAW | typeof CODEC_ZSTD
+
+/**
+ * A block as it rests and travels. The zstd frame is made once, at the publisher.
+ * A frame from outside is not trusted before `bytes` was inflated to exactly `length` and hashed to `digest`.
+ */
+export interface Frame {
+  readonly digest: Digest
+  readonly codec: Codec
+  /** Bytes of the block, uncompressed. */
+  readonly length: number
+  /** The stored bytes; for CODEC_RAW `bytes.length === length`. */
+  readonly bytes: Uint8Array
+}

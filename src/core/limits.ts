@@ -1,0 +1,97 @@
+/**
+ * Every bound in one place: unit in the name, reason beside it, relations asserted at the end.
+ * `docs/limits.md` is generated from the same names; a test compares the two.
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+
+/** Page of the file systems inside images; every cut of the page-tail chunker is a multiple of it. */
+export const PAGE_BYTES = 4 * KiB
+/** Largest block: past it larger blocks lose commonality and gain no throughput. */
+export const BLOCK_BYTES_MAX = 256 * KiB
+/** Largest frame on disk and on the wire: a raw block. A zstd frame is kept only when it is smaller. */
+export const FRAME_BYTES_MAX = BLOCK_BYTES_MAX
+/** Largest run: unit of scheduling; 1 MiB keeps 8 peers busy on a 128 MiB image and its bitmap small. */
+export const RUN_BYTES_MAX = 1 * MiB
+/** Blocks in a run at most: RUN_BYTES_MAX of the smallest blocks. */
+export const RUN_BLOCKS_MAX = RUN_BYTES_MAX / PAGE_BYTES
+/** Blocks in a segment at most: keeps a segment node near 40 KB. */
+export const SEGMENT_BLOCKS_MAX = 1024
+/** Bytes of blocks (zero spans are free) in a segment at most. */
+export const SEGMENT_BYTES_MAX = 64 * MiB
+/** Blocks in a segment before a digest may end it: avoids tiny segment nodes. */
+export const SEGMENT_BLOCKS_MIN = 64
+/** A segment ends after a block whose digest starts with a multiple of this: about 1 in 1,024 blocks. */
+export const SEGMENT_CUT_MODULUS = 1024
+/** Largest encoded segment node: 1,024 digests, lengths and zero spans with room to spare. */
+export const SEGMENT_NODE_BYTES_MAX = 64 * KiB
+/** Largest encoded manifest: 1 TiB in 16 MiB segments is about 3 MB. */
+export const MANIFEST_BYTES_MAX = 8 * MiB
+/** Segments in a manifest at most. */
+export const SEGMENTS_MAX = 160_000
+/** Largest image; the highest offset that stays exact in a number with room for sums. */
+export const IMAGE_BYTES_MAX = 64 * 1024 * GiB
+/** Zero bytes in an image past which the digest of the whole image is left out: hashing holes runs at 2 GB/s, so 64 GiB is half a minute of a core for bytes that are not there. */
+export const IMAGE_DIGEST_ZERO_BYTES_MAX = 64 * GiB
+
+/** Characters of a namespace, image name or tag. */
+export const NAME_CHARS_MAX = 128
+
+/** Size of one pack file before the next is begun: large enough to be few, small enough to compact. */
+export const PACK_BYTES_MAX = 256 * MiB
+
+/** Largest message of the exchange protocol: one run as raw blocks plus its table of blocks. */
+export const EXCHANGE_MESSAGE_BYTES_MAX = 1 * MiB + 16 * KiB
+/** Bytes of wanted blocks that one peer may have outstanding here: eight runs in flight. */
+export const EXCHANGE_CREDIT_BYTES = 8 * MiB
+/** Requests that one peer may have outstanding here. */
+export const EXCHANGE_REQUESTS_MAX = 256
+/** Manifests that one channel may have open: bounds the bitmaps kept for a peer. */
+export const EXCHANGE_MANIFESTS_MAX = 64
+/** Time for hello and for a first grant before a channel is closed. */
+export const EXCHANGE_HELLO_TIMEOUT_MS = 10_000
+/** Time without any progress after which an outstanding want is given to somebody else. */
+export const EXCHANGE_WANT_TIMEOUT_MS = 15_000
+/** Unanswered bytes queued for a peer that does not read before its channel is closed. */
+export const EXCHANGE_SEND_QUEUE_BYTES_MAX = 16 * MiB
+/** Channels at a serving peer. The tracker serves hundreds of nodes at nine o'clock. */
+export const EXCHANGE_CHANNELS_MAX = 1024
+
+/** Compact JWS of a grant or record with its certificate chain. */
+export const JWS_BYTES_MAX = 64 * KiB
+/** Certificates in a chain: end entity, several proxies, intermediates. */
+export const CHAIN_CERTIFICATES_MAX = 10
+/** One certificate in DER. */
+export const CERTIFICATE_BYTES_MAX = 32 * KiB
+/** Life of a grant; renewed at two thirds. */
+export const GRANT_LIFETIME_S = 300
+/** How long peers honour an expired grant while the tracker is out of reach. */
+export const GRANT_GRACE_S = 3600
+/** Difference of clocks that signatures and grants tolerate. */
+export const CLOCK_SKEW_S = 60
+
+/** Peers in one handout of the tracker. */
+export const HANDOUT_PEERS_MAX = 32
+/** Peers that a session keeps channels with, besides the origin. */
+export const SESSION_NEIGHBOURS_MAX = 12
+/** Time between two announces of a running session. */
+export const ANNOUNCE_INTERVAL_MS = 10_000
+/** A peer that has not announced for so long leaves the handouts. */
+export const ANNOUNCE_EXPIRY_MS = 45_000
+
+function assertRelations(): void {
+  const relations: [boolean, string][] = [
+    [BLOCK_BYTES_MAX % PAGE_BYTES === 0, 'blocks are whole pages'],
+    [RUN_BYTES_MAX >= BLOCK_BYTES_MAX, 'a run holds the largest block'],
+    [SEGMENT_BYTES_MAX >= RUN_BYTES_MAX, 'a segment holds the largest run'],
+    [EXCHANGE_MESSAGE_BYTES_MAX > RUN_BYTES_MAX + RUN_BLOCKS_MAX * 12, 'a message holds a run and its table'],
+    [EXCHANGE_CREDIT_BYTES >= 2 * RUN_BYTES_MAX, 'credit allows pipelining'],
+    [EXCHANGE_SEND_QUEUE_BYTES_MAX >= EXCHANGE_CREDIT_BYTES, 'what was admitted may be queued'],
+    [ANNOUNCE_EXPIRY_MS > 2 * ANNOUNCE_INTERVAL_MS, 'one lost announce does not drop a peer'],
+    [SEGMENT_BLOCKS_MIN < SEGMENT_BLOCKS_MAX, 'a segment has room between its bounds'],
+  ]
+  for (const [holds, reason] of relations) if (!holds) throw new RangeError(`limits: ${reason}`)
+}
+assertRelations()
