@@ -29,6 +29,8 @@ export const SEGMENT_CUT_MODULUS = 1024
 export const SEGMENT_NODE_BYTES_MAX = 64 * KiB
 /** Largest encoded manifest: 1 TiB in 16 MiB segments is about 3 MB. */
 export const MANIFEST_BYTES_MAX = 8 * MiB
+/** Largest thing that a store holds: a manifest or a segment node. Only blocks are compressed. */
+export const NODE_BYTES_MAX = MANIFEST_BYTES_MAX
 /** Segments in a manifest at most. */
 export const SEGMENTS_MAX = 160_000
 /** Largest image; the highest offset that stays exact in a number with room for sums. */

@@ -1,0 +1,75 @@
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { DIGEST_BYTES, type Digest, digestOf } from './cid.ts'
+import { IntegrityError, InvalidError } from './errors.ts'
+import { CODEC_RAW, CODEC_ZSTD, type Frame } from './frame.ts'
+import { BLOCK_BYTES_MAX, NODE_BYTES_MAX } from './limits.ts'
+
+/** Level 1 makes 300 MB/s a core of 16 KiB blocks; level 3 gains 3 % in size and costs a third of the speed. */
+const ZSTD_LEVEL = 1
+/** log2 of BLOCK_BYTES_MAX: a frame that asks the decoder for a larger window is refused before memory is taken. */
+const WINDOW_LOG_MAX = 18
+
+/** What must be known of a frame to open it; a Frame is one. */
+export type FrameContent = Pick<Frame, 'codec' | 'length' | 'bytes'>
+
+/**
+ * Frame of a block (zstd when that is smaller, else raw) or of a manifest or segment node larger than a block (raw).
+ * `digest` is taken for granted when given. A raw frame shares `bytes`. Throws InvalidError on an impossible size.
+ */
+export function encodeFrame(bytes: Uint8Array, digest: Digest = digestOf(bytes)): Frame {
+  const length = bytes.length
+  if (length < 1 || length > NODE_BYTES_MAX) throw new InvalidError(`no block has ${length} bytes`)
+  if (length <= BLOCK_BYTES_MAX) {
+    const params = { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL }
+    const packed = zstdCompressSync(bytes, {
+      chunkSize: Math.max(64, length),
+      params,
+      pledgedSrcSize: length,
+    })
+    if (packed.length < length) return { digest, codec: CODEC_ZSTD, length, bytes: packed }
+  }
+  return { digest, codec: CODEC_RAW, length, bytes }
+}
+
+/**
+ * Bytes of the block, whose length and digest are then proved. Takes no more memory than the frame's `length`
+ * (at most BLOCK_BYTES_MAX), whatever the bytes are. A raw frame's bytes are returned as they are, not copied.
+ * Throws IntegrityError on everything that is not exactly this block.
+ */
+export function decodeFrame(frame: Frame): Uint8Array {
+  const bytes = inflateFrame(frame)
+  if (!sameDigest(digestOf(bytes), frame.digest)) throw new IntegrityError('block does not match its digest')
+  return bytes
+}
+
+/** As decodeFrame, without the digest: for bytes whose digest was checked when they were stored. */
+export function inflateFrame({ codec, length, bytes }: FrameContent): Uint8Array {
+  if (codec === CODEC_RAW) {
+    if (bytes.length !== length || !isLength(length, NODE_BYTES_MAX))
+      throw new IntegrityError('raw frame has the wrong length')
+    return bytes
+  }
+  if (codec !== CODEC_ZSTD) throw new IntegrityError('frame has an unknown codec')
+  if (!isLength(length, BLOCK_BYTES_MAX)) throw new IntegrityError('frame has an impossible length')
+  if (bytes.length >= length) throw new IntegrityError('zstd frame is not smaller than its block')
+  const inflated = unzstd(bytes, length)
+  if (inflated.length !== length) throw new IntegrityError('zstd frame inflates to the wrong length')
+  return inflated
+}
+
+function isLength(length: number, max: number): boolean {
+  return Number.isInteger(length) && length >= 1 && length <= max
+}
+
+function unzstd(bytes: Uint8Array, length: number): Uint8Array {
+  const params = { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX }
+  try {
+    return zstdDecompressSync(bytes, { chunkSize: Math.max(64, length), maxOutputLength: length, params })
+  } catch (cause) {
+    throw new IntegrityError('zstd frame cannot be inflated to its length', { cause })
+  }
+}
+
+function sameDigest(a: Digest, b: Digest): boolean {
+  return b.length === DIGEST_BYTES && Buffer.compare(a, b) === 0
+}
