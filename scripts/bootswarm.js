@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+// Start of every Bootswarm program, in JavaScript that any Node.js from 12 on can read: finds a runtime that is
+// new enough and hands over to bootswarm.ts (or, in an installed package, to its compiled form in dist/).
+
+import { spawn } from 'child_process'
+import { existsSync } from 'fs'
+import { constants } from 'os'
+import { dirname, join, sep } from 'path'
+import { fileURLToPath, pathToFileURL } from 'url'
+
+const MAJOR_MIN = 24
+const here = dirname(fileURLToPath(import.meta.url))
+const isNew = Number(process.versions.node.split('.')[0]) >= MAJOR_MIN
+
+/** Type stripping does not reach into node_modules, so an installed package runs what `npm run build` made. */
+function entryPath() {
+  const installed = here.split(sep).indexOf('node_modules') >= 0
+  const source = join(here, 'bootswarm.ts')
+  return !installed && existsSync(source) ? source : join(here, '..', 'dist', 'scripts', 'bootswarm.js')
+}
+
+/** The Node.js that the package `node` brought, in our own node_modules or beside us. */
+function ownRuntime() {
+  const places = [join(here, '..', 'node_modules'), join(here, '..', '..')]
+  for (const place of places) {
+    const path = join(place, 'node', 'bin', 'node')
+    if (existsSync(path)) return path
+  }
+  return undefined
+}
+
+function handOver(runtime) {
+  const args = process.execArgv.concat([fileURLToPath(import.meta.url)], process.argv.slice(2))
+  const child = spawn(runtime, args, {
+    stdio: 'inherit',
+    env: Object.assign({}, process.env, { BOOTSWARM_RUNTIME: runtime }),
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    // A terminal sends SIGINT to the child as well; a second one would mean "at once".
+    process.on(signal, () => (signal !== 'SIGINT' || !process.stdin.isTTY ? child.kill(signal) : undefined))
+  }
+  child.on('error', (error) => fail('cannot start ' + runtime + ': ' + error.message))
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code))
+}
+
+function fail(message) {
+  process.stderr.write('bootswarm: ' + message + '\n')
+  process.exit(1)
+}
+
+if (isNew) {
+  delete process.env.BOOTSWARM_RUNTIME
+  import(pathToFileURL(entryPath()).href).catch((error) => fail((error && error.stack) || String(error)))
+} else if (process.env.BOOTSWARM_RUNTIME) {
+  fail(
+    process.env.BOOTSWARM_RUNTIME +
+      ' is Node.js ' +
+      process.version +
+      ', not ' +
+      MAJOR_MIN +
+      ' or newer: run `npm install` again.',
+  )
+} else {
+  const runtime = ownRuntime()
+  if (runtime) handOver(runtime)
+  else {
+    fail(
+      'needs Node.js ' +
+        MAJOR_MIN +
+        ' or newer, and this is ' +
+        process.version +
+        '.\n' +
+        'Either run `npm install` in ' +
+        join(here, '..') +
+        ', which brings one for Bootswarm alone,\n' +
+        'or install Node.js ' +
+        MAJOR_MIN +
+        ' from https://nodejs.org/ and start again.',
+    )
+  }
+}

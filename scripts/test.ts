@@ -1,0 +1,81 @@
+/**
+ * Runs every check and every test file, each in a process of its own, and ends with the counts.
+ * `npm test -- store tidy` runs what has one of the words in its name. `--no-coverage` is faster.
+ */
+import { glob, mkdtemp, rm } from 'node:fs/promises'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CHECKS, runCheck } from './testing/checks.ts'
+import { reportCoverage } from './testing/coverage.ts'
+import { runFile } from './testing/run-file.ts'
+import { addUp, countsLine, type Outcome } from './testing/totals.ts'
+
+type Job = () => Promise<Outcome>
+
+process.chdir(join(import.meta.dirname, '..'))
+const words = process.argv.slice(2).filter((arg) => !arg.startsWith('-'))
+const wanted = (name: string) => words.length === 0 || words.some((word) => name.includes(word))
+const withCoverage = words.length === 0 && !process.argv.includes('--no-coverage')
+const coverageDir = withCoverage ? await mkdtemp(join(tmpdir(), 'bs-coverage-')) : undefined
+
+/** Unit tests two at a time; integration tests start many processes and want the machine for themselves. */
+const UNIT_JOBS = Math.min(2, availableParallelism())
+
+async function runAll(): Promise<boolean> {
+  const files = (await Array.fromAsync(glob('test/**/*.test.ts'))).filter(wanted).sort()
+  const isIntegration = (path: string) => path.startsWith('test/integration/')
+  const fileJob = (path: string) => () => runFile(path, coverageDir === undefined ? {} : { coverageDir })
+  const checks = CHECKS.filter(({ name }) => wanted(name)).map((check) => () => runCheck(check))
+  const units = files.filter((path) => !isIntegration(path)).map(fileJob)
+  const integrations = files.filter(isIntegration).map(fileJob)
+  const outcomes = await runJobs([...checks, ...units], UNIT_JOBS)
+  outcomes.push(...(await runJobs(integrations, 1)))
+  if (coverageDir !== undefined) outcomes.push(coverageOutcome(coverageDir))
+  if (outcomes.length === 0) process.stdout.write(`nothing has ${words.join(' or ')} in its name\n`)
+  const counts = addUp(outcomes)
+  process.stdout.write(`\n${countsLine(counts)}\n`)
+  return counts.failed === 0 && outcomes.length > 0
+}
+
+async function runJobs(jobs: readonly Job[], concurrency: number): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  const queue = [...jobs]
+  const work = async () => {
+    for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
+      const outcome = await job()
+      outcomes.push(outcome)
+      print(outcome)
+    }
+  }
+  await Promise.all(Array.from({ length: concurrency }, work))
+  return outcomes
+}
+
+function print({ name, passed, failed, skipped, seconds, output }: Outcome): void {
+  const line = `${name}  ${countsLine({ passed, failed, skipped })}  ${seconds.toFixed(1)} s`
+  if (failed === 0) process.stdout.write(`ok    ${line}\n`)
+  else process.stdout.write(`\nFAIL  ${line}\n${output.replace(/^/gm, '      ').trimEnd()}\n\n`)
+}
+
+function coverageOutcome(dir: string): Outcome {
+  const started = performance.now()
+  const ok = reportCoverage(dir)
+  const seconds = (performance.now() - started) / 1000
+  const outcome = {
+    name: 'coverage',
+    passed: ok ? 1 : 0,
+    failed: ok ? 0 : 1,
+    skipped: 0,
+    seconds,
+    output: '',
+  }
+  print(outcome)
+  return outcome
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+try {
+  process.exitCode = (await runAll()) ? 0 : 1
+} finally {
+  if (coverageDir !== undefined) await rm(coverageDir, { recursive: true, force: true })
+}
