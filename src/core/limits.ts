@@ -61,12 +61,37 @@ export const EXCHANGE_SEND_QUEUE_BYTES_MAX = 16 * MiB
 /** Channels at a serving peer. The tracker serves hundreds of nodes at nine o'clock. */
 export const EXCHANGE_CHANNELS_MAX = 1024
 
+/** Decoded segments that a reader keeps: about 100 KB each. */
+export const SEGMENT_READER_SEGMENTS_MAX = 32
+/** Missing runs that one pick looks at: bounds its time on a 1 TiB image; rarest of 4,096 is rare enough. */
+export const PICK_SAMPLE_RUNS = 4096
+/** Peers that may send the same run at the end of a session. */
+export const ENDGAME_COPIES_MAX = 2
+/** Bytes wanted and not yet stored, in one session: bounds its memory. */
+export const SESSION_FLIGHT_BYTES_MAX = 24 * MiB
+/** Time without any source that has what is missing before a pull gives up; it resumes when asked again. */
+export const SESSION_STALL_MS = 300_000
+
 /** Compact JWS of a grant or record with its certificate chain. */
 export const JWS_BYTES_MAX = 64 * KiB
 /** Certificates in a chain: end entity, several proxies, intermediates. */
 export const CHAIN_CERTIFICATES_MAX = 10
 /** One certificate in DER. */
 export const CERTIFICATE_BYTES_MAX = 32 * KiB
+/** Extensions in one certificate; real ones have about ten. */
+export const CERTIFICATE_EXTENSIONS_MAX = 64
+/** Characters of a distinguished name in slash form: it becomes a key of ACLs and a field of logs. */
+export const DN_CHARS_MAX = 1024
+/** A file of certificates or a key: a bundle of all IGTF authorities is about 300 KB. */
+export const IDENTITY_FILE_BYTES_MAX = 4 * MiB
+/** Authorities in one CA file; the IGTF distribution has about 150. */
+export const TRUST_CERTIFICATES_MAX = 1024
+/** Certificate chains whose validation is remembered, per trust: one per client and signer of a large site. */
+export const VALIDATED_CHAINS_MAX = 4096
+/** Smallest RSA key that is accepted (NIST SP 800-131A). */
+export const RSA_KEY_BITS_MIN = 2048
+/** Largest RSA key that is accepted: checking a signature costs time with the square of it. */
+export const RSA_KEY_BITS_MAX = 8192
 /** Life of a grant; renewed at two thirds. */
 export const GRANT_LIFETIME_S = 300
 /** How long peers honour an expired grant while the tracker is out of reach. */
@@ -83,6 +108,39 @@ export const ANNOUNCE_INTERVAL_MS = 10_000
 /** A peer that has not announced for so long leaves the handouts. */
 export const ANNOUNCE_EXPIRY_MS = 45_000
 
+/** Body of a JSON request to the tracker: a join with every label and address is a few KiB. */
+export const API_BODY_BYTES_MAX = 64 * KiB
+/** JSON answer that an API client reads: the list of some 50,000 images. */
+export const API_ANSWER_BYTES_MAX = 64 * MiB
+/** Connecting to the tracker, TLS handshake included. */
+export const API_CONNECT_TIMEOUT_MS = 10_000
+/** First byte of an answer of the tracker, and the pause between two pieces of a body. */
+export const API_ANSWER_TIMEOUT_MS = 60_000
+/** First byte of the answer to a commit or a garbage collection, which walk through all blocks of an image or a store. */
+export const API_LONG_ANSWER_TIMEOUT_MS = 900_000
+/** Digests in one request for what the tracker needs: 1 MiB of body. */
+export const NEED_DIGESTS_MAX = 32 * KiB
+/** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */
+export const UPLOAD_REQUEST_BYTES = 4 * MiB
+/** Body of one request with frames: a client's request plus the largest manifest. */
+export const UPLOAD_BODY_BYTES_MAX = 16 * MiB
+/** Life of an upload after its last request: a push that broke off on Friday evening goes on the next day. */
+export const UPLOAD_EXPIRY_MS = 24 * 3_600_000
+/** Uploads that one principal may have open: bounds what leases keep from garbage collection. */
+export const UPLOADS_OPEN_MAX = 64
+/** Tags that one commit may set. */
+export const COMMIT_TAGS_MAX = 16
+/** Multiaddrs of one peer. */
+export const PEER_ADDRESSES_MAX = 16
+/** Characters of one multiaddr, label or peer ID. */
+export const PEER_TEXT_CHARS_MAX = 256
+/** Labels of one peer. */
+export const PEER_LABELS_MAX = 16
+/** Peers in one swarm at the tracker: twice the largest site that we simulate. */
+export const SWARM_PEERS_MAX = 20_000
+/** Swarms that the tracker keeps: one for every manifest that somebody announces. */
+export const SWARMS_MAX = 10_000
+
 function assertRelations(): void {
   const relations: [boolean, string][] = [
     [BLOCK_BYTES_MAX % PAGE_BYTES === 0, 'blocks are whole pages'],
@@ -93,6 +151,11 @@ function assertRelations(): void {
     [EXCHANGE_SEND_QUEUE_BYTES_MAX >= EXCHANGE_CREDIT_BYTES, 'what was admitted may be queued'],
     [ANNOUNCE_EXPIRY_MS > 2 * ANNOUNCE_INTERVAL_MS, 'one lost announce does not drop a peer'],
     [SEGMENT_BLOCKS_MIN < SEGMENT_BLOCKS_MAX, 'a segment has room between its bounds'],
+    [
+      UPLOAD_BODY_BYTES_MAX > UPLOAD_REQUEST_BYTES + MANIFEST_BYTES_MAX,
+      'a request holds the largest manifest',
+    ],
+    [PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX * 4 < API_BODY_BYTES_MAX, 'a join fits into a request'],
   ]
   for (const [holds, reason] of relations) if (!holds) throw new RangeError(`limits: ${reason}`)
 }

@@ -1,0 +1,144 @@
+import type { CallOptions } from '../core/blockstore.ts'
+import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
+import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
+import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
+import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
+import {
+  AnnounceAnswer,
+  type AnnounceBody,
+  GcAnswer,
+  ImageView,
+  ImageViews,
+  JoinAnswer,
+  type JoinBody,
+  type LeaveBody,
+  RecordAnswer,
+  type SwarmView,
+  SwarmViews,
+  UploadAnswer,
+  WhoamiAnswer,
+} from './tracker-schemas.ts'
+import { UploadClient } from './upload-client.ts'
+
+interface ImageKey {
+  namespace: Namespace
+  name: ImageName
+}
+
+/** Typed client of the tracker's HTTP interface. Errors: those of HttpClient. */
+export class TrackerClient {
+  readonly #http: HttpClient
+
+  constructor(init: HttpClientInit) {
+    this.#http = new HttpClient(init)
+  }
+
+  /** Waits for what runs, then closes the connections. */
+  async close(): Promise<void> {
+    await this.#http.close()
+  }
+
+  async whoami(options: CallOptions = {}): Promise<WhoamiAnswer> {
+    return await this.#http.json(get(TRACKER_PATHS.whoami, options), WhoamiAnswer)
+  }
+
+  async listImages(options: CallOptions = {}): Promise<ImageView[]> {
+    return await this.#http.json(get(TRACKER_PATHS.images, options), ImageViews)
+  }
+
+  async getImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<ImageView> {
+    return await this.#http.json(get(fillPath(TRACKER_PATHS.image, { namespace, name }), options), ImageView)
+  }
+
+  /** Makes an image without versions; a push does so by itself. */
+  async createImage(image: ImageKey, options: CallOptions = {}): Promise<ImageView> {
+    return await this.#http.json(post(TRACKER_PATHS.images, image, options), ImageView)
+  }
+
+  async removeImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<void> {
+    await this.#delete(fillPath(TRACKER_PATHS.image, { namespace, name }), options)
+  }
+
+  async removeVersion(version: ImageKey & { version: number }, options: CallOptions = {}): Promise<void> {
+    await this.#delete(fillPath(TRACKER_PATHS.version, version), options)
+  }
+
+  async setTag(init: ImageKey & { tag: Tag; version: number }, options: CallOptions = {}): Promise<void> {
+    const path = fillPath(TRACKER_PATHS.tag, init)
+    await this.#http.empty({ ...post(path, { version: init.version }, options), method: 'PUT' })
+  }
+
+  async removeTag(tag: ImageKey & { tag: Tag }, options: CallOptions = {}): Promise<void> {
+    await this.#delete(fillPath(TRACKER_PATHS.tag, tag), options)
+  }
+
+  /** The signed record of a version, a compact JWS. The caller verifies it. */
+  async record(reference: Reference, options: CallOptions = {}): Promise<string> {
+    const request = get(fillPath(TRACKER_PATHS.record, reference), options)
+    const answer = await this.#http.json({ ...request, query: versionQuery(reference) }, RecordAnswer)
+    return answer.record
+  }
+
+  /** Opens an upload into an image, which is made where it does not exist. */
+  async openUpload(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<UploadClient> {
+    const path = fillPath(TRACKER_PATHS.imageUploads, { namespace, name })
+    const answer = await this.#http.json(post(path, {}, options), UploadAnswer)
+    return new UploadClient({ http: this.#http }, { id: answer.upload })
+  }
+
+  /** Bytes `start` (0) to `end` (exclusive; the image's size) of an image, as they arrive. */
+  async raw(
+    reference: Reference,
+    range: { start?: number; end?: number } = {},
+    options: CallOptions = {},
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const { start, end } = range
+    const headers: Record<string, string> = {}
+    if (start !== undefined || end !== undefined) {
+      headers['range'] = `bytes=${start ?? 0}-${end === undefined ? '' : end - 1}`
+    }
+    const path = fillPath(TRACKER_PATHS.raw, reference)
+    const request: HttpRequest = { ...get(path, options), query: versionQuery(reference), headers }
+    return this.#http.pieces(await this.#http.send(request), request)
+  }
+
+  /** Enters the swarm of an image: record, grant and handout in one answer. */
+  async join(body: JoinBody, options: CallOptions = {}): Promise<JoinAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.join, body, options), JoinAnswer)
+  }
+
+  async announce(body: AnnounceBody, options: CallOptions = {}): Promise<AnnounceAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.announce, body, options), AnnounceAnswer)
+  }
+
+  async leave(body: LeaveBody, options: CallOptions = {}): Promise<void> {
+    await this.#http.empty(post(TRACKER_PATHS.leave, body, options))
+  }
+
+  async swarms(options: CallOptions = {}): Promise<SwarmView[]> {
+    return await this.#http.json(get(TRACKER_PATHS.swarms, options), SwarmViews)
+  }
+
+  /** Forgets expired uploads and frees what no version and no upload needs. For admins. */
+  async gc(options: CallOptions = {}): Promise<GcAnswer> {
+    const request = post(TRACKER_PATHS.gc, {}, options)
+    return await this.#http.json({ ...request, answerTimeoutMs: API_LONG_ANSWER_TIMEOUT_MS }, GcAnswer)
+  }
+
+  async #delete(path: string, options: CallOptions): Promise<void> {
+    await this.#http.empty({ method: 'DELETE', path, signal: options.signal })
+  }
+}
+
+function get(path: string, options: CallOptions): HttpRequest {
+  return { method: 'GET', path, signal: options.signal }
+}
+
+function post(path: string, json: unknown, options: CallOptions): HttpRequest {
+  return { method: 'POST', path, json, signal: options.signal }
+}
+
+function versionQuery(reference: Reference): HttpRequest['query'] & object {
+  const { tag, version, manifest } = reference
+  return { tag, version, manifest }
+}
