@@ -1,0 +1,176 @@
+import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
+import type { Connection, Stream } from '@libp2p/interface'
+import { LevelDatastore } from 'datastore-level'
+import { createLibp2p } from 'libp2p'
+import type { CallOptions } from '../core/blockstore.ts'
+import { type Carrier, type Channel, EXCHANGE_PROTOCOL } from '../core/carrier.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
+import type { ContentRouting } from '../core/content-routing.ts'
+import { BusyError, StateError } from '../core/errors.ts'
+import type { Lifecycle } from '../core/lifecycle.ts'
+import type { Log } from '../core/log.ts'
+import type { PeerAddress, PeerKey } from '../core/router.ts'
+import { Bootstrap } from './bootstrap.ts'
+import { DhtContentRouting } from './dht-content-routing.ts'
+import { dialError } from './dial-errors.ts'
+import { type HostLimits, hostLimits } from './host-limits.ts'
+import { DHT_PROTOCOL, type HostLibp2p, libp2pOptions } from './libp2p-options.ts'
+import { addressText, dialableAddresses, parsePeer, peerKeyOf } from './peer-addresses.ts'
+import { StreamChannel } from './stream-channel.ts'
+
+export interface HostInit {
+  /** Ed25519 key as libp2p's protobuf, what `loadOrCreatePeerKey` returns. */
+  privateKey: Uint8Array
+  /** Multiaddrs to listen on; port 0 takes any free one. Empty: only dials. */
+  listen: string[]
+  /** Multiaddrs to tell others instead of those listened on. */
+  announce?: string[]
+  /** Takes part in the DHT, as a server. Without `datastoreDir` its records live in memory. */
+  dht?: { datastoreDir?: string; bootstrap: readonly PeerAddress[] }
+  limits?: Partial<HostLimits>
+}
+
+interface HostComponents {
+  log: Log
+  clock?: Clock
+}
+
+interface HostParts {
+  libp2p: HostLibp2p
+  datastore: LevelDatastore | undefined
+  limits: HostLimits
+  log: Log
+  clock: Clock
+}
+
+/** A libp2p host that is made but not started. Throws RangeError when limits contradict each other. */
+export async function createHost(components: HostComponents, init: HostInit): Promise<Libp2pHost> {
+  const limits = hostLimits(init.limits)
+  const dir = init.dht?.datastoreDir
+  const datastore = dir === undefined ? undefined : new LevelDatastore(dir)
+  await datastore?.open()
+  try {
+    const libp2p: HostLibp2p = await createLibp2p(
+      libp2pOptions({
+        privateKey: privateKeyFromProtobuf(init.privateKey),
+        listen: init.listen,
+        announce: init.announce ?? [],
+        withDht: init.dht !== undefined,
+        datastore,
+        limits,
+      }),
+    )
+    const clock = components.clock ?? systemClock
+    const host = new Libp2pHost({ libp2p, datastore, limits, log: components.log, clock })
+    host.introduce(init.dht?.bootstrap ?? [])
+    return host
+  } catch (error) {
+    await datastore?.close()
+    throw error
+  }
+}
+
+/** The peer of a program: identity, connections, channels of the exchange, DHT. */
+export class Libp2pHost implements Carrier, Lifecycle {
+  readonly self: PeerKey
+  /** Undefined when the host was made without a DHT. */
+  readonly contentRouting: ContentRouting | undefined
+  readonly #parts: HostParts
+  readonly #bootstrap: Bootstrap
+  readonly #dhtPeers = new Set<PeerKey>()
+  #handler: ((channel: Channel) => void) | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(parts: HostParts) {
+    this.#parts = parts
+    const { libp2p, limits, clock, log } = parts
+    this.self = peerKeyOf(libp2p.peerId)
+    const connectedPeers = () => this.#dhtPeers.size
+    const dht = libp2p.services.dht
+    if (dht !== undefined) {
+      this.contentRouting = new DhtContentRouting({ dht, self: libp2p.peerId, connectedPeers }, { limits })
+    }
+    const dial = async (peer: PeerAddress, signal: AbortSignal) => void (await this.#connect(peer, signal))
+    this.#bootstrap = new Bootstrap({ clock, log, connectedPeers, dial }, { limits })
+  }
+
+  async start(): Promise<void> {
+    if (this.#stopped !== undefined) throw new StateError('a stopped host does not start again')
+    const { libp2p, limits, log } = this.#parts
+    await libp2p.handle(EXCHANGE_PROTOCOL, (stream, connection) => this.#onStream(stream, connection), {
+      maxInboundStreams: limits.channelsPerConnectionMax,
+      maxOutboundStreams: limits.channelsPerConnectionMax,
+    })
+    await libp2p.register(DHT_PROTOCOL, {
+      onConnect: (peer) => void this.#dhtPeers.add(peerKeyOf(peer)),
+      onDisconnect: (peer) => void this.#dhtPeers.delete(peerKeyOf(peer)),
+    })
+    await libp2p.start()
+    if (libp2p.services.dht !== undefined) this.#bootstrap.start()
+    log.info({ peer: this.self, addresses: this.addresses() }, 'host started')
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop()
+    return this.#stopped
+  }
+
+  addresses(): string[] {
+    return this.#parts.libp2p.getMultiaddrs().map(addressText)
+  }
+
+  /** Peers that are connected now. */
+  peers(): PeerKey[] {
+    return this.#parts.libp2p.getPeers().map(peerKeyOf)
+  }
+
+  /** Peers by which this host may find into the DHT. */
+  introduce(peers: readonly PeerAddress[]): void {
+    this.#bootstrap.add(peers.filter((peer) => peer.peer !== this.self))
+  }
+
+  async open(address: PeerAddress, options: CallOptions = {}): Promise<Channel> {
+    const { limits } = this.#parts
+    const timeout = AbortSignal.timeout(limits.dialTimeoutMs)
+    const signal = options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout])
+    try {
+      const connection = await this.#connect(address, signal)
+      const stream = await connection.newStream(EXCHANGE_PROTOCOL, { signal })
+      return this.#channel(stream, connection)
+    } catch (error) {
+      throw dialError(error, address.peer, options.signal)
+    }
+  }
+
+  accept(handler: (channel: Channel) => void): void {
+    this.#handler = handler
+  }
+
+  /** libp2p returns a connection that exists and joins a dial that is under way. */
+  #connect(address: PeerAddress, signal: AbortSignal): Promise<Connection> {
+    const { libp2p, limits } = this.#parts
+    const peer = parsePeer(address.peer)
+    const addresses = dialableAddresses(address, limits.addressesPerPeerMax)
+    return libp2p.dial(addresses.length > 0 ? addresses : peer, { signal })
+  }
+
+  #onStream(stream: Stream, connection: Connection): void {
+    if (this.#handler === undefined) {
+      stream.abort(new BusyError('not ready to accept channels'))
+      return
+    }
+    this.#handler(this.#channel(stream, connection))
+  }
+
+  #channel(stream: Stream, connection: Connection): StreamChannel {
+    const { limits, clock } = this.#parts
+    const inbound = stream.direction === 'inbound'
+    return new StreamChannel({ stream, clock }, { peer: peerKeyOf(connection.remotePeer), inbound, limits })
+  }
+
+  async #stop(): Promise<void> {
+    this.#bootstrap.stop()
+    await this.#parts.libp2p.stop()
+    await this.#parts.datastore?.close()
+  }
+}
