@@ -1,0 +1,44 @@
+import { Kysely, Migrator } from 'kysely'
+import { BootswarmError, StorageError } from '../../src/core/errors.ts'
+import { ImageCatalog } from './image-catalog.ts'
+import { migrations } from './migrations.ts'
+import type { CatalogSchema } from './schema.ts'
+import { nodeSqliteDialect } from './sqlite-dialect.ts'
+import { UploadCatalog } from './upload-catalog.ts'
+
+/** The tracker's metadata. Every change is one transaction and survives a crash once it is acknowledged. */
+export interface Catalog {
+  readonly images: ImageCatalog
+  readonly uploads: UploadCatalog
+  /** Throws StorageError when the catalog cannot be read. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Opens the catalog at `path`, makes it where it is missing, and brings its tables up to date. */
+export async function openCatalog(init: { path: string }): Promise<Catalog> {
+  const db = new Kysely<CatalogSchema>({ dialect: nodeSqliteDialect(init) })
+  try {
+    await migrate(db)
+  } catch (error) {
+    await db.destroy()
+    throw error
+  }
+  return {
+    images: new ImageCatalog({ db }),
+    uploads: new UploadCatalog({ db }),
+    check: async () => {
+      await db.selectFrom('namespaces').select('namespace').limit(1).execute()
+    },
+    close: () => db.destroy(),
+  }
+}
+
+async function migrate(db: Kysely<CatalogSchema>): Promise<void> {
+  const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
+  if (error === undefined) return
+  if (error instanceof BootswarmError) throw error
+  throw new StorageError('the catalog cannot be brought up to date: was it made by a newer tracker?', {
+    cause: error,
+  })
+}

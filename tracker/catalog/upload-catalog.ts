@@ -1,0 +1,114 @@
+import { randomBytes } from 'node:crypto'
+import type { Kysely } from 'kysely'
+import { DIGEST_BYTES, type Digest } from '../../src/core/cid.ts'
+import { LimitError, NotFoundError } from '../../src/core/errors.ts'
+import { UPLOAD_EXPIRY_MS, UPLOADS_OPEN_MAX } from '../../src/core/limits.ts'
+import type { ImageName, Namespace } from '../../src/core/reference.ts'
+import type { CatalogSchema } from './schema.ts'
+
+export interface StoredUpload {
+  readonly upload: string
+  readonly namespace: Namespace
+  readonly name: ImageName
+  /** Who opened it, and who alone may go on with it. */
+  readonly principal: string
+  readonly expiresAtMs: number
+}
+
+/** Open uploads and the digests that garbage collection keeps for them. */
+export class UploadCatalog {
+  readonly #db: Kysely<CatalogSchema>
+
+  constructor(components: { db: Kysely<CatalogSchema> }) {
+    this.#db = components.db
+  }
+
+  /** Errors: LimitError when the principal has too many uploads open. */
+  async open(
+    image: number,
+    init: { principal: string; nowMs: number },
+  ): Promise<{ upload: string; expiresAtMs: number }> {
+    const { principal, nowMs } = init
+    const upload = randomBytes(18).toString('base64url')
+    const expiresAtMs = nowMs + UPLOAD_EXPIRY_MS
+    await this.#db.transaction().execute(async (trx) => {
+      const { open } = await trx
+        .selectFrom('uploads')
+        .select((select) => select.fn.countAll<number>().as('open'))
+        .where('principal', '=', principal)
+        .where('expires_at', '>', nowMs)
+        .executeTakeFirstOrThrow()
+      if (open >= UPLOADS_OPEN_MAX) {
+        throw new LimitError(`${principal} has ${open} open uploads: finish or abort some`, {
+          data: { limit: UPLOADS_OPEN_MAX },
+        })
+      }
+      await trx.insertInto('uploads').values({ upload, image, principal, expires_at: expiresAtMs }).execute()
+    })
+    return { upload, expiresAtMs }
+  }
+
+  /** Throws NotFoundError when the upload has ended or expired. */
+  async get(upload: string, init: { nowMs: number }): Promise<StoredUpload> {
+    const row = await this.#db
+      .selectFrom('uploads')
+      .innerJoin('images', 'images.id', 'uploads.image')
+      .select(['uploads.upload', 'images.namespace', 'images.name', 'uploads.principal'])
+      .select('uploads.expires_at as expiresAtMs')
+      .where('uploads.upload', '=', upload)
+      .where('uploads.expires_at', '>', init.nowMs)
+      .executeTakeFirst()
+    if (row === undefined) throw new NotFoundError('there is no such upload, or it has ended')
+    return row
+  }
+
+  /** Keeps blocks from garbage collection while the upload is open, and the upload open for longer. Throws NotFoundError. */
+  async lease(upload: string, digests: readonly Digest[], init: { nowMs: number }): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      const expires_at = init.nowMs + UPLOAD_EXPIRY_MS
+      const touched = await trx
+        .updateTable('uploads')
+        .set({ expires_at })
+        .where('upload', '=', upload)
+        .executeTakeFirst()
+      if (touched.numUpdatedRows === 0n) throw new NotFoundError('there is no such upload, or it has ended')
+      if (digests.length === 0) return
+      await trx
+        .insertInto('leases')
+        .values({ upload, digests: Buffer.concat(digests) })
+        .execute()
+    })
+  }
+
+  /** Ends an upload; unknown ones are ignored. */
+  async remove(upload: string): Promise<void> {
+    await this.#db.deleteFrom('uploads').where('upload', '=', upload).execute()
+  }
+
+  /** Forgets expired uploads and returns how many. */
+  async removeExpired(init: { nowMs: number }): Promise<number> {
+    const result = await this.#db
+      .deleteFrom('uploads')
+      .where('expires_at', '<=', init.nowMs)
+      .executeTakeFirst()
+    return Number(result.numDeletedRows)
+  }
+
+  /** Every digest that some upload keeps, with repetitions. */
+  async *leased(): AsyncGenerator<Digest> {
+    let after = 0
+    for (;;) {
+      const row = await this.#db
+        .selectFrom('leases')
+        .select(['id', 'digests'])
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(1)
+        .executeTakeFirst()
+      if (row === undefined) return
+      after = row.id
+      for (let at = 0; at < row.digests.length; at += DIGEST_BYTES)
+        yield row.digests.slice(at, at + DIGEST_BYTES)
+    }
+  }
+}

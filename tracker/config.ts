@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { type Static, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { parse } from 'yaml'
+import { ConfigError } from '../src/core/errors.ts'
+import { GRANT_LIFETIME_S } from '../src/core/limits.ts'
+
+const closed = { additionalProperties: false }
+const HostPort = Type.String({
+  pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]]+):[0-9]{1,5}$',
+  description: 'host:port',
+})
+const Multiaddrs = Type.Array(Type.String({ pattern: '^/' }))
+
+/** The file that `bootswarm tracker serve --config` reads, in YAML. Paths are relative to it. */
+export const TrackerConfigSchema = Type.Object(
+  {
+    dataDir: Type.String({ minLength: 1 }),
+    listen: Type.Optional(HostPort),
+    identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
+    p2p: Type.Optional(
+      Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
+    ),
+    admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
+    grants: Type.Optional(
+      Type.Object({ lifetimeSeconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })) }, closed),
+    ),
+    metrics: Type.Optional(Type.Object({ listen: HostPort }, closed)),
+    log: Type.Optional(
+      Type.Object(
+        {
+          level: Type.Optional(
+            Type.Union(['debug', 'info', 'warn', 'error', 'silent'].map((l) => Type.Literal(l))),
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0 stands for any free port. */
+  readonly port: number
+}
+
+/** The configuration with every default filled in and every path absolute. */
+export interface TrackerConfig {
+  readonly dataDir: string
+  readonly listen: ListenAddress
+  readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
+  /** Multiaddrs of the origin's peer. */
+  readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
+  /** Distinguished names in slash form. */
+  readonly admins: readonly string[]
+  readonly grants: { readonly lifetimeSeconds: number }
+  /** Plain HTTP for probes and metrics; none when undefined. */
+  readonly metrics: { readonly listen: ListenAddress } | undefined
+  readonly log: { readonly level: string }
+}
+
+const DEFAULT_LISTEN = '0.0.0.0:8443'
+const DEFAULT_P2P_LISTEN = ['/ip4/0.0.0.0/tcp/4001']
+
+/** Throws ConfigError, which names the file and the key, when it cannot be read or is wrong. */
+export async function loadTrackerConfig(path: string): Promise<TrackerConfig> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(`the configuration ${path} cannot be read`, { cause, data: { path } })
+  }
+  return parseTrackerConfig(text, { path })
+}
+
+/** Reads the text of the file at `init.path`. Throws ConfigError. */
+export function parseTrackerConfig(text: string, init: { path: string }): TrackerConfig {
+  const file = checked(parseYaml(text, init.path), init.path)
+  const absolute = (path: string) => resolve(dirname(init.path), path)
+  const { certificate, key, ca } = file.identity
+  return {
+    dataDir: absolute(file.dataDir),
+    listen: parseListen(file.listen ?? DEFAULT_LISTEN),
+    identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
+    p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
+    admins: file.admins ?? [],
+    grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
+    metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
+    log: { level: file.log?.level ?? 'info' },
+  }
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 0 })
+  } catch (cause) {
+    throw new ConfigError(`${path} is not YAML: ${(cause as Error).message}`, { cause, data: { path } })
+  }
+}
+
+function checked(value: unknown, path: string): Static<typeof TrackerConfigSchema> {
+  if (Value.Check(TrackerConfigSchema, value)) return value
+  const first = Value.Errors(TrackerConfigSchema, value).First()
+  const key = first?.path.slice(1).replaceAll('/', '.') || '(the whole file)'
+  throw new ConfigError(`${path}: ${key}: ${first?.message ?? 'wrong form'}`, { data: { path, key } })
+}
+
+function parseListen(text: string): ListenAddress {
+  const colon = text.lastIndexOf(':')
+  const port = Number(text.slice(colon + 1))
+  if (port > 65_535) throw new ConfigError(`${text}: there is no port ${port}`)
+  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port }
+}
