@@ -69,6 +69,24 @@ export const PICK_SAMPLE_RUNS = 4096
 export const ENDGAME_COPIES_MAX = 2
 /** Bytes wanted and not yet stored, in one session: bounds its memory. */
 export const SESSION_FLIGHT_BYTES_MAX = 24 * MiB
+/** Bytes wanted from one peer and not yet stored: deep enough to hide a round trip, fair among neighbours. */
+export const PEER_FLIGHT_BYTES_MAX = 6 * MiB
+/** Runs that a session keeps assigned by an origin. */
+export const ORIGIN_ASSIGNED_RUNS = 8
+/** A want outstanding for so long may be sent to a second peer when nothing else is missing. */
+export const ENDGAME_AFTER_MS = 2000
+/** Nothing under way for so long: the session tells the origin that it is starving. */
+export const STARVING_AFTER_MS = 2000
+/** Time before a peer that failed is dialled again. */
+export const PEER_RETRY_MS = 5000
+/** Unanswered wants in a row after which a peer is dropped; it may come back. */
+export const PEER_TIMEOUTS_MAX = 2
+/** Segment nodes fetched ahead of the plan. */
+export const SEGMENT_FETCHES_MAX = 8
+/** How often a session looks for stalls and late answers when nothing happens. */
+export const SESSION_TICK_MS = 200
+/** New runs are told to the neighbours together, after so long at most. */
+export const HAVE_DELAY_MS = 20
 /** Time without any source that has what is missing before a pull gives up; it resumes when asked again. */
 export const SESSION_STALL_MS = 300_000
 

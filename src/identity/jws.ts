@@ -1,0 +1,149 @@
+import { createHash, createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
+import { CompactSign, compactVerify, errors } from 'jose'
+import { CertificateError, InvalidError, SignatureError } from '../core/errors.ts'
+import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX, JWS_BYTES_MAX } from '../core/limits.ts'
+import type { Identity } from './identity-files.ts'
+import { type Principal, validatePath } from './path-validation.ts'
+import { readCertificate } from './pem.ts'
+import type { Trust } from './trust.ts'
+import { remembered } from './validated-chains.ts'
+
+/** Signature algorithms of records and grants (RFC 7518, RFC 8037). Nothing else is accepted, `none` least of all. */
+const ALGORITHMS: ReadonlySet<string> = new Set(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
+
+/**
+ * Signs `claims` as a compact JWS (RFC 7515) with the header fields `alg`, `typ` and `x5c`.
+ * Throws InvalidError when the result would be larger than verifiers accept, CertificateError when no
+ * algorithm suits the key.
+ */
+export async function signJws(
+  identity: Identity,
+  claims: Record<string, unknown>,
+  options: { typ: string },
+): Promise<string> {
+  const key = keyOf(identity)
+  const header = {
+    alg: algorithmOf(key),
+    typ: options.typ,
+    x5c: identity.chain.map(({ raw }) => raw.toString('base64')),
+  }
+  const payload = new TextEncoder().encode(JSON.stringify(claims))
+  const token = await new CompactSign(payload).setProtectedHeader(header).sign(key)
+  if (token.length > JWS_BYTES_MAX) {
+    throw new InvalidError(`what is to be signed takes ${token.length} bytes, ${JWS_BYTES_MAX} are allowed`)
+  }
+  return token
+}
+
+const keys = new WeakMap<Identity, KeyObject>()
+
+/** The parsed key: parsing takes as long as signing. */
+function keyOf(identity: Identity): KeyObject {
+  const known = keys.get(identity)
+  if (known !== undefined) return known
+  const key = createPrivateKey(identity.keyPem)
+  keys.set(identity, key)
+  return key
+}
+
+function algorithmOf(key: KeyObject): string {
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  if (key.asymmetricKeyType === 'rsa') return 'RS256'
+  if (key.asymmetricKeyType === 'rsa-pss') return 'PS256'
+  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
+  if (curve === 'prime256v1') return 'ES256'
+  if (curve === 'secp384r1') return 'ES384'
+  throw new CertificateError('nothing can be signed with this kind of key; use RSA, P-256, P-384 or Ed25519')
+}
+
+/**
+ * Verifies a compact JWS that may come from anybody. Whoever may serve `host` over TLS may sign in its name: the chain
+ * in `x5c` must be valid for the purpose `sign` and for this host. Throws SignatureError when the token is malformed,
+ * of another type or wrongly signed, CertificateError when its chain is not acceptable. The claims are what the signer
+ * said; their fields are for the caller to check.
+ */
+export async function verifyJws(
+  token: string,
+  init: { trust: Trust; typ: string; nowMs: number; host: string },
+): Promise<{ claims: Record<string, unknown>; principal: Principal }> {
+  const { alg, x5c } = readHeader(token, init.typ)
+  const { principal, publicKey } = signerOf(x5c, init)
+  let payload: Uint8Array
+  try {
+    payload = (await compactVerify(token, publicKey, { algorithms: [alg] })).payload
+  } catch (cause) {
+    if (cause instanceof errors.JOSEError)
+      throw new SignatureError('the signature does not verify', { cause })
+    if (cause instanceof TypeError) throw new SignatureError('the key does not suit the algorithm', { cause })
+    throw cause
+  }
+  return { claims: parseObject(payload, 'its claims'), principal }
+}
+
+function readHeader(token: string, typ: string): { alg: string; x5c: string[] } {
+  if (token.length > JWS_BYTES_MAX) throw new SignatureError(`a token has more than ${JWS_BYTES_MAX} bytes`)
+  const parts = token.split('.', 4)
+  const [encoded = '', , signature = ''] = parts
+  if (parts.length !== 3) throw new SignatureError('a token has three parts')
+  // The last characters of base64url may differ and mean the same octets; only one form is accepted.
+  for (const part of parts) {
+    if (Buffer.from(part, 'base64url').toString('base64url') !== part || part === '') {
+      throw new SignatureError('a part of a token is not base64url')
+    }
+  }
+  if (signature.length > 2048) throw new SignatureError('a signature is too long')
+  const header = parseObject(Buffer.from(encoded, 'base64url'), 'its header')
+  if (header['typ'] !== typ) throw new SignatureError(`the token is not of the type ${typ}`)
+  if ('crit' in header || 'b64' in header) throw new SignatureError('the token has header extensions')
+  const { alg, x5c } = header
+  if (typeof alg !== 'string' || !ALGORITHMS.has(alg))
+    throw new SignatureError('its algorithm is not allowed')
+  return { alg, x5c: checkChain(x5c) }
+}
+
+function checkChain(x5c: unknown): string[] {
+  const textsMax = Math.ceil(CERTIFICATE_BYTES_MAX / 3) * 4
+  if (!Array.isArray(x5c) || x5c.length === 0 || x5c.length > CHAIN_CERTIFICATES_MAX) {
+    throw new SignatureError(`the token has no chain (x5c) of 1 to ${CHAIN_CERTIFICATES_MAX} certificates`)
+  }
+  if (x5c.some((text) => typeof text !== 'string' || text.length > textsMax)) {
+    throw new SignatureError('the chain (x5c) of the token is malformed')
+  }
+  return x5c
+}
+
+function signerOf(
+  x5c: string[],
+  init: { trust: Trust; nowMs: number; host: string },
+): { principal: Principal; publicKey: KeyObject } {
+  const { trust, nowMs, host } = init
+  const key = `jws|${host}|${createHash('sha256').update(x5c.join()).digest('base64')}`
+  return remembered({ trust, nowMs, key }, () => {
+    const chain = x5c.map(certificateOf)
+    const principal = validatePath(chain, { trust, nowMs, purpose: 'sign', host })
+    const [leaf] = chain
+    if (leaf === undefined) throw new SignatureError('the token has no chain (x5c)')
+    return { principal, publicKey: leaf.publicKey }
+  })
+}
+
+function certificateOf(text: string): X509Certificate {
+  const der = Buffer.from(text, 'base64')
+  if (der.toString('base64') !== text) throw new SignatureError('the chain (x5c) of the token is not base64')
+  const certificate = readCertificate(der)
+  if (!certificate.raw.equals(der)) throw new CertificateError('a certificate is followed by other bytes')
+  return certificate
+}
+
+function parseObject(bytes: Uint8Array, what: string): Record<string, unknown> {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new SignatureError(`the token is malformed: ${what} is not JSON`, { cause })
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new SignatureError(`the token is malformed: ${what} is not an object`)
+  }
+  return value as Record<string, unknown>
+}

@@ -1,0 +1,117 @@
+import type { X509Certificate } from 'node:crypto'
+import type { TLSSocket } from 'node:tls'
+import { CertificateError } from '../core/errors.ts'
+import { CHAIN_CERTIFICATES_MAX } from '../core/limits.ts'
+import { type Certificate, parseCertificate } from './certificate.ts'
+import {
+  checkAuthority,
+  checkEndEntity,
+  checkExtensions,
+  checkHost,
+  checkValidity,
+  type Purpose,
+} from './certificate-rules.ts'
+import { commonNameOf } from './distinguished-name.ts'
+import { buildPath } from './path-building.ts'
+import { refuse } from './refusal.ts'
+import { isSelfIssued, type Trust } from './trust.ts'
+import { remembered } from './validated-chains.ts'
+
+/** A user or machine, known by its certificate. */
+export interface Principal {
+  /** Subject in slash form (docs/specs/identity-v1.md); unique and safe to compare as text. */
+  readonly dn: string
+  readonly commonName: string
+  /** When the first certificate of its path expires, in milliseconds since the epoch. */
+  readonly notAfterMs: number
+  /** SHA-256 of its certificate, upper-case hex with colons as openssl prints it. */
+  readonly fingerprint256: string
+}
+
+export interface ValidationInit {
+  readonly trust: Trust
+  readonly nowMs: number
+  readonly purpose: Purpose
+  /** DNS name or IP address that the certificate must be for. */
+  readonly host?: string | undefined
+}
+
+/**
+ * Checks a certificate and its path to an anchor (RFC 5280 section 6; docs/specs/identity-v1.md lists every rule).
+ * `chain` is leaf first, each issued by the next; the anchor itself may be left out.
+ * Throws CertificateError that says which certificate, what is wrong and what to do; `data.reason` is for programs.
+ */
+export function validatePath(chain: readonly X509Certificate[], init: ValidationInit): Principal {
+  const path = buildPath(parseChain(chain), init.trust)
+  const [leaf, ...authorities] = path
+  if (leaf === undefined) throw new CertificateError('there is no certificate')
+  for (const certificate of path) {
+    checkExtensions(certificate)
+    checkValidity(certificate, init.nowMs)
+  }
+  authorities.forEach((authority, i) => {
+    // A CA that certifies its own next key does not count (RFC 5280 6.1.4 l).
+    const below = authorities.slice(0, i).filter((one) => !isSelfIssued(one)).length
+    checkAuthority(authority, { below, purpose: init.purpose })
+  })
+  checkEndEntity(leaf, init.purpose)
+  if (init.host !== undefined) checkHost(leaf, init.host)
+  return {
+    dn: leaf.dn,
+    commonName: commonNameOf(leaf.subject),
+    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
+    fingerprint256: leaf.x509.fingerprint256,
+  }
+}
+
+function parseChain(chain: readonly X509Certificate[]): Certificate[] {
+  if (chain.length === 0 || chain.length > CHAIN_CERTIFICATES_MAX) {
+    const what = `a chain has 1 to ${CHAIN_CERTIFICATES_MAX} certificates, this one has ${chain.length}`
+    throw new CertificateError(what, { data: { reason: 'chain-length' } })
+  }
+  const seen = new Set<string>()
+  return chain.map((x509) => {
+    const certificate = parseCertificate(x509)
+    if (seen.has(x509.fingerprint256)) throw refuse(certificate, 'duplicate', 'it is in its chain twice')
+    seen.add(x509.fingerprint256)
+    return certificate
+  })
+}
+
+/**
+ * The principal at the other end of a TLS connection whose handshake proved possession of the key. For listeners with
+ * `requestCert: true, rejectUnauthorized: false` and session resumption off (a resumed session shows only the leaf).
+ * `purpose` is `client` unless given. Throws CertificateError, also when no certificate was sent.
+ */
+export function principalOfSocket(
+  socket: Pick<TLSSocket, 'getPeerX509Certificate'>,
+  init: Omit<ValidationInit, 'purpose'> & { readonly purpose?: Purpose },
+): Principal {
+  const leaf = socket.getPeerX509Certificate()
+  if (leaf === undefined) {
+    const what = 'no certificate was sent; connect with a certificate of the site CA and its key'
+    throw new CertificateError(what, { data: { reason: 'no-certificate' } })
+  }
+  const chain = chainOf(leaf)
+  const { trust, nowMs, purpose = 'client', host } = init
+  const key = ['tls', purpose, host, ...chain.map(({ fingerprint256 }) => fingerprint256)].join('|')
+  const validate = () => ({ principal: validatePath(chain, { trust, nowMs, purpose, host }) })
+  return remembered({ trust, nowMs, key }, validate).principal
+}
+
+/** The certificates that came with `leaf`. Node.js links a self-signed one to itself, and may add the anchor. */
+function chainOf(leaf: X509Certificate): X509Certificate[] {
+  const chain: X509Certificate[] = []
+  const seen = new Set<string>()
+  let current: X509Certificate | undefined = leaf
+  while (
+    current !== undefined &&
+    !seen.has(current.fingerprint256) &&
+    chain.length <= CHAIN_CERTIFICATES_MAX
+  ) {
+    seen.add(current.fingerprint256)
+    chain.push(current)
+    current = current.issuerCertificate
+  }
+  return chain
+}
