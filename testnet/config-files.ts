@@ -1,0 +1,72 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { stringify } from 'yaml'
+import { type Layout, nodeName, PUBLISHER_DN, TRACKER_NAME } from './layout.ts'
+
+/** Ports that a daemon listens on; 0 at the first start, afterwards what it got, so that a restart keeps them. */
+export interface Ports {
+  readonly http: number
+  readonly p2p: number
+}
+
+export const ANY_PORTS: Ports = { http: 0, p2p: 0 }
+
+async function writeYaml(path: string, content: object): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  await writeFile(path, stringify(content), { mode: 0o600 })
+}
+
+export async function writeTrackerConfig(layout: Layout, ports: Ports): Promise<void> {
+  await mkdir(layout.data('tracker'), { recursive: true })
+  await writeYaml(layout.config('tracker'), {
+    dataDir: layout.data('tracker'),
+    listen: `127.0.0.1:${ports.http}`,
+    identity: layout.identity('tracker'),
+    p2p: { listen: [`/ip4/127.0.0.1/tcp/${ports.p2p}`], announce: [] },
+    admins: [PUBLISHER_DN],
+    log: { level: 'info' },
+  })
+}
+
+/** What a node's configuration says beyond its name. */
+export interface NodeConfigInit {
+  readonly index: number
+  readonly trackerUrl: string
+  readonly p2pPort: number
+  /** Where its store lies; default below the testnet's directory. */
+  readonly dataDir?: string
+}
+
+/** Nodes stand in racks of four, two racks to a zone. */
+function labelsOf(index: number): Record<string, string> {
+  return { site: 'testnet', zone: `zone-${(index >> 3) + 1}`, rack: `rack-${(index >> 2) + 1}` }
+}
+
+export async function writeNodeConfig(layout: Layout, init: NodeConfigInit): Promise<void> {
+  const name = nodeName(init.index)
+  const dataDir = init.dataDir ?? layout.data(name)
+  for (const dir of [dataDir, layout.data(name), layout.exports(name)]) await mkdir(dir, { recursive: true })
+  await writeYaml(layout.config(name), {
+    dataDir,
+    tracker: { url: init.trackerUrl, name: TRACKER_NAME },
+    identity: layout.identity(name),
+    p2p: { listen: [`/ip4/127.0.0.1/tcp/${init.p2pPort}`], announce: [] },
+    control: { socket: layout.socket(name) },
+    labels: labelsOf(init.index),
+    export: { directories: [layout.exports(name)] },
+    log: { level: 'info' },
+  })
+}
+
+/** Contexts of the command line: one for each node, named after it, all as the publisher. */
+export async function writeCliConfig(layout: Layout, trackerUrl: string, nodes: number): Promise<void> {
+  const contexts: Record<string, object> = {}
+  for (let index = 0; index < nodes; index++) {
+    contexts[nodeName(index)] = {
+      tracker: { url: trackerUrl, name: TRACKER_NAME },
+      identity: layout.identity('publisher'),
+      node: { socket: layout.socket(nodeName(index)) },
+    }
+  }
+  await writeYaml(layout.cliConfig, { current: nodeName(0), contexts })
+}

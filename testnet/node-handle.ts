@@ -1,0 +1,42 @@
+import { NodeClient } from '../src/api/node-client.ts'
+import { writeNodeConfig } from './config-files.ts'
+import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon-control.ts'
+import { daemonHandle } from './daemon-handle.ts'
+import type { NodeHandle } from './handles.ts'
+import { type Layout, nodeName } from './layout.ts'
+
+export interface NodeRecipeInit {
+  readonly index: number
+  readonly trackerUrl: string
+  readonly dataDir?: string
+}
+
+export function nodeRecipe(layout: Layout, init: NodeRecipeInit): DaemonRecipe {
+  const name = nodeName(init.index)
+  return {
+    name,
+    args: ['node', 'serve', '--config', layout.config(name)],
+    logPath: layout.log(name),
+    configure: (before) =>
+      writeNodeConfig(layout, {
+        ...init,
+        p2pPort: before === undefined ? 0 : portOfAddresses(before['addresses']),
+      }),
+  }
+}
+
+export function nodeHandle(control: DaemonControl, layout: Layout): NodeHandle {
+  const socket = layout.socket(control.name)
+  return {
+    ...daemonHandle(control),
+    get pid() {
+      return control.process.pid
+    },
+    get peer() {
+      return control.peer
+    },
+    socket,
+    exports: layout.exports(control.name),
+    client: () => new NodeClient({ socket }),
+  }
+}

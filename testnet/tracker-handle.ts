@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises'
+import { TrackerClient } from '../src/api/tracker-client.ts'
+import { ANY_PORTS, writeTrackerConfig } from './config-files.ts'
+import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon-control.ts'
+import { daemonHandle } from './daemon-handle.ts'
+import type { TrackerHandle } from './handles.ts'
+import { type IdentityPaths, type Layout, TRACKER_NAME } from './layout.ts'
+
+export function trackerRecipe(layout: Layout): DaemonRecipe {
+  return {
+    name: 'tracker',
+    args: ['tracker', 'serve', '--config', layout.config('tracker')],
+    logPath: layout.log('tracker'),
+    async configure(before) {
+      if (before === undefined) return await writeTrackerConfig(layout, ANY_PORTS)
+      const http = Number(new URL(String(before['url'])).port)
+      await writeTrackerConfig(layout, { http, p2p: portOfAddresses(before['addresses']) })
+    },
+  }
+}
+
+export function trackerHandle(
+  control: DaemonControl,
+  init: { url: string; publisher: IdentityPaths },
+): TrackerHandle {
+  return {
+    ...daemonHandle(control),
+    // A spread would read these once: they change with a restart.
+    get pid() {
+      return control.process.pid
+    },
+    get peer() {
+      return control.peer
+    },
+    url: init.url,
+    serverName: TRACKER_NAME,
+    async client() {
+      const { certificate, key, ca } = init.publisher
+      const [certificatePem, keyPem, caPem] = await Promise.all(
+        [certificate, key, ca].map((path) => readFile(path, 'utf8')),
+      )
+      return new TrackerClient({
+        url: init.url,
+        name: TRACKER_NAME,
+        certificatePem: certificatePem ?? '',
+        keyPem: keyPem ?? '',
+        caPem: caPem ?? '',
+      })
+    },
+  }
+}
