@@ -1,0 +1,110 @@
+import { availableParallelism } from 'node:os'
+import type { CallOptions } from '../core/blockstore.ts'
+import type { Frame } from '../core/frame.ts'
+import { RUN_BYTES_MAX } from '../core/limits.ts'
+import { WorkerPool, workerModule } from '../util/worker-pool.ts'
+import { encodeTable, type FrameEntry, framesOf, packFrames } from './frame-table.ts'
+import type { FrameAnswer, FrameRequest } from './frame-worker.ts'
+
+/** Workers by default at most: two verify more than one connection brings, and each costs 10 to 15 MB. */
+const WORKERS_MAX = 2
+/** Uncompressed bytes in one request: one run. Small enough to share between workers, large enough to pay its message. */
+const REQUEST_BYTES = RUN_BYTES_MAX
+
+/** Many frames in one buffer, as they come off the wire. */
+export interface FrameRun {
+  /**
+   * Holds the stored bytes of all frames, in any order. Moved to a worker when it is all of its ArrayBuffer (the caller's views of it
+   * are empty then: use the frames of the answer), else copied.
+   */
+  readonly buffer: Uint8Array
+  readonly frames: readonly FrameEntry[]
+}
+
+export interface VerifiedRun {
+  /** For each frame, in order, whether it is exactly the block that its digest names. */
+  readonly valid: boolean[]
+  /** Valid frames as views of the buffer, in order, ready for `put`; undefined where not valid. */
+  readonly frames: (Frame | undefined)[]
+}
+
+/** Inflates and hashes frames in workers, which start with the first request. Errors: BusyError, AbortedError, StateError after `close`. */
+export class FramePool {
+  readonly #pool: WorkerPool<FrameRequest, FrameAnswer>
+
+  constructor(init: { workers?: number } = {}) {
+    const workers = init.workers ?? Math.min(WORKERS_MAX, availableParallelism())
+    this.#pool = new WorkerPool({ module: workerModule(import.meta.url, './frame-worker'), workers })
+  }
+
+  /** Checks a run without copying it. One request: runs in flight share the workers. */
+  async verifyRun(run: FrameRun, options: CallOptions = {}): Promise<VerifiedRun> {
+    const { buffer, table, result } = await this.#run('verify', run, options)
+    const valid = Array.from(result, (byte) => byte === 1)
+    return {
+      valid,
+      frames: framesOf(buffer, table).map((frame, i) => (valid[i] === true ? frame : undefined)),
+    }
+  }
+
+  /** For each frame, in order, whether it is exactly the block that its digest names. The frames stay the caller's. */
+  async verify(frames: readonly Frame[], options: CallOptions = {}): Promise<boolean[]> {
+    const batches = batchesOf(frames).map(async (batch) => {
+      const { buffer, entries } = packFrames(batch)
+      return (await this.verifyRun({ buffer, frames: entries }, options)).valid
+    })
+    return (await Promise.all(batches)).flat()
+  }
+
+  /** The blocks of frames, verified, in order. Throws IntegrityError when one is not what its digest names. */
+  async inflate(frames: readonly Frame[], options: CallOptions = {}): Promise<Uint8Array[]> {
+    const batches = batchesOf(frames).map(async (batch) => {
+      const { buffer, entries } = packFrames(batch)
+      const { result } = await this.#run('inflate', { buffer, frames: entries }, options)
+      let end = 0
+      return batch.map(({ length }) => {
+        const start = end
+        end += length
+        return result.subarray(start, end)
+      })
+    })
+    return (await Promise.all(batches)).flat()
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close()
+  }
+
+  #run(what: FrameRequest['do'], run: FrameRun, options: CallOptions): Promise<FrameAnswer> {
+    const buffer = whole(run.buffer)
+    const table = encodeTable(run.frames)
+    return this.#pool.run(
+      { do: what, buffer, table },
+      { ...options, transfer: [buffer.buffer, table.buffer] },
+    )
+  }
+}
+
+/** `bytes` when it may be moved with its ArrayBuffer, else a copy that may. */
+function whole(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes
+  const movable = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength
+  return movable ? new Uint8Array(buffer) : new Uint8Array(bytes)
+}
+
+function batchesOf(frames: readonly Frame[]): Frame[][] {
+  const batches: Frame[][] = []
+  let batch: Frame[] = []
+  let bytes = 0
+  for (const frame of frames) {
+    if (batch.length > 0 && bytes + frame.length > REQUEST_BYTES) {
+      batches.push(batch)
+      batch = []
+      bytes = 0
+    }
+    batch.push(frame)
+    bytes += frame.length
+  }
+  if (batch.length > 0) batches.push(batch)
+  return batches
+}
