@@ -17,3 +17,9 @@ export interface Frame {
   /** The stored bytes; for CODEC_RAW `bytes.length === length`. */
   readonly bytes: Uint8Array
 }
+
+/** Checks frames from outside: inflates each within its length and hashes it, away from the main thread. */
+export interface FrameVerifier {
+  /** For each frame, in order, whether it is what its digest and length say. Never throws for a bad frame. */
+  verify(frames: readonly Frame[]): Promise<boolean[]>
+}

@@ -85,6 +85,8 @@ export const PEER_TIMEOUTS_MAX = 2
 export const SEGMENT_FETCHES_MAX = 8
 /** How often a session looks for stalls and late answers when nothing happens. */
 export const SESSION_TICK_MS = 200
+/** A channel in which no swarm is open and nothing was asked for so long is closed. */
+export const CONNECTION_IDLE_MS = 60_000
 /** New runs are told to the neighbours together, after so long at most. */
 export const HAVE_DELAY_MS = 20
 /** Time without any source that has what is missing before a pull gives up; it resumes when asked again. */
@@ -142,6 +144,8 @@ export const NEED_DIGESTS_MAX = 32 * KiB
 export const UPLOAD_REQUEST_BYTES = 4 * MiB
 /** Body of one request with frames: a client's request plus the largest manifest. */
 export const UPLOAD_BODY_BYTES_MAX = 16 * MiB
+/** Requests with frames that the tracker reads at once: each holds up to UPLOAD_BODY_BYTES_MAX; others are told to come again. */
+export const UPLOAD_BODIES_MAX = 32
 /** Life of an upload after its last request: a push that broke off on Friday evening goes on the next day. */
 export const UPLOAD_EXPIRY_MS = 24 * 3_600_000
 /** Uploads that one principal may have open: bounds what leases keep from garbage collection. */

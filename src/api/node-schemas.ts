@@ -1,0 +1,137 @@
+import { type Static, Type } from '@sinclair/typebox'
+
+/** Bytes of one pull or of a session so far. All uncompressed unless the name says wire. */
+export const PullBytes = Type.Object({
+  image: Type.Integer({ description: 'bytes of the blocks of the image, each occurrence counted' }),
+  local: Type.Integer({ description: 'of these, bytes that the store already held when the pull began' }),
+  fetchedUncompressed: Type.Integer({ description: 'bytes of the blocks that arrived and were stored' }),
+  wireFromOrigin: Type.Integer({ description: 'bytes of frames from the tracker' }),
+  wireFromPeers: Type.Integer({ description: 'bytes of frames from other nodes' }),
+  duplicate: Type.Integer({ description: 'wire bytes of blocks that had already arrived' }),
+})
+export type PullBytes = Static<typeof PullBytes>
+
+export const PullBlocks = Type.Object({
+  total: Type.Integer(),
+  local: Type.Integer(),
+  fetched: Type.Integer(),
+})
+
+export const PullProgress = Type.Object({
+  manifest: Type.String(),
+  state: Type.Union([
+    Type.Literal('joining'),
+    Type.Literal('planning'),
+    Type.Literal('fetching'),
+    Type.Literal('complete'),
+  ]),
+  runs: Type.Object({ done: Type.Integer(), total: Type.Integer() }),
+  blocks: PullBlocks,
+  bytes: PullBytes,
+  peers: Type.Integer({ description: 'peers with an open channel in this swarm, the origin included' }),
+  seconds: Type.Number(),
+})
+export type PullProgress = Static<typeof PullProgress>
+
+export const PullResult = Type.Object({
+  reference: Type.String(),
+  version: Type.Integer(),
+  manifest: Type.String(),
+  imageBytes: Type.Integer({ description: 'size of the image, zero spans included' }),
+  seconds: Type.Number(),
+  blocks: PullBlocks,
+  bytes: PullBytes,
+  corruptPeers: Type.Array(Type.String(), { description: 'peers dropped because their bytes were wrong' }),
+})
+export type PullResult = Static<typeof PullResult>
+
+export const LocalImage = Type.Object({
+  namespace: Type.String(),
+  name: Type.String(),
+  version: Type.Integer(),
+  tag: Type.Optional(Type.String()),
+  manifest: Type.String(),
+  size: Type.Integer(),
+  sha256: Type.Union([Type.String(), Type.Null()]),
+  complete: Type.Boolean(),
+  pulledAt: Type.Integer({ description: 'milliseconds since the epoch' }),
+})
+export type LocalImage = Static<typeof LocalImage>
+
+export const NodePeer = Type.Object({
+  peer: Type.String(),
+  origin: Type.Boolean(),
+  inbound: Type.Boolean(),
+  manifests: Type.Array(Type.String()),
+  wireReceivedBytes: Type.Integer(),
+  wireSentBytes: Type.Integer(),
+})
+export type NodePeer = Static<typeof NodePeer>
+
+export const NodeStatus = Type.Object({
+  version: Type.String(),
+  principal: Type.String(),
+  peer: Type.String(),
+  addresses: Type.Array(Type.String()),
+  tracker: Type.Object({ url: Type.String(), reachable: Type.Boolean() }),
+  store: Type.Object({ blocks: Type.Integer(), storedBytes: Type.Integer() }),
+  images: Type.Integer(),
+  pulls: Type.Array(PullProgress),
+  peers: Type.Integer(),
+  residentBytes: Type.Integer(),
+  uptimeSeconds: Type.Number(),
+})
+export type NodeStatus = Static<typeof NodeStatus>
+
+export const GcRequest = Type.Object(
+  { dryRun: Type.Optional(Type.Boolean()) },
+  { additionalProperties: false },
+)
+export const GcAnswer = Type.Object({
+  dryRun: Type.Boolean(),
+  blocksKept: Type.Integer(),
+  blocksDeleted: Type.Integer(),
+  storedBytesFreed: Type.Integer(),
+})
+export type GcAnswer = Static<typeof GcAnswer>
+
+export const VerifyAnswer = Type.Object({
+  blocks: Type.Integer(),
+  corrupt: Type.Integer(),
+  incompleteImages: Type.Array(Type.String(), { description: 'images that must be pulled again' }),
+})
+export type VerifyAnswer = Static<typeof VerifyAnswer>
+
+export const PullRequest = Type.Object(
+  { reference: Type.String({ maxLength: 512 }) },
+  { additionalProperties: false },
+)
+export const ExportRequest = Type.Object(
+  {
+    reference: Type.String({ maxLength: 512 }),
+    path: Type.String({ maxLength: 4096, description: 'absolute path inside one of export.directories' }),
+  },
+  { additionalProperties: false },
+)
+export const ExportAnswer = Type.Object({
+  path: Type.String(),
+  imageBytes: Type.Integer(),
+  writtenBytes: Type.Integer({ description: 'bytes of blocks written; the rest are holes' }),
+})
+export type ExportAnswer = Static<typeof ExportAnswer>
+
+export interface VerifyProgress {
+  blocks: number
+  blocksTotal: number
+}
+
+export interface ExportProgress {
+  bytes: number
+  bytesTotal: number
+}
+
+/** One line of a streamed answer (application/x-ndjson). */
+export type StreamEvent<Progress, Result> =
+  | { event: 'progress'; progress: Progress }
+  | { event: 'done'; result: Result }
+  | { event: 'error'; problem: unknown }

@@ -1,0 +1,192 @@
+import type { Channel } from '../core/carrier.ts'
+import type { Digest, ManifestId } from '../core/cid.ts'
+import type { Clock } from '../core/clock.ts'
+import { BootswarmError, GrantError, ProtocolError, TimeoutError, UnreachableError } from '../core/errors.ts'
+import { EXCHANGE_CREDIT_BYTES, EXCHANGE_HELLO_TIMEOUT_MS, EXCHANGE_WANT_TIMEOUT_MS } from '../core/limits.ts'
+import type { PeerKey } from '../core/router.ts'
+import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
+import { MessageReader } from '../wire/message-reader.ts'
+import type { Assign, Blocks, Have, Hello, Message, Opened, Refused } from '../wire/message-types.ts'
+import { Requests } from './requests.ts'
+
+const VERSION = 1
+
+/** What a connection tells its owner. */
+export interface ConnectionEvents {
+  /** A message that asks something of us. */
+  asked(connection: Connection, message: Message): void
+  have(connection: Connection, message: Have): void
+  closed(connection: Connection, reason: Error | undefined): void
+}
+
+/** One channel with the exchange protocol on it: hello, our requests and their answers, the other side's requests. */
+export class Connection {
+  readonly peer: PeerKey
+  readonly inbound: boolean
+  wireReceivedBytes = 0
+  wireSentBytes = 0
+  readonly #channel: Channel
+  readonly #clock: Clock
+  readonly #events: ConnectionEvents
+  readonly #requests: Requests
+  readonly #hello = Promise.withResolvers<Hello>()
+  #greeted = false
+  #closed = false
+
+  constructor(components: { channel: Channel; clock: Clock; events: ConnectionEvents }) {
+    this.#channel = components.channel
+    this.#clock = components.clock
+    this.#events = components.events
+    this.peer = components.channel.peer
+    this.inbound = components.channel.inbound
+    this.#requests = new Requests({ clock: components.clock }, { timeoutMs: EXCHANGE_WANT_TIMEOUT_MS })
+    this.#hello.promise.catch(() => {})
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Sends our hello and begins to read. */
+  start(agent: string): void {
+    this.send({ type: 'hello', version: VERSION, credit: EXCHANGE_CREDIT_BYTES, agent })
+    const cancel = this.#clock.after(EXCHANGE_HELLO_TIMEOUT_MS, () =>
+      this.drop(new TimeoutError('peer did not say hello in time')),
+    )
+    this.#hello.promise.then(cancel, cancel)
+    void this.#read()
+  }
+
+  /** The other side's hello. Rejects when the connection ends before it. */
+  hello(): Promise<Hello> {
+    return this.#hello.promise
+  }
+
+  /** Queues a message. False: the channel is full, await `drained`. */
+  send(message: Message): boolean {
+    if (this.#closed) return true
+    let room = true
+    try {
+      for (const piece of encodeMessage(message)) room = this.#channel.send(piece)
+    } catch (error) {
+      this.drop(asError(error))
+    }
+    return room
+  }
+
+  drained(): Promise<void> {
+    return this.#channel.drained()
+  }
+
+  /** Joins a swarm at the other side; `id` is then ours for it in this connection. Errors: GrantError when refused. */
+  async open(manifest: ManifestId, grant: string): Promise<Opened> {
+    const { request, answer } = this.#requests.begin('open')
+    this.send({ type: 'open', id: request, manifest, grant })
+    const opened = (await answer) as Opened | Refused
+    if (opened.type === 'refused')
+      throw new GrantError('peer refused: it does not accept the grant or is not in this swarm')
+    return opened
+  }
+
+  /** Wants blocks of a run. Errors: BusyError, NotFoundError, TimeoutError, UnreachableError. */
+  want(want: { id: number; run: number; missing: Uint8Array }): { request: number; answer: Promise<Blocks> } {
+    const { request, answer } = this.#requests.begin('want')
+    this.send({ type: 'want', request, ...want })
+    return { request, answer: answer as Promise<Blocks> }
+  }
+
+  /** Tells of runs held here. */
+  have(have: { id: number; byOpener: boolean; runs: readonly number[] }): void {
+    for (let i = 0; i < have.runs.length; i += HAVE_RUNS_MAX) {
+      this.send({ type: 'have', ...have, runs: have.runs.slice(i, i + HAVE_RUNS_MAX) })
+    }
+  }
+
+  /** Gives up a want; its late answer is dropped. */
+  cancel(request: number, reason: Error): void {
+    this.send({ type: 'cancel', request })
+    this.#requests.abandon(request, reason)
+  }
+
+  /** Asks an origin for runs. */
+  async ask(ask: { id: number; count: number; starving: boolean }): Promise<Assign> {
+    const { request, answer } = this.#requests.begin('ask')
+    this.send({ type: 'ask', request, ...ask })
+    return (await answer) as Assign
+  }
+
+  /** Fetches a manifest or segment node; the caller checks its digest. */
+  async node(id: number, digest: Digest): Promise<Uint8Array> {
+    const { request, answer } = this.#requests.begin('node')
+    this.send({ type: 'wantNode', id, request, digest })
+    return (await answer) as Uint8Array
+  }
+
+  /** Ends the connection in order: what is queued is sent. */
+  async close(): Promise<void> {
+    this.#end(undefined)
+    await this.#channel.close()
+  }
+
+  /** Ends the connection at once. */
+  drop(reason: Error): void {
+    if (this.#closed) return
+    this.#channel.abort(reason)
+    this.#end(reason)
+  }
+
+  async #read(): Promise<void> {
+    const reader = new MessageReader(() => this.#requests.expectsBulk)
+    try {
+      for await (const piece of this.#channel.receive()) {
+        this.wireReceivedBytes += piece.length
+        for (const message of reader.push(piece)) this.#dispatch(message)
+        if (this.#closed) return
+      }
+      this.#end(undefined)
+    } catch (error) {
+      this.drop(asError(error))
+    }
+  }
+
+  #dispatch(message: Message): void {
+    if (message.type === 'hello') return this.#onHello(message)
+    if (!this.#greeted) throw new ProtocolError('first message is not hello')
+    switch (message.type) {
+      case 'opened':
+      case 'refused':
+      case 'blocks':
+      case 'assign':
+      case 'node':
+      case 'busy':
+      case 'failed':
+        return this.#requests.settle(message)
+      case 'have':
+        return this.#events.have(this, message)
+      default:
+        return this.#events.asked(this, message)
+    }
+  }
+
+  #onHello(hello: Hello): void {
+    if (this.#greeted) throw new ProtocolError('second hello')
+    if (hello.version !== VERSION)
+      throw new ProtocolError(`peer speaks version ${hello.version}, not ${VERSION}`)
+    this.#greeted = true
+    this.#hello.resolve(hello)
+  }
+
+  #end(reason: Error | undefined): void {
+    if (this.#closed) return
+    this.#closed = true
+    const error = new UnreachableError('connection to the peer ended', { cause: reason })
+    this.#hello.reject(error)
+    this.#requests.failAll(error)
+    this.#events.closed(this, reason)
+  }
+}
+
+function asError(error: unknown): Error {
+  if (error instanceof BootswarmError) return error
+  return new UnreachableError('connection to the peer failed', { cause: error })
+}

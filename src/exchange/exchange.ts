@@ -1,0 +1,235 @@
+import type { Bitmap } from '../core/bitmap.ts'
+import type { BlockStore, CallOptions } from '../core/blockstore.ts'
+import type { Carrier, Channel } from '../core/carrier.ts'
+import type { ManifestId } from '../core/cid.ts'
+import type { Clock } from '../core/clock.ts'
+import { BusyError, StateError } from '../core/errors.ts'
+import type { FrameVerifier } from '../core/frame.ts'
+import type { Lifecycle } from '../core/lifecycle.ts'
+import { CONNECTION_IDLE_MS, EXCHANGE_CHANNELS_MAX } from '../core/limits.ts'
+import type { Log } from '../core/log.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { Have, Message } from '../wire/message-types.ts'
+import { Connection, type ConnectionEvents } from './connection.ts'
+import type { Random } from './picker.ts'
+import { SegmentReader } from './segment-reader.ts'
+import { type GrantVerifier, Server } from './server.ts'
+import { Session } from './session.ts'
+import { Superseed } from './superseed.ts'
+import { Swarm } from './swarm.ts'
+
+export interface ExchangeComponents {
+  carrier: Carrier
+  blocks: BlockStore
+  nodes: BlockStore
+  verifier: FrameVerifier
+  clock: Clock
+  log: Log
+  random: Random
+  verifyGrant: GrantVerifier
+  /** Seconds that an expired grant still counts for; 0 while the tracker can be asked. */
+  graceS(): number
+}
+
+export interface ExchangeInit {
+  /** An origin superseeds: it tells its peers which runs to want. */
+  origin: boolean
+  /** Program and version, told to peers. */
+  agent: string
+}
+
+/** What is known of one connection, for `peers`. */
+export interface PeerStat {
+  readonly peer: PeerKey
+  readonly inbound: boolean
+  readonly manifests: readonly string[]
+  readonly wireReceivedBytes: number
+  readonly wireSentBytes: number
+}
+
+interface Link {
+  connection: Connection
+  server: Server
+  usedMs: number
+}
+
+/** Serves the swarms of this peer to others and fetches manifests from them. Decides; the carrier talks. */
+export class Exchange implements Lifecycle {
+  readonly #components: ExchangeComponents
+  readonly #init: ExchangeInit
+  readonly #segments: SegmentReader
+  readonly #swarms = new Map<ManifestId, Swarm>()
+  readonly #sessions = new Map<ManifestId, Session>()
+  readonly #links = new Map<Connection, Link>()
+  readonly #dials = new Map<PeerKey, Promise<Connection>>()
+  readonly #events: ConnectionEvents
+  #wireSentBytes = 0
+  #cancelSweep = () => {}
+
+  constructor(components: ExchangeComponents, init: ExchangeInit) {
+    this.#components = components
+    this.#init = init
+    this.#segments = new SegmentReader({ nodes: components.nodes })
+    this.#events = {
+      asked: (connection, message) => this.#asked(connection, message),
+      have: (connection, message) => this.#have(connection, message),
+      closed: (connection) => this.#closed(connection),
+    }
+  }
+
+  async start(): Promise<void> {
+    this.#components.carrier.accept((channel) => this.#accept(channel))
+    this.#sweep()
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelSweep()
+    this.#components.carrier.accept((channel) => channel.abort(new BusyError('stopping')))
+    await Promise.all([...this.#links.keys()].map((connection) => connection.close()))
+  }
+
+  /** Wire bytes of frames sent since the start. */
+  get wireSentBytes(): number {
+    let bytes = this.#wireSentBytes
+    for (const connection of this.#links.keys()) bytes += connection.wireSentBytes
+    return bytes
+  }
+
+  peers(): PeerStat[] {
+    return [...this.#links.values()].map(({ connection, server }) => ({
+      peer: connection.peer,
+      inbound: connection.inbound,
+      manifests: server.manifests,
+      wireReceivedBytes: connection.wireReceivedBytes,
+      wireSentBytes: connection.wireSentBytes,
+    }))
+  }
+
+  swarm(id: ManifestId): Swarm | undefined {
+    return this.#swarms.get(id)
+  }
+
+  /** Begins to serve what is held of a manifest. Returns the swarm there is when it is known already. */
+  addSwarm(id: ManifestId, manifest: Manifest, have?: Bitmap): Swarm {
+    const known = this.#swarms.get(id)
+    if (known !== undefined) return known
+    const swarm = new Swarm({
+      id,
+      manifest,
+      ...(have === undefined ? {} : { have }),
+      ...this.#superseed(manifest),
+    })
+    this.#swarms.set(id, swarm)
+    return swarm
+  }
+
+  removeSwarm(id: ManifestId): void {
+    this.#swarms.delete(id)
+  }
+
+  /** A session for a manifest; its `run` fetches. Errors: StateError when one is under way already. */
+  openSession(init: { manifest: ManifestId; grant: string }): Session {
+    if (this.#sessions.has(init.manifest)) throw new StateError('a session for this manifest is under way')
+    const { blocks, nodes, verifier, clock, log, random } = this.#components
+    const session = new Session(
+      {
+        blocks,
+        nodes,
+        verifier,
+        clock,
+        log,
+        random,
+        segments: this.#segments,
+        connect: (address, options) => this.connect(address, options),
+        swarmOf: (id, manifest) => this.addSwarm(id, manifest),
+      },
+      init,
+    )
+    this.#sessions.set(init.manifest, session)
+    return session
+  }
+
+  closeSession(session: Session): void {
+    this.#sessions.delete(session.manifest)
+  }
+
+  /** A connection to the peer: the one there is, or a new one. Errors: those of the carrier. */
+  connect(address: PeerAddress, options?: CallOptions): Promise<Connection> {
+    for (const { connection } of this.#links.values()) {
+      if (connection.peer === address.peer && !connection.closed) return Promise.resolve(connection)
+    }
+    const dialling = this.#dials.get(address.peer)
+    if (dialling !== undefined) return dialling
+    const dial = this.#components.carrier
+      .open(address, options)
+      .then((channel) => this.#adopt(channel))
+      .finally(() => this.#dials.delete(address.peer))
+    this.#dials.set(address.peer, dial)
+    return dial
+  }
+
+  #superseed(manifest: Manifest): { superseed?: Superseed } {
+    if (!this.#init.origin) return {}
+    const runs = manifest.segments.reduce((sum, link) => sum + link.runs, 0)
+    return { superseed: new Superseed({ runs, random: this.#components.random }) }
+  }
+
+  #accept(channel: Channel): void {
+    if (this.#links.size >= EXCHANGE_CHANNELS_MAX) channel.abort(new BusyError('too many channels'))
+    else this.#adopt(channel)
+  }
+
+  #adopt(channel: Channel): Connection {
+    const { blocks, nodes, clock, log, verifyGrant, graceS } = this.#components
+    const connection = new Connection({ channel, clock, events: this.#events })
+    const server = new Server(
+      {
+        blocks,
+        nodes,
+        clock,
+        log,
+        verifyGrant,
+        graceS,
+        segments: this.#segments,
+        swarm: (id) => this.#swarms.get(id),
+        joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),
+      },
+      connection,
+    )
+    this.#links.set(connection, { connection, server, usedMs: clock.monotonic() })
+    connection.start(this.#init.agent)
+    return connection
+  }
+
+  #asked(connection: Connection, message: Message): void {
+    const link = this.#links.get(connection)
+    if (link === undefined) return
+    link.usedMs = this.#components.clock.monotonic()
+    link.server.asked(message)
+  }
+
+  #have(connection: Connection, message: Have): void {
+    if (message.byOpener) this.#links.get(connection)?.server.told(message)
+    else for (const session of this.#sessions.values()) session.onHave(connection, message)
+  }
+
+  #closed(connection: Connection): void {
+    const link = this.#links.get(connection)
+    if (link === undefined) return
+    this.#wireSentBytes += connection.wireSentBytes
+    this.#links.delete(connection)
+    link.server.close()
+    for (const session of this.#sessions.values()) session.onClosed(connection)
+  }
+
+  /** Closes connections that nobody uses any more. */
+  #sweep(): void {
+    const { clock } = this.#components
+    this.#cancelSweep = clock.after(CONNECTION_IDLE_MS / 2, () => this.#sweep())
+    for (const { connection, server, usedMs } of this.#links.values()) {
+      const used = server.manifests.length > 0 || [...this.#sessions.values()].some((s) => s.uses(connection))
+      if (!used && clock.monotonic() - usedMs > CONNECTION_IDLE_MS) void connection.close()
+    }
+  }
+}

@@ -1,0 +1,262 @@
+import type { BlockStore } from '../core/blockstore.ts'
+import type { Clock } from '../core/clock.ts'
+import {
+  AbortedError,
+  BusyError,
+  IntegrityError,
+  NotFoundError,
+  ProtocolError,
+  TimeoutError,
+  UnreachableError,
+} from '../core/errors.ts'
+import type { FrameVerifier } from '../core/frame.ts'
+import {
+  ENDGAME_AFTER_MS,
+  ORIGIN_ASSIGNED_RUNS,
+  PEER_FLIGHT_BYTES_MAX,
+  PEER_TIMEOUTS_MAX,
+  RUN_BYTES_MAX,
+  SESSION_FLIGHT_BYTES_MAX,
+  STARVING_AFTER_MS,
+} from '../core/limits.ts'
+import type { Blocks } from '../wire/message-types.ts'
+import { Flights } from './flights.ts'
+import type { Neighbours } from './neighbours.ts'
+import type { Picker, Random } from './picker.ts'
+import { framesOf, missingIndices, type RunWant, runWant, storeVerified } from './run-fetch.ts'
+import type { RunBlocks, SegmentReader } from './segment-reader.ts'
+import type { SessionPeer } from './session-peer.ts'
+import type { Swarm } from './swarm.ts'
+
+export interface FetcherComponents {
+  blocks: BlockStore
+  segments: SegmentReader
+  verifier: FrameVerifier
+  clock: Clock
+  picker: Picker
+  neighbours: Neighbours
+  random: Random
+}
+
+export interface FetcherEvents {
+  /** A run is complete in the store. */
+  held(run: number): void
+  arrived(
+    peer: SessionPeer,
+    amount: { blocks: number; bytes: number; wireBytes: number; duplicate: boolean },
+  ): void
+  /** The local store failed: the session cannot go on. */
+  broken(error: unknown): void
+}
+
+/** Keeps wants under way at every neighbour: picks runs, sends wants, verifies and stores what arrives. */
+export class Fetcher {
+  readonly #components: FetcherComponents
+  readonly #swarm: Swarm
+  readonly #events: FetcherEvents
+  readonly #flights = new Flights()
+  #flightBytes = 0
+  #progressMs: number
+  #stopped = false
+
+  constructor(components: FetcherComponents, init: { swarm: Swarm; events: FetcherEvents }) {
+    this.#components = components
+    this.#swarm = init.swarm
+    this.#events = init.events
+    this.#progressMs = components.clock.monotonic()
+  }
+
+  /** Milliseconds since something arrived. */
+  get idleMs(): number {
+    return this.#components.clock.monotonic() - this.#progressMs
+  }
+
+  stop(): void {
+    this.#stopped = true
+    for (const peer of this.#components.neighbours.all) {
+      for (const request of peer.requests.values()) {
+        peer.connection.cancel(request, new AbortedError('session has ended'))
+      }
+    }
+  }
+
+  /** Gives every neighbour with room something to do, one run at a time in turn. */
+  pump(): void {
+    let busy = true
+    while (busy && !this.#stopped) {
+      busy = false
+      for (const peer of this.#shuffledPeers()) {
+        if (this.#hasRoom(peer) && this.#next(peer)) busy = true
+      }
+    }
+  }
+
+  #shuffledPeers(): SessionPeer[] {
+    const { neighbours, random } = this.#components
+    const peers = neighbours.all
+    const turn = Math.floor(random() * peers.length)
+    return [...peers.slice(turn), ...peers.slice(0, turn)]
+  }
+
+  #hasRoom(peer: SessionPeer): boolean {
+    if (peer.pausedUntilMs > this.#components.clock.monotonic()) return false
+    return (
+      peer.flightBytes + RUN_BYTES_MAX <= PEER_FLIGHT_BYTES_MAX &&
+      this.#flightBytes + RUN_BYTES_MAX <= SESSION_FLIGHT_BYTES_MAX
+    )
+  }
+
+  #next(peer: SessionPeer): boolean {
+    const run = peer.origin ? this.#assignedRun(peer) : this.#components.picker.pick(peer.key)
+    const chosen = run ?? this.#endgameRun(peer)
+    if (chosen === undefined) return false
+    void this.#fetch(peer, chosen)
+    return true
+  }
+
+  #endgameRun(peer: SessionPeer): number | undefined {
+    const { picker, clock } = this.#components
+    return picker.pickEndgame(peer.key, clock.monotonic() - ENDGAME_AFTER_MS)
+  }
+
+  /** The next run that the origin assigned and that is still missing; asks for more in time. */
+  #assignedRun(peer: SessionPeer): number | undefined {
+    const { picker } = this.#components
+    let run: number | undefined
+    while (run === undefined && peer.assigned.length > 0) {
+      const next = peer.assigned.shift()
+      if (next !== undefined && picker.isMissing(next)) run = next
+    }
+    if (peer.assigned.length < ORIGIN_ASSIGNED_RUNS / 2 && picker.missingCount > 0) void this.#ask(peer)
+    return run
+  }
+
+  async #ask(peer: SessionPeer): Promise<void> {
+    if (peer.asking) return
+    peer.asking = true
+    const starving = this.#flightBytes === 0 && this.idleMs > STARVING_AFTER_MS
+    const count = ORIGIN_ASSIGNED_RUNS - peer.assigned.length
+    try {
+      const assign = await peer.connection.ask({ id: peer.id, count, starving })
+      peer.assigned.push(...assign.runs.slice(0, count))
+      if (assign.runs.length > 0) peer.asking = false
+      else this.#components.clock.after(assign.retryMs, () => this.#askAgain(peer))
+    } catch (error) {
+      peer.asking = false
+      this.#wantFailed(peer, error)
+    }
+    this.pump()
+  }
+
+  #askAgain(peer: SessionPeer): void {
+    peer.asking = false
+    this.pump()
+  }
+
+  async #fetch(peer: SessionPeer, run: number): Promise<void> {
+    const { picker, clock } = this.#components
+    const copy = picker.senders(run).length > 0
+    picker.started(run, peer.key, clock.monotonic())
+    this.#reserve(peer, RUN_BYTES_MAX)
+    let reserved = RUN_BYTES_MAX
+    try {
+      const blocks = await this.#blocksOf(run)
+      const indices = await missingIndices(blocks, this.#components.blocks)
+      const { free, awaited } = copy
+        ? { free: indices, awaited: [] }
+        : this.#flights.split(blocks.digests, indices)
+      if (free.length > 0) {
+        const want = runWant(run, blocks, free)
+        this.#reserve(peer, want.bytes - reserved)
+        reserved = want.bytes
+        await this.#fetchWant(peer, want)
+      }
+      await Promise.all(awaited)
+      await this.#settle(peer, run, blocks)
+    } catch (error) {
+      picker.failed(run, peer.key)
+      this.#wantFailed(peer, error)
+    } finally {
+      this.#reserve(peer, -reserved)
+    }
+    this.pump()
+  }
+
+  #reserve(peer: SessionPeer, bytes: number): void {
+    peer.flightBytes += bytes
+    this.#flightBytes += bytes
+  }
+
+  async #blocksOf(run: number): Promise<RunBlocks> {
+    const place = this.#swarm.map.locate(run)
+    const link = this.#swarm.manifest.segments[place.segment]
+    if (link === undefined) throw new NotFoundError('no such segment')
+    return this.#components.segments.run(link, place.index)
+  }
+
+  async #fetchWant(peer: SessionPeer, want: RunWant): Promise<void> {
+    const land = this.#flights.depart(want.indices.map((i) => want.blocks.digests[i] as Uint8Array))
+    try {
+      const { request, answer } = peer.connection.want({ id: peer.id, run: want.run, missing: want.missing })
+      peer.requests.set(want.run, request)
+      await this.#take(peer, want, await answer)
+    } finally {
+      peer.requests.delete(want.run)
+      land()
+    }
+  }
+
+  async #take(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
+    this.#progressMs = this.#components.clock.monotonic()
+    peer.timeouts = 0
+    const frames = framesOf(want, answer)
+    const duplicate = this.#swarm.have.has(want.run)
+    const { blocks: store, verifier } = this.#components
+    const stored = await storeVerified({ store, verifier }, frames).catch((error: unknown) => {
+      this.#events.broken(error)
+      throw new AbortedError('the local store failed', { cause: error })
+    })
+    const wireBytes = answer.payload.length
+    this.#events.arrived(peer, { blocks: stored.blocks, bytes: stored.bytes, wireBytes, duplicate })
+    if (stored.wrong > 0)
+      throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
+  }
+
+  /** After an answer: is the run whole now? Blocks that other runs were waiting for may have failed there. */
+  async #settle(peer: SessionPeer, run: number, blocks: RunBlocks): Promise<void> {
+    const { picker } = this.#components
+    const missing = await missingIndices(blocks, this.#components.blocks)
+    if (missing.length > 0) return picker.failed(run, peer.key)
+    for (const other of picker.senders(run)) this.#cancelCopy(other, run)
+    picker.setHeld(run)
+    if (!this.#swarm.have.has(run)) this.#events.held(run)
+  }
+
+  #cancelCopy(key: string, run: number): void {
+    for (const peer of this.#components.neighbours.all) {
+      const request = peer.requests.get(run)
+      if (peer.key === key && request !== undefined) {
+        peer.connection.cancel(request, new AbortedError('another peer was faster'))
+      }
+    }
+  }
+
+  #wantFailed(peer: SessionPeer, error: unknown): void {
+    const { neighbours, clock } = this.#components
+    if (error instanceof IntegrityError || error instanceof ProtocolError) neighbours.ban(peer, error)
+    else if (error instanceof BusyError) {
+      peer.pausedUntilMs = clock.monotonic() + Number(error.data['retryMs'] ?? 0)
+    } else if (error instanceof NotFoundError) this.#lacks(peer)
+    else if (error instanceof TimeoutError) {
+      if (++peer.timeouts >= PEER_TIMEOUTS_MAX) neighbours.release(peer, error)
+    } else if (!(error instanceof UnreachableError || error instanceof AbortedError))
+      this.#events.broken(error)
+  }
+
+  /** It refused something that its bitmap promised: its grant check or its store says no. Start over with it. */
+  #lacks(peer: SessionPeer): void {
+    if (++peer.timeouts >= PEER_TIMEOUTS_MAX) {
+      this.#components.neighbours.release(peer, new NotFoundError('peer does not give what it promised'))
+    } else peer.pausedUntilMs = this.#components.clock.monotonic() + 1000
+  }
+}

@@ -1,0 +1,99 @@
+import type { BlockStore } from '../core/blockstore.ts'
+import { type Digest, digestOf, type ManifestId, parseManifestId } from '../core/cid.ts'
+import { IntegrityError } from '../core/errors.ts'
+import { CODEC_RAW } from '../core/frame.ts'
+import { decodeFrame } from '../core/frame-codec.ts'
+import { SEGMENT_FETCHES_MAX } from '../core/limits.ts'
+import { decodeManifest, type Manifest, type SegmentLink } from '../core/manifest.ts'
+import { decodeSegment } from '../core/segment.ts'
+import type { RunMap } from './run-map.ts'
+import { checkSegment, type RunBlocks, type SegmentReader } from './segment-reader.ts'
+
+/** Fetches a node from whichever peer has it; resolves only with bytes of that digest. */
+export type NodeFetcher = (digest: Digest) => Promise<Uint8Array>
+
+export interface PlannerComponents {
+  blocks: BlockStore
+  nodes: BlockStore
+  segments: SegmentReader
+  fetchNode: NodeFetcher
+}
+
+/** What the plan found in one segment. */
+export interface SegmentPlan {
+  /** Runs that the store holds already, and runs that lack blocks. */
+  readonly held: number[]
+  readonly missing: number[]
+  readonly blocks: { total: number; local: number }
+  readonly bytes: { image: number; local: number }
+}
+
+/** The node from the local store, or fetched, checked by `check` and stored. */
+async function ensureNode(
+  components: PlannerComponents,
+  digest: Digest,
+  check: (bytes: Uint8Array) => void,
+): Promise<Uint8Array> {
+  const [frame] = await components.nodes.get([digest])
+  if (frame !== undefined) return decodeFrame(frame)
+  const bytes = await components.fetchNode(digest)
+  if (Buffer.compare(digestOf(bytes), digest) !== 0) throw new IntegrityError('node has another digest')
+  check(bytes)
+  await components.nodes.put([{ digest, codec: CODEC_RAW, length: bytes.length, bytes }])
+  return bytes
+}
+
+/** The manifest, from the store or the swarm. Errors: ManifestError when the signed manifest is malformed. */
+export async function loadManifest(components: PlannerComponents, id: ManifestId): Promise<Manifest> {
+  return decodeManifest(await ensureNode(components, parseManifestId(id), decodeManifest))
+}
+
+/** Goes through the segments in order, fetching nodes ahead; yields what each of them needs. */
+export async function* planSegments(
+  components: PlannerComponents,
+  manifest: Manifest,
+  map: RunMap,
+): AsyncGenerator<SegmentPlan> {
+  const ahead: Promise<unknown>[] = []
+  const ensure = async (link: SegmentLink) => {
+    await ensureNode(components, link.digest, (bytes) => checkSegment(decodeSegment(bytes), link))
+  }
+  for (const [index, link] of manifest.segments.entries()) {
+    while (ahead.length < SEGMENT_FETCHES_MAX && index + ahead.length < manifest.segments.length) {
+      const next = ensure(manifest.segments[index + ahead.length] as SegmentLink)
+      next.catch(() => {})
+      ahead.push(next)
+    }
+    await ahead.shift()
+    yield await planSegment(components, await components.segments.runs(link), map.firstOf(index))
+  }
+}
+
+async function planSegment(
+  components: PlannerComponents,
+  runs: readonly RunBlocks[],
+  first: number,
+): Promise<SegmentPlan> {
+  const held = await components.blocks.has(runs.flatMap((run) => run.digests))
+  const plan: SegmentPlan = {
+    held: [],
+    missing: [],
+    blocks: { total: 0, local: 0 },
+    bytes: { image: 0, local: 0 },
+  }
+  let at = 0
+  runs.forEach((run, i) => {
+    let complete = true
+    for (const length of run.lengths) {
+      const here = held[at++] === true
+      plan.blocks.total++
+      plan.bytes.image += length
+      if (here) {
+        plan.blocks.local++
+        plan.bytes.local += length
+      } else complete = false
+    }
+    ;(complete ? plan.held : plan.missing).push(first + i)
+  })
+  return plan
+}

@@ -1,0 +1,72 @@
+import type { BlockStore } from '../core/blockstore.ts'
+import { type DigestKey, digestKey } from '../core/cid.ts'
+import { ProtocolError } from '../core/errors.ts'
+import type { Frame, FrameVerifier } from '../core/frame.ts'
+import type { Blocks } from '../wire/message-types.ts'
+import type { RunBlocks } from './segment-reader.ts'
+
+/** The blocks of one run to be wanted from one peer. */
+export interface RunWant {
+  readonly run: number
+  readonly blocks: RunBlocks
+  /** Indices in the run, ascending. */
+  readonly indices: readonly number[]
+  /** Bitmap of `indices`, as it travels. */
+  readonly missing: Uint8Array
+  /** Uncompressed bytes wanted. */
+  readonly bytes: number
+}
+
+/** Indices of the blocks of a run that the store lacks, each digest once. */
+export async function missingIndices(blocks: RunBlocks, store: BlockStore): Promise<number[]> {
+  const held = await store.has(blocks.digests)
+  const seen = new Set<DigestKey>()
+  const indices: number[] = []
+  blocks.digests.forEach((digest, i) => {
+    const key = digestKey(digest)
+    if (held[i] !== true && !seen.has(key)) {
+      seen.add(key)
+      indices.push(i)
+    }
+  })
+  return indices
+}
+
+export function runWant(run: number, blocks: RunBlocks, indices: readonly number[]): RunWant {
+  const missing = new Uint8Array((blocks.digests.length + 7) >> 3)
+  let bytes = 0
+  for (const i of indices) {
+    missing[i >> 3] = (missing[i >> 3] ?? 0) | (1 << (i & 7))
+    bytes += blocks.lengths[i] ?? 0
+  }
+  return { run, blocks, indices, missing, bytes }
+}
+
+/** The frames of an answer, not yet verified. Throws ProtocolError when it holds other blocks than were wanted. */
+export function framesOf(want: RunWant, answer: Blocks): Frame[] {
+  if (answer.entries.length !== want.indices.length)
+    throw new ProtocolError('answer has other blocks than wanted')
+  let offset = 0
+  return answer.entries.map((entry, i) => {
+    const digest = want.blocks.digests[entry.index]
+    const length = want.blocks.lengths[entry.index]
+    if (entry.index !== want.indices[i] || digest === undefined || length === undefined) {
+      throw new ProtocolError('answer has other blocks than wanted')
+    }
+    const bytes = answer.payload.subarray(offset, offset + entry.storedLength)
+    offset += entry.storedLength
+    return { digest, codec: entry.codec, length, bytes }
+  })
+}
+
+/** Stores the frames that are right. Returns how many were not, and the sizes of those stored. */
+export async function storeVerified(
+  components: { store: BlockStore; verifier: FrameVerifier },
+  frames: readonly Frame[],
+): Promise<{ wrong: number; blocks: number; bytes: number }> {
+  const good = await components.verifier.verify(frames)
+  const right = frames.filter((_, i) => good[i] === true)
+  await components.store.put(right)
+  const bytes = right.reduce((sum, frame) => sum + frame.length, 0)
+  return { wrong: frames.length - right.length, blocks: right.length, bytes }
+}

@@ -1,0 +1,268 @@
+import type { BlockStore, CallOptions } from '../core/blockstore.ts'
+import { type Digest, digestOf, type ManifestId } from '../core/cid.ts'
+import type { Clock } from '../core/clock.ts'
+import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
+import type { FrameVerifier } from '../core/frame.ts'
+import { HAVE_DELAY_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
+import type { Log } from '../core/log.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { PeerAddress } from '../core/router.ts'
+import type { Have } from '../wire/message-types.ts'
+import type { Connection } from './connection.ts'
+import { Fetcher } from './fetcher.ts'
+import { Neighbours } from './neighbours.ts'
+import { Picker, type Random } from './picker.ts'
+import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
+import type { SegmentReader } from './segment-reader.ts'
+import type { SessionPeer } from './session-peer.ts'
+import { SessionStats } from './session-stats.ts'
+import type { Swarm } from './swarm.ts'
+
+export interface SessionComponents {
+  blocks: BlockStore
+  nodes: BlockStore
+  segments: SegmentReader
+  verifier: FrameVerifier
+  clock: Clock
+  log: Log
+  random: Random
+  connect(address: PeerAddress, options?: CallOptions): Promise<Connection>
+  /** Registers what this peer holds of the manifest, so that it serves others from the first run on. */
+  swarmOf(id: ManifestId, manifest: Manifest): Swarm
+}
+
+/** Fetching one manifest from its swarm, until the store holds all of it. */
+export class Session {
+  readonly manifest: ManifestId
+  readonly stats = new SessionStats()
+  readonly #components: SessionComponents
+  readonly #neighbours: Neighbours
+  readonly #done = Promise.withResolvers<void>()
+  #grant: string
+  #swarm: Swarm | undefined
+  #picker: Picker | undefined
+  #fetcher: Fetcher | undefined
+  #planned = false
+  #heldRuns: number[] = []
+  #cancelTick = () => {}
+  #wake = Promise.withResolvers<void>()
+
+  constructor(components: SessionComponents, init: { manifest: ManifestId; grant: string }) {
+    this.#components = components
+    this.manifest = init.manifest
+    this.#grant = init.grant
+    const { clock, log, connect } = components
+    this.#neighbours = new Neighbours(
+      { clock, log, connect, grant: () => this.#grant },
+      {
+        manifest: init.manifest,
+        events: { joined: (peer) => this.#joined(peer), left: (peer) => this.#left(peer) },
+      },
+    )
+    this.#done.promise.catch(() => {})
+  }
+
+  get swarm(): Swarm | undefined {
+    return this.#swarm
+  }
+
+  get peers(): number {
+    return this.#neighbours.size
+  }
+
+  /** Peers dropped because their bytes or messages were wrong. */
+  get banned(): string[] {
+    return this.#neighbours.banned
+  }
+
+  /** Peers that may hold runs. May be called at any time, with known ones as well. */
+  learn(addresses: readonly PeerAddress[]): void {
+    this.#neighbours.learn(addresses)
+  }
+
+  /** A peer has opened this swarm at our serving side. */
+  welcome(connection: Connection): void {
+    this.#neighbours.welcome(connection)
+  }
+
+  renew(grant: string): void {
+    this.#grant = grant
+    this.#neighbours.renew(grant)
+  }
+
+  /** Fetches everything. Errors: StorageFullError, StorageError, ManifestError, UnreachableError after a long stall, AbortedError. */
+  async run(options: CallOptions = {}): Promise<Swarm> {
+    const stop = () => this.#done.reject(new AbortedError('pull was stopped'))
+    if (options.signal?.aborted === true) stop()
+    options.signal?.addEventListener('abort', stop, { once: true })
+    this.#tick()
+    try {
+      const swarm = await Promise.race([this.#prepare(), this.#failure()])
+      void this.#plan(swarm).catch((error: unknown) => this.#done.reject(error))
+      await this.#done.promise
+      return swarm
+    } finally {
+      options.signal?.removeEventListener('abort', stop)
+      this.#finish()
+    }
+  }
+
+  onHave(connection: Connection, message: Have): void {
+    const peer = this.#neighbours.of(connection)
+    if (peer === undefined || peer.id !== message.id) return
+    for (const run of message.runs) {
+      if (run >= peer.runs) continue
+      if (this.#picker === undefined) peer.have.set(run)
+      else this.#picker.peerHas(peer.key, run)
+    }
+    this.#fetcher?.pump()
+  }
+
+  uses(connection: Connection): boolean {
+    return this.#neighbours.of(connection) !== undefined
+  }
+
+  onClosed(connection: Connection): void {
+    this.#neighbours.lost(connection)
+  }
+
+  /** Rejects when the session fails before it is prepared. */
+  async #failure(): Promise<never> {
+    await this.#done.promise
+    throw new AbortedError('pull was stopped')
+  }
+
+  async #prepare(): Promise<Swarm> {
+    const manifest = await loadManifest(this.#planner(), this.manifest)
+    const { random, clock, blocks, segments, verifier } = this.#components
+    const swarm = this.#components.swarmOf(this.manifest, manifest)
+    const picker = new Picker({ runs: swarm.map.runs, random })
+    this.#swarm = swarm
+    this.#picker = picker
+    for (const peer of this.#neighbours.all) this.#joined(peer)
+    this.#fetcher = new Fetcher(
+      { blocks, segments, verifier, clock, picker, random, neighbours: this.#neighbours },
+      {
+        swarm,
+        events: {
+          held: (run) => this.#held(run),
+          arrived: (peer, amount) => this.stats.add(peer.origin, amount),
+          broken: (error) => this.#done.reject(error),
+        },
+      },
+    )
+    return swarm
+  }
+
+  #planner(): PlannerComponents {
+    const { blocks, nodes, segments } = this.#components
+    return { blocks, nodes, segments, fetchNode: (digest) => this.#fetchNode(digest) }
+  }
+
+  async #plan(swarm: Swarm): Promise<void> {
+    for await (const plan of planSegments(this.#planner(), swarm.manifest, swarm.map)) {
+      this.stats.plan(plan)
+      for (const run of plan.held) this.#picker?.setHeld(run)
+      for (const run of plan.missing) this.#picker?.setMissing(run)
+      this.#announce(plan.held)
+      this.#fetcher?.pump()
+    }
+    this.#planned = true
+    this.#checkDone()
+  }
+
+  /** From any neighbour that has it; waits for neighbours when there is none. */
+  async #fetchNode(digest: Digest): Promise<Uint8Array> {
+    for (;;) {
+      const peers = this.#neighbours.all
+      const start = Math.floor(this.#components.random() * peers.length)
+      for (const peer of [...peers.slice(start), ...peers.slice(0, start)]) {
+        const bytes = await this.#nodeFrom(peer, digest)
+        if (bytes !== undefined) return bytes
+      }
+      await this.#wake.promise
+    }
+  }
+
+  async #nodeFrom(peer: SessionPeer, digest: Digest): Promise<Uint8Array | undefined> {
+    try {
+      const bytes = await peer.connection.node(peer.id, digest)
+      if (Buffer.compare(digestOf(bytes), digest) === 0) return bytes
+      this.#neighbours.ban(peer, new IntegrityError('peer sent a wrong node'))
+    } catch (error) {
+      if (!(error instanceof BootswarmError)) throw error
+      this.#components.log.debug({ peer: peer.key, err: error.message }, 'could not fetch a node')
+    }
+    return undefined
+  }
+
+  #joined(peer: SessionPeer): void {
+    if (this.#swarm !== undefined && peer.runs !== this.#swarm.map.runs) {
+      this.#neighbours.ban(peer, new IntegrityError('peer gives the manifest another number of runs'))
+      return
+    }
+    if (!peer.origin) this.#picker?.addPeer(peer.key, peer.have)
+    else if (this.#swarm !== undefined) {
+      peer.connection.have({ id: peer.id, byOpener: true, runs: [...this.#swarm.have] })
+    }
+    this.#awake()
+  }
+
+  #left(peer: SessionPeer): void {
+    this.#picker?.removePeer(peer.key)
+    this.#fetcher?.pump()
+  }
+
+  #held(run: number): void {
+    this.#heldRuns.push(run)
+    if (this.#heldRuns.length > 1) return
+    this.#components.clock.after(HAVE_DELAY_MS, () => this.#flushHeld())
+  }
+
+  #flushHeld(): void {
+    const runs = this.#heldRuns
+    this.#heldRuns = []
+    this.#announce(runs)
+    this.#checkDone()
+  }
+
+  #announce(runs: readonly number[]): void {
+    if (runs.length === 0) return
+    this.#swarm?.hold(runs)
+    for (const peer of this.#neighbours.all) {
+      if (peer.origin) peer.connection.have({ id: peer.id, byOpener: true, runs })
+    }
+  }
+
+  #checkDone(): void {
+    if (this.#planned && this.#swarm?.complete === true) this.#done.resolve()
+  }
+
+  #tick(): void {
+    this.#cancelTick = this.#components.clock.after(SESSION_TICK_MS, () => this.#tick())
+    this.#awake()
+    const idleMs = this.#fetcher?.idleMs ?? 0
+    if (idleMs > SESSION_STALL_MS) {
+      const missing = this.#picker?.missingCount ?? 0
+      this.#done.reject(
+        new UnreachableError(
+          `nobody gave anything for ${Math.round(idleMs / 1000)} s; ${missing} runs are missing`,
+        ),
+      )
+    }
+  }
+
+  #awake(): void {
+    const { resolve } = this.#wake
+    this.#wake = Promise.withResolvers<void>()
+    resolve()
+    this.#fetcher?.pump()
+  }
+
+  #finish(): void {
+    this.#cancelTick()
+    this.#fetcher?.stop()
+    if (this.#heldRuns.length > 0) this.#announce(this.#heldRuns.splice(0))
+    this.#neighbours.close()
+  }
+}

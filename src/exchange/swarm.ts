@@ -1,0 +1,57 @@
+import { Bitmap } from '../core/bitmap.ts'
+import { type Digest, type DigestKey, digestKey, type ManifestId, parseManifestId } from '../core/cid.ts'
+import type { Manifest } from '../core/manifest.ts'
+import { RunMap } from './run-map.ts'
+import type { Superseed } from './superseed.ts'
+
+/** Called with runs that have become complete here. */
+export type HaveListener = (runs: readonly number[]) => void
+
+/** What this peer holds of one manifest, and who wants to hear of more. */
+export class Swarm {
+  readonly id: ManifestId
+  readonly manifest: Manifest
+  readonly map: RunMap
+  readonly have: Bitmap
+  /** Present at an origin. */
+  readonly superseed: Superseed | undefined
+  readonly #listeners = new Set<HaveListener>()
+  #nodes: Set<DigestKey> | undefined
+
+  constructor(init: { id: ManifestId; manifest: Manifest; have?: Bitmap; superseed?: Superseed }) {
+    this.id = init.id
+    this.manifest = init.manifest
+    this.map = new RunMap(init.manifest)
+    this.have = init.have ?? new Bitmap(this.map.runs)
+    this.superseed = init.superseed
+  }
+
+  get complete(): boolean {
+    return this.have.isFull
+  }
+
+  /** Whether a node is the manifest or one of its segments. */
+  hasNode(digest: Digest): boolean {
+    this.#nodes ??= new Set(
+      [parseManifestId(this.id), ...this.manifest.segments.map((link) => link.digest)].map(digestKey),
+    )
+    return this.#nodes.has(digestKey(digest))
+  }
+
+  /** Marks runs as held and tells the listeners of those that are new. */
+  hold(runs: readonly number[]): void {
+    const fresh = runs.filter((run) => this.have.set(run))
+    if (fresh.length > 0) for (const listener of this.#listeners) listener(fresh)
+  }
+
+  /** A run turned out to be incomplete (blocks were lost or are corrupt): it is not served any more. */
+  drop(run: number): void {
+    this.have.clear(run)
+  }
+
+  /** Returns how to stop listening. */
+  listen(listener: HaveListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}

@@ -1,0 +1,170 @@
+import type { Codec } from '../core/frame.ts'
+
+/** Messages of the exchange (docs/specs/exchange-v1.md). The number is the type byte on the wire. */
+export const MESSAGE_TYPES = {
+  hello: 1,
+  open: 2,
+  opened: 3,
+  refused: 4,
+  renew: 5,
+  have: 6,
+  want: 7,
+  blocks: 8,
+  cancel: 9,
+  busy: 10,
+  failed: 11,
+  ask: 12,
+  assign: 13,
+  wantNode: 14,
+  node: 15,
+  leave: 16,
+} as const
+
+export type MessageType = keyof typeof MESSAGE_TYPES
+
+/** First message of each side. `credit`: bytes of wanted blocks that the other side may have outstanding here. */
+export interface Hello {
+  type: 'hello'
+  version: number
+  credit: number
+  agent: string
+}
+
+/** Asks to take part in the swarm of a manifest. `id` names it in this channel, chosen by the opener. */
+export interface Open {
+  type: 'open'
+  id: number
+  manifest: string
+  /** Compact JWS. */
+  grant: string
+}
+
+/** Answer to `open`: the runs that the answering side holds, as a have bitmap of `runs` bits. */
+export interface Opened {
+  type: 'opened'
+  id: number
+  runs: number
+  have: Uint8Array
+}
+
+/** Answer to `open`, the same whatever the reason. */
+export interface Refused {
+  type: 'refused'
+  id: number
+}
+
+/** A newer grant for an open swarm. */
+export interface Renew {
+  type: 'renew'
+  id: number
+  grant: string
+}
+
+/** Runs that the sender holds since its last `have`, `opened` or nothing; `byOpener` tells whose `id` it is. */
+export interface Have {
+  type: 'have'
+  id: number
+  byOpener: boolean
+  runs: number[]
+}
+
+/** Asks for the blocks of a run whose bit in `missing` is set (bit i = block i of the run). */
+export interface Want {
+  type: 'want'
+  id: number
+  request: number
+  run: number
+  missing: Uint8Array
+}
+
+export interface BlockEntry {
+  /** Index of the block in its run. */
+  index: number
+  codec: Codec
+  storedLength: number
+}
+
+/** The answer to `want`: a table, then the frames, in the order of the table, without gaps. */
+export interface Blocks {
+  type: 'blocks'
+  request: number
+  entries: BlockEntry[]
+  /** All frames' bytes; a view of the message. */
+  payload: Uint8Array
+}
+
+/** Takes back a want that was not answered yet. */
+export interface Cancel {
+  type: 'cancel'
+  request: number
+}
+
+/** The want is not served now; ask again after `retryMs` or somebody else. */
+export interface Busy {
+  type: 'busy'
+  request: number
+  retryMs: number
+}
+
+/** The want cannot be served: not held, or outside the grant. */
+export interface Failed {
+  type: 'failed'
+  request: number
+}
+
+/** Asks an origin which runs to want from it, `count` at most. `starving`: nobody else can give the asker anything. */
+export interface Ask {
+  type: 'ask'
+  id: number
+  request: number
+  count: number
+  starving: boolean
+}
+
+export interface Assign {
+  type: 'assign'
+  request: number
+  runs: number[]
+  retryMs: number
+}
+
+/** Asks for the manifest or one of its segment nodes. */
+export interface WantNode {
+  type: 'wantNode'
+  id: number
+  request: number
+  digest: Uint8Array
+}
+
+/** Part of the answer to `wantNode`, in order of `offset`; `total` 0 means not held. */
+export interface NodePart {
+  type: 'node'
+  request: number
+  total: number
+  offset: number
+  bytes: Uint8Array
+}
+
+/** The opener has lost interest in a swarm. */
+export interface Leave {
+  type: 'leave'
+  id: number
+}
+
+export type Message =
+  | Hello
+  | Open
+  | Opened
+  | Refused
+  | Renew
+  | Have
+  | Want
+  | Blocks
+  | Cancel
+  | Busy
+  | Failed
+  | Ask
+  | Assign
+  | WantNode
+  | NodePart
+  | Leave
