@@ -1,0 +1,104 @@
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { type Static, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import { type Document, parseDocument } from 'yaml'
+import { ConfigError } from '../core/errors.ts'
+
+const closed = { additionalProperties: false }
+const Text = Type.String({ minLength: 1, maxLength: 4096 })
+
+const Context = Type.Object(
+  {
+    tracker: Type.Optional(Type.Object({ url: Text, name: Type.Optional(Text) }, closed)),
+    identity: Type.Optional(Type.Object({ certificate: Text, key: Text, ca: Text }, closed)),
+    node: Type.Optional(Type.Object({ socket: Text }, closed)),
+  },
+  closed,
+)
+
+const ConfigFile = Type.Object(
+  { current: Type.Optional(Text), contexts: Type.Optional(Type.Record(Text, Context)) },
+  closed,
+)
+
+export type Context = Static<typeof Context>
+export type ConfigFile = Static<typeof ConfigFile>
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** `$BOOTSWARM_CONFIG`, else `bootswarm/config.yaml` in the XDG configuration folder. */
+export function configFilePath(env: Environment): string {
+  const own = env['BOOTSWARM_CONFIG']
+  if (own) return resolve(own)
+  const base = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config')
+  return join(base, 'bootswarm', 'config.yaml')
+}
+
+/**
+ * Reads the user's configuration; a missing file is an empty one. Paths in it become absolute.
+ * Errors: ConfigError that names the file and the key; whatever the disk says.
+ */
+export async function readConfigFile(path: string): Promise<ConfigFile> {
+  const document = await readDocument(path)
+  const config: unknown = document.toJS({ maxAliasCount: 0 }) ?? {}
+  if (!Value.Check(ConfigFile, config)) throw new ConfigError(`${path}: ${complaint(config)}`)
+  const contexts = Object.entries(config.contexts ?? {})
+  return {
+    ...config,
+    contexts: Object.fromEntries(contexts.map(([name, context]) => [name, absolute(context, dirname(path))])),
+  }
+}
+
+/**
+ * Adds or replaces a context and, when asked or when there is none yet, makes it the current one.
+ * Comments in the file stay.
+ */
+export async function writeContext(
+  path: string,
+  name: string,
+  change: { context?: Context; current: boolean },
+): Promise<void> {
+  const document = await readDocument(path)
+  if (document.contents === null) document.contents = document.createNode({}) as never
+  if (change.context !== undefined) document.setIn(['contexts', name], document.createNode(change.context))
+  if (change.current || !document.has('current')) document.set('current', name)
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.${process.pid}.new`
+  await writeFile(temporary, document.toString(), { mode: 0o600 })
+  await rename(temporary, path)
+}
+
+async function readDocument(path: string): Promise<Document> {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return ''
+    throw error
+  })
+  const document = parseDocument(text)
+  const [error] = document.errors
+  if (error !== undefined) throw new ConfigError(`${path}: ${error.message.split('\n')[0]}`)
+  return document
+}
+
+/** The first thing that is wrong, with the key's place in the file. */
+function complaint(config: unknown): string {
+  const [first] = Value.Errors(ConfigFile, config)
+  const key = (first?.path ?? '').slice(1).replaceAll('/', '.')
+  if (first?.message === 'Unexpected property') return `unknown key "${key}"`
+  return key === ''
+    ? 'is not a configuration: a map is expected'
+    : `"${key}": ${first?.message.toLowerCase()}`
+}
+
+function absolute(context: Context, folder: string): Context {
+  const { tracker, identity, node } = context
+  const at = (path: string) => resolve(folder, path)
+  return {
+    ...(tracker !== undefined && { tracker }),
+    ...(identity !== undefined && {
+      identity: { certificate: at(identity.certificate), key: at(identity.key), ca: at(identity.ca) },
+    }),
+    ...(node !== undefined && { node: { socket: at(node.socket) } }),
+  }
+}

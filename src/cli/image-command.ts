@@ -1,0 +1,20 @@
+import type { Command } from 'commander'
+import { addImageLs } from './image-ls.ts'
+import { addImagePull } from './image-pull.ts'
+import { addImagePush } from './image-push.ts'
+import { addImageRm } from './image-rm.ts'
+import { addImageShow } from './image-show.ts'
+import { addImageTag } from './image-tag.ts'
+import { addImageVerify } from './image-verify.ts'
+import type { Shell } from './shell.ts'
+
+export function addImageCommands(program: Command, shell: Shell): void {
+  const image = program.command('image').description('disk images: publish, fetch, look at, remove')
+  addImagePush(image, shell)
+  addImagePull(image, shell)
+  addImageLs(image, shell)
+  addImageShow(image, shell)
+  addImageTag(image, shell)
+  addImageRm(image, shell)
+  addImageVerify(image, shell)
+}

@@ -1,0 +1,68 @@
+import type { Command } from 'commander'
+import type { ImageView } from '../api/tracker-schemas.ts'
+import { parseReference } from '../core/reference.ts'
+import { withTracker } from './connect.ts'
+import { teach } from './help.ts'
+import { addFormatOption, type FormatFlags, printItem } from './output.ts'
+import { versionOf } from './records.ts'
+import { addSettingOptions, type SettingFlags, TRACKER_KEYS } from './settings.ts'
+import { interruptible, type Shell } from './shell.ts'
+import { formatFacts, formatTable } from './table.ts'
+import { formatBytes } from './units.ts'
+
+export function addImageShow(image: Command, shell: Shell): void {
+  const command = image
+    .command('show')
+    .argument('<image>', 'namespace/name, with :tag or @version for that version alone')
+    .description('show an image with its tags and versions')
+  addFormatOption(command)
+  addSettingOptions(command, TRACKER_KEYS)
+  teach(command, [
+    ['bootswarm image show site/debian', 'every version, newest first'],
+    ['bootswarm image show site/debian:12 -o json', 'the version that a tag points to'],
+  ])
+  command.action((text: string, flags: FormatFlags & SettingFlags) =>
+    interruptible('nothing was changed', async (signal) => {
+      const asked = parseReference(text)
+      const { namespace, name } = asked
+      const view = await withTracker(shell, flags, ({ client }) =>
+        client.getImage(namespace, name, { signal }),
+      )
+      printItem(shell, /[:@]/.test(text) ? onlyVersion(view, versionOf(view, asked)) : view, {
+        ...flags,
+        text: describe,
+        name: (item) => `${item.namespace}/${item.name}`,
+      })
+    }),
+  )
+}
+
+function onlyVersion(view: ImageView, version: number): ImageView {
+  const tags = Object.fromEntries(Object.entries(view.tags).filter(([, of]) => of === version))
+  return { ...view, tags, versions: view.versions.filter((one) => one.version === version) }
+}
+
+function describe(view: ImageView): string {
+  const versions = view.versions.toSorted((a, b) => b.version - a.version)
+  const tagsOf = (version: number) =>
+    Object.entries(view.tags)
+      .flatMap(([tag, of]) => (of === version ? [tag] : []))
+      .join(' ')
+  const facts = formatFacts([
+    ['image', `${view.namespace}/${view.name}`],
+    ['owner', view.ownerDn],
+    ['created', view.createdAt],
+  ])
+  const table = formatTable(
+    [
+      { title: 'version', cell: ({ version }) => String(version), right: true },
+      { title: 'tags', cell: ({ version }) => tagsOf(version) },
+      { title: 'size', cell: ({ size }) => formatBytes(size), right: true },
+      { title: 'pushed', cell: ({ createdAt }) => createdAt },
+      { title: 'by', cell: ({ publisher }) => publisher },
+      { title: 'manifest', cell: ({ manifest }) => manifest },
+    ],
+    versions,
+  )
+  return versions.length === 0 ? facts : `${facts}\n${table}`
+}

@@ -1,0 +1,55 @@
+import { Command } from 'commander'
+import { addCaCommands } from './ca-command.ts'
+import { addContextCommands } from './context-command.ts'
+import { addExitCodesHelp, teach } from './help.ts'
+import { addImageCommands } from './image-command.ts'
+import { addNodeCommands } from './node-command.ts'
+import type { Shell } from './shell.ts'
+import { addTestnetCommand } from './testnet-command.ts'
+import { addTrackerCommands } from './tracker-command.ts'
+import { addVersionCommand } from './version-command.ts'
+import { addWhoamiCommand } from './whoami-command.ts'
+
+/** The whole command tree. Nothing is read or written before it is parsed. */
+export function buildProgram(shell: Shell): Command {
+  const program = new Command('bootswarm')
+  program
+    .description('Distributes virtual-machine images to a cluster of hypervisors.')
+    .option('--debug', 'on failure, show where it comes from and what caused it')
+    .option('--no-color', 'no colours; NO_COLOR=1 does the same')
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .configureOutput({
+      writeOut: (text) => shell.terminal.stdout.write(text),
+      writeErr: (text) => shell.terminal.stderr.write(text),
+      getErrHelpWidth: () => shell.terminal.stderr.columns ?? 100,
+      getOutHelpWidth: () => shell.terminal.stdout.columns ?? 100,
+      outputError: (text, write) => write(text.replace(/^error: /, 'bootswarm: ').replace(/\n\(/, ' (')),
+    })
+    .exitOverride()
+    .showSuggestionAfterError()
+  addImageCommands(program, shell)
+  addNodeCommands(program, shell)
+  addTrackerCommands(program, shell)
+  addCaCommands(program, shell)
+  addContextCommands(program, shell)
+  addTestnetCommand(program)
+  addWhoamiCommand(program, shell)
+  addVersionCommand(program, shell)
+  addExitCodesHelp(program, shell)
+  teach(program, [
+    ['bootswarm testnet run mass-boot', 'see it work: a tracker and eight nodes on this machine'],
+    ['bootswarm image push debian.img site/debian:12', 'publish a disk image'],
+    ['bootswarm image pull site/debian:12', 'have the node of this machine fetch it from its peers'],
+  ])
+  adviseHelp(program, 'bootswarm')
+  return program
+}
+
+/** After a usage error every command says where its help is. Also passes output and exit settings down. */
+function adviseHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`See: ${path} --help`)
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command)
+    adviseHelp(child, `${path} ${child.name()}`)
+  }
+}

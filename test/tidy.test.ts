@@ -1,0 +1,166 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path/posix'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { forbiddenIn, foreignWordsIn } from '../scripts/tidy/forbidden.ts'
+import { functionsOf } from '../scripts/tidy/functions.ts'
+import { importCycles, importsOf, rankViolations } from '../scripts/tidy/imports.ts'
+import { readSourceFiles } from '../scripts/tidy/source-files.ts'
+import { ERROR_TABLE } from '../src/core/errors.ts'
+import * as limits from '../src/core/limits.ts'
+
+const test = suite('tidy')
+const files = readSourceFiles()
+/** What runs at a site. */
+const product = files.filter(({ path }) => /^(src|node|tracker)\//.test(path))
+const notTests = files.filter(({ path }) => !path.startsWith('test/'))
+
+/** Fails with one line for each finding. */
+function none(found: readonly string[], rule: string): void {
+  assert.is(found.join('\n'), '', rule)
+}
+
+function shareBelow(figures: readonly number[], bound: number): number {
+  return figures.filter((figure) => figure < bound).length / figures.length
+}
+
+test('a folder imports only itself and folders of lower rank', () => {
+  none(rankViolations(files), 'see CONTRIBUTING.md for the ranks')
+})
+
+test('no module is part of an import cycle, types included', () => {
+  none(importCycles(files), 'move what both need into a module of its own')
+})
+
+test('files are short: median under 100 lines, 90 % under 300, none over 500', () => {
+  const lines = files.map((file) => file.lines)
+  none(
+    files.filter((file) => file.lines > 500).map(({ path, lines }) => `${path} has ${lines} lines`),
+    'cut it in two',
+  )
+  assert.ok(shareBelow(lines, 100) >= 0.5, 'half of the files have fewer than 100 lines')
+  assert.ok(shareBelow(lines, 300) >= 0.9, '90 % of the files have fewer than 300 lines')
+})
+
+test('functions are short: most under 30 lines, none over 70', () => {
+  const functions = notTests.flatMap(functionsOf)
+  none(
+    functions.filter(({ lines }) => lines > 70).map(({ place, lines }) => `${place} has ${lines} lines`),
+    'name its parts',
+  )
+  const share = shareBelow(
+    functions.map(({ lines }) => lines),
+    30,
+  )
+  assert.ok(share >= 0.95, '95 % of the functions have fewer than 30 lines')
+})
+
+test('functions have at most three positional parameters', () => {
+  const long = notTests.flatMap(functionsOf).filter(({ positionalParameters }) => positionalParameters > 3)
+  none(
+    long.map(({ place }) => place),
+    'put the rest into an object',
+  )
+})
+
+test('the product has no any, no non-null assertion, no default export, no console and no bare Error', () => {
+  none(product.flatMap(forbiddenIn), 'see CONTRIBUTING.md')
+})
+
+test('names use the words of the glossary', () => {
+  const named = [
+    ...product,
+    ...files.filter(({ path }) => path.startsWith('testnet/') && !path.includes('/peers/')),
+  ]
+  none(named.flatMap(foreignWordsIn), 'docs/glossary.md has the word')
+})
+
+test('files are named in kebab-case', () => {
+  const bad = files
+    .map(({ path }) => path)
+    .filter((path) => !/^([a-z0-9-]+\/)+[a-z0-9-]+(\.test)?\.ts$/.test(path))
+  none(bad, 'lower-case words with hyphens')
+})
+
+test('every module of src has tests of its own or stands in a folder that has suites', () => {
+  const tests = new Set(files.map(({ path }) => path).filter((path) => path.endsWith('.test.ts')))
+  const tested = new Set([...tests].map((path) => dirname(path).replace(/^test\//, '')))
+  const untested = product.filter(
+    ({ path }) => !tested.has(dirname(path)) && !tested.has(dirname(dirname(path))),
+  )
+  none(
+    untested.map(({ path }) => path),
+    'test/ mirrors the tree',
+  )
+})
+
+test('every file that stands beside the tests is used by one', () => {
+  const used = new Set(files.flatMap(importsOf))
+  const helpers = files.filter(({ path }) => path.startsWith('test/') && !path.endsWith('.test.ts'))
+  const idle = helpers.filter(
+    ({ path, text }) => !used.has(path) && !text.includes('process.argv') && !path.includes('-worker'),
+  )
+  none(
+    idle.map(({ path }) => path),
+    'remove it',
+  )
+})
+
+test('docs/errors.md lists the errors as they are', () => {
+  const rows = [
+    ...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(E_\w+)` \| (\d+) \| (\d+) \| (.+) \|$/gm),
+  ]
+  const documented = rows.map(([, code, http, exit, meaning]) => `${code} ${http} ${exit} ${meaning}`)
+  const real = Object.entries(ERROR_TABLE).map(
+    ([code, { http, exit, meaning }]) => `${code} ${http} ${exit} ${meaning}`,
+  )
+  assert.equal(documented, real)
+})
+
+test('docs/limits.md lists the limits as they are', () => {
+  const rows = [...readFileSync('docs/limits.md', 'utf8').matchAll(/^\| `([A-Z0-9_]+)` \| ([\d,]+) \|/gm)]
+  const documented = Object.fromEntries(
+    rows.map(([, name, value]) => [name, Number(value?.replaceAll(',', ''))]),
+  )
+  assert.equal(documented, { ...limits }, 'npm run docs writes it')
+})
+
+test('docs/dependencies.md gives a reason for every dependency', () => {
+  const rows = [...readFileSync('docs/dependencies.md', 'utf8').matchAll(/^\| `([^`]+)` \| .{10,}\|$/gm)]
+  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const real = [...Object.keys(dependencies), ...Object.keys(devDependencies)].sort()
+  assert.equal(rows.map(([, name]) => name).sort(), real)
+})
+
+test('links between documents lead somewhere', () => {
+  const broken: string[] = []
+  for (const path of trackedFiles().filter((name) => name.endsWith('.md'))) {
+    for (const [, target = ''] of readFileSync(path, 'utf8').matchAll(
+      /\]\((?!https?:|mailto:|#)([^)#\s]+)[^)]*\)/g,
+    )) {
+      const at = new URL(target, `file:///${path}`).pathname.slice(1)
+      if (!existsSync(at)) broken.push(`${path} links to ${target}`)
+    }
+  }
+  none(broken, 'mend the link')
+})
+
+test('texts speak of no machine that they were written on', () => {
+  const found: string[] = []
+  for (const path of trackedFiles().filter((name) => /\.(ts|js|md|json|ya?ml|sh)$|run$/.test(name))) {
+    if (path === 'package-lock.json' || path === 'test/tidy.test.ts') continue
+    const lines = readFileSync(path, 'utf8').split('\n')
+    for (const [i, line] of lines.entries()) {
+      if (/\/(home|Users|work|root)\/[a-z]/.test(line)) found.push(`${path}:${i + 1} ${line.trim()}`)
+    }
+  }
+  none(found, 'use a path that exists everywhere')
+})
+
+function trackedFiles(): string[] {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard']
+  return execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(existsSync)
+}
+
+test.run()
