@@ -18,8 +18,25 @@ export interface Frame {
   readonly bytes: Uint8Array
 }
 
+/** Where a frame lies in a buffer that holds many. */
+export interface PlacedFrame {
+  readonly digest: Digest
+  readonly codec: number
+  /** Bytes of the block, uncompressed. */
+  readonly length: number
+  /** First of the stored bytes in the buffer. */
+  readonly offset: number
+  readonly storedLength: number
+}
+
 /** Checks frames from outside: inflates each within its length and hashes it, away from the main thread. */
 export interface FrameVerifier {
-  /** For each frame, in order, whether it is what its digest and length say. Never throws for a bad frame. */
-  verify(frames: readonly Frame[]): Promise<boolean[]>
+  /**
+   * For each frame, in order: the frame when it is exactly the block that its digest names, else undefined.
+   * `buffer` is moved away when it is all of its ArrayBuffer: use the frames of the answer.
+   */
+  verifyRun(run: {
+    buffer: Uint8Array
+    frames: readonly PlacedFrame[]
+  }): Promise<{ frames: (Frame | undefined)[] }>
 }

@@ -1,7 +1,7 @@
 import type { BlockStore } from '../core/blockstore.ts'
 import { type DigestKey, digestKey } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
-import type { Frame, FrameVerifier } from '../core/frame.ts'
+import type { FrameVerifier, PlacedFrame } from '../core/frame.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import type { RunBlocks } from './segment-reader.ts'
 
@@ -43,30 +43,30 @@ export function runWant(run: number, blocks: RunBlocks, indices: readonly number
 }
 
 /** The frames of an answer, not yet verified. Throws ProtocolError when it holds other blocks than were wanted. */
-export function framesOf(want: RunWant, answer: Blocks): Frame[] {
+export function framesOf(want: RunWant, answer: Blocks): { buffer: Uint8Array; frames: PlacedFrame[] } {
   if (answer.entries.length !== want.indices.length)
     throw new ProtocolError('answer has other blocks than wanted')
-  let offset = 0
-  return answer.entries.map((entry, i) => {
-    const digest = want.blocks.digests[entry.index]
-    const length = want.blocks.lengths[entry.index]
-    if (entry.index !== want.indices[i] || digest === undefined || length === undefined) {
+  let offset = answer.payload.byteOffset
+  const frames = answer.entries.map(({ index, codec, storedLength }, i) => {
+    const digest = want.blocks.digests[index]
+    const length = want.blocks.lengths[index]
+    if (index !== want.indices[i] || digest === undefined || length === undefined) {
       throw new ProtocolError('answer has other blocks than wanted')
     }
-    const bytes = answer.payload.subarray(offset, offset + entry.storedLength)
-    offset += entry.storedLength
-    return { digest, codec: entry.codec, length, bytes }
+    offset += storedLength
+    return { digest, codec, length, offset: offset - storedLength, storedLength }
   })
+  return { buffer: new Uint8Array(answer.payload.buffer), frames }
 }
 
 /** Stores the frames that are right. Returns how many were not, and the sizes of those stored. */
 export async function storeVerified(
   components: { store: BlockStore; verifier: FrameVerifier },
-  frames: readonly Frame[],
+  run: { buffer: Uint8Array; frames: PlacedFrame[] },
 ): Promise<{ wrong: number; blocks: number; bytes: number }> {
-  const good = await components.verifier.verify(frames)
-  const right = frames.filter((_, i) => good[i] === true)
+  const verified = await components.verifier.verifyRun(run)
+  const right = verified.frames.filter((frame) => frame !== undefined)
   await components.store.put(right)
   const bytes = right.reduce((sum, frame) => sum + frame.length, 0)
-  return { wrong: frames.length - right.length, blocks: right.length, bytes }
+  return { wrong: run.frames.length - right.length, blocks: right.length, bytes }
 }
