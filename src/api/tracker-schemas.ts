@@ -9,7 +9,7 @@ import {
   PEER_TEXT_CHARS_MAX,
 } from '../core/limits.ts'
 import type { ImageName, Namespace, Tag } from '../core/reference.ts'
-import type { PeerKey } from '../core/router.ts'
+import type { PeerAddress, PeerKey } from '../core/router.ts'
 
 /** Requests and answers of the tracker's HTTP interface. Objects of requests refuse unknown fields. */
 
@@ -113,13 +113,17 @@ export const WhoamiAnswer = Type.Object({
 export const UploadAnswer = Type.Object({ upload: Type.String(), expiresAt: Time })
 export const CommitAnswer = Type.Object({ record: Jws, version: VersionNumber })
 export const RecordAnswer = Type.Object({ record: Jws })
-export const PeerAddressView = Type.Object({
-  peer: PeerText,
-  addresses: Type.Array(Type.String()),
-  origin: Type.Optional(Type.Boolean()),
-  labels: Type.Optional(Type.Record(Type.String(), Type.String())),
-})
-const Handout = Type.Array(PeerAddressView, { maxItems: HANDOUT_PEERS_MAX })
+export const PeerAddressView = Type.Unsafe<PeerAddress>(
+  Type.Object({
+    peer: PeerText,
+    addresses: Type.Array(Type.String()),
+    origin: Type.Optional(Type.Boolean()),
+    labels: Type.Optional(Type.Record(Type.String(), Type.String())),
+  }),
+)
+const Handout = Type.Unsafe<readonly PeerAddress[]>(
+  Type.Array(PeerAddressView, { maxItems: HANDOUT_PEERS_MAX }),
+)
 export const JoinAnswer = Type.Object({
   record: Jws,
   grant: Jws,

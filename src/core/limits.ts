@@ -138,6 +138,14 @@ export const API_CONNECT_TIMEOUT_MS = 10_000
 export const API_ANSWER_TIMEOUT_MS = 60_000
 /** First byte of the answer to a commit or a garbage collection, which walk through all blocks of an image or a store. */
 export const API_LONG_ANSWER_TIMEOUT_MS = 900_000
+/** Pause on a connection of the tracker after which it is closed: longer than clients keep an idle one. */
+export const TRACKER_IDLE_TIMEOUT_MS = 120_000
+/** Time for a client to send a request with its body. */
+export const TRACKER_REQUEST_TIMEOUT_MS = 300_000
+/** Connections at the tracker: two of every node of a large site. */
+export const TRACKER_CONNECTIONS_MAX = 4096
+/** Time for requests that run when the tracker is told to stop. */
+export const TRACKER_DRAIN_TIMEOUT_MS = 10_000
 /** Digests in one request for what the tracker needs: 1 MiB of body. */
 export const NEED_DIGESTS_MAX = 32 * KiB
 /** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */

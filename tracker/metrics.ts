@@ -1,0 +1,52 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Swarms } from './swarm/swarms.ts'
+
+/** Series of the tracker. No label grows with images, principals or peers. */
+export class TrackerMetrics {
+  readonly registry = new Registry()
+  readonly httpSeconds: Histogram<'method' | 'route' | 'status'>
+  readonly blocksStored: Counter
+  readonly storedBytes: Counter
+  readonly rawBytes: Counter
+  readonly grantsIssued: Counter
+
+  constructor() {
+    const registers = [this.registry]
+    collectDefaultMetrics({ register: this.registry })
+    this.httpSeconds = new Histogram({
+      name: 'bootswarm_tracker_http_request_duration_seconds',
+      help: 'Time from the request to the end of its answer',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60],
+      registers,
+    })
+    const counter = (name: string, help: string) =>
+      new Counter({ name: `bootswarm_tracker_${name}`, help, registers })
+    this.blocksStored = counter('blocks_stored_total', 'Frames that uploads brought')
+    this.storedBytes = counter('stored_bytes_total', 'Bytes of the frames that uploads brought')
+    this.rawBytes = counter('raw_bytes_total', 'Bytes of images that were sent over HTTP')
+    this.grantsIssued = counter('grants_issued_total', 'Grants that were signed')
+  }
+
+  /** Shows the swarms; they are counted when somebody looks. */
+  watchSwarms(swarms: Swarms): void {
+    new Gauge({
+      name: 'bootswarm_tracker_swarm_peers',
+      help: 'Peers in swarms, by whether they hold the whole image',
+      labelNames: ['state'],
+      registers: [this.registry],
+      collect() {
+        let complete = 0
+        let partial = 0
+        for (const { peers } of swarms.list()) {
+          for (const peer of peers) {
+            if (peer.runs === peer.runsTotal) complete++
+            else partial++
+          }
+        }
+        this.set({ state: 'complete' }, complete)
+        this.set({ state: 'partial' }, partial)
+      },
+    })
+  }
+}

@@ -1,0 +1,24 @@
+import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+
+/** OpenAPI 3.1 knows it; the types that we have are those of 3.0. */
+const MUTUAL_TLS = { type: 'mutualTLS' } as unknown as { type: 'http'; scheme: string }
+
+/** Head of the OpenAPI document; the rest comes from the routes' schemas. */
+export const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
+  openapi: '3.1.0',
+  info: {
+    title: 'Bootswarm tracker',
+    version: '1',
+    description:
+      'Registry of images and first peer of every swarm. Mutual TLS; errors are RFC 9457 problem documents with the codes of docs/errors.md.',
+    license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+  },
+  components: { securitySchemes: { certificate: MUTUAL_TLS } },
+  security: [{ certificate: [] }],
+  tags: [
+    { name: 'images', description: 'Images, versions and tags' },
+    { name: 'uploads', description: 'Have/need negotiation and blocks' },
+    { name: 'swarms', description: 'Grants and handouts for nodes' },
+    { name: 'system', description: 'Health, metrics, upkeep' },
+  ],
+}

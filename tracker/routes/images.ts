@@ -1,0 +1,97 @@
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import { CreateImageBody, ImageParams, ImageView, ImageViews } from '../../src/api/tracker-schemas.ts'
+import { ConflictError } from '../../src/core/errors.ts'
+import { type App, askerOf } from '../app.ts'
+import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
+import type { RouteContext } from '../context.ts'
+import { NoContent, problems } from './answers.ts'
+
+/** Images as a whole. */
+export function imageRoutes(app: App, context: RouteContext): void {
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.images,
+    schema: { tags: ['images'], summary: 'Every image', response: { 200: ImageViews, ...problems } },
+    handler: async (request) => {
+      context.policy.decide(askerOf(request), { action: 'read' })
+      return await listImages(context)
+    },
+  })
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.images,
+    schema: {
+      tags: ['images'],
+      summary: 'Make an image without versions',
+      body: CreateImageBody,
+      response: { 201: ImageView, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { namespace, name } = request.body
+      const made = await context.uploads.createImage(askerOf(request), request.body)
+      if (!made) throw new ConflictError(`the image ${namespace}/${name} exists`)
+      reply.code(201)
+      return await showImage(context, await context.catalog.images.get(request.body))
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.image,
+    schema: {
+      tags: ['images'],
+      summary: 'One image with its versions and tags',
+      params: ImageParams,
+      response: { 200: ImageView, ...problems },
+    },
+    handler: async (request) => {
+      context.policy.decide(askerOf(request), { action: 'read' })
+      return await showImage(context, await context.catalog.images.get(request.params))
+    },
+  })
+  app.route({
+    method: 'DELETE',
+    url: TRACKER_PATHS.image,
+    schema: {
+      tags: ['images'],
+      summary: 'Remove an image with all its versions',
+      params: ImageParams,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { namespace } = request.params
+      const owner = await context.catalog.images.ownerOf(namespace)
+      context.policy.decide(askerOf(request), { action: 'write', namespace, owner })
+      await context.catalog.images.remove(request.params)
+      return reply.code(204).send(null)
+    },
+  })
+}
+
+type Versions = readonly (StoredVersion & { image: number })[]
+type Tags = readonly { image: number; tag: string; version: number }[]
+
+async function showImage({ catalog }: RouteContext, image: StoredImage): Promise<ImageView> {
+  const versions = await catalog.images.versions(image)
+  return viewOf(image, versions, await catalog.images.tags(image))
+}
+
+async function listImages({ catalog }: RouteContext): Promise<ImageView[]> {
+  const images = await catalog.images.list()
+  const versions = Map.groupBy(await catalog.images.versions(), (row) => row.image)
+  const tags = Map.groupBy(await catalog.images.tags(), (row) => row.image)
+  return images.map((image) => viewOf(image, versions.get(image.id) ?? [], tags.get(image.id) ?? []))
+}
+
+function viewOf(image: StoredImage, versions: Versions, tags: Tags): ImageView {
+  return {
+    namespace: image.namespace,
+    name: image.name,
+    ownerDn: image.owner,
+    createdAt: new Date(image.createdAtMs).toISOString(),
+    tags: Object.fromEntries(tags.map(({ tag, version }) => [tag, version])),
+    versions: versions.map(({ version, manifest, size, sha256, publisher, createdAtMs }) => {
+      const createdAt = new Date(createdAtMs).toISOString()
+      return { version, manifest, size, sha256, publisher, createdAt }
+    }),
+  }
+}

@@ -1,0 +1,88 @@
+import { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
+import { API_LONG_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { type App, askerOf } from '../app.ts'
+import type { StoredVersion } from '../catalog/image-catalog.ts'
+import type { RouteContext } from '../context.ts'
+import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
+import { signalOf } from '../http/signal.ts'
+import { problems } from './answers.ts'
+
+/** Bytes that are read ahead of a slow client. */
+const READ_AHEAD_BYTES = 1024 * 1024
+
+/** The bytes of images, for clients that know nothing of blocks. */
+export function rawRoutes(app: App, context: RouteContext): void {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: TRACKER_PATHS.raw,
+    exposeHeadRoute: false,
+    schema: {
+      tags: ['images'],
+      summary: 'The bytes of an image',
+      description: 'The entity tag is the manifest CID. One range at a time.',
+      produces: ['application/octet-stream'],
+      params: ImageParams,
+      querystring: VersionQuery,
+      response: problems,
+    },
+    handler: async (request, reply) => {
+      context.policy.decide(askerOf(request), { action: 'read' })
+      const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
+      return sendImage(context, version, { request, reply })
+    },
+  })
+}
+
+interface Exchange {
+  readonly request: Pick<FastifyRequest, 'headers' | 'method'>
+  readonly reply: FastifyReply
+}
+
+function sendImage(
+  context: RouteContext,
+  version: StoredVersion,
+  { request, reply }: Exchange,
+): FastifyReply {
+  const { manifest, size } = version
+  const etag = `"${manifest}"`
+  reply.header('etag', etag).header('accept-ranges', 'bytes')
+  reply.header('last-modified', new Date(version.createdAtMs).toUTCString())
+  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
+  const ifRange = request.headers['if-range']
+  const wanted = ifRange === undefined || ifRange === etag ? request.headers.range : undefined
+  const range = parseRange(wanted, size)
+  if (range === 'unsatisfiable') {
+    return reply.code(416).header('content-range', `bytes */${size}`).header('content-length', 0).send()
+  }
+  reply.type('application/octet-stream')
+  if (range !== undefined)
+    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`)
+  const { start, end } = range ?? { start: 0, end: size }
+  reply.header('content-length', end - start)
+  if (request.method === 'HEAD' || end === start) return reply.send()
+  // A client that reads nothing for so long is cut off; the signal then stops the reading here.
+  reply.raw.setTimeout(API_LONG_ANSWER_TIMEOUT_MS)
+  const bytes = counted(context, version, { range: { start, end }, signal: signalOf(reply) })
+  return reply.send(Readable.from(bytes, { objectMode: false, highWaterMark: READ_AHEAD_BYTES }))
+}
+
+/** Errors destroy the connection: an answer that breaks off must not look complete. */
+async function* counted(
+  context: RouteContext,
+  { manifest }: StoredVersion,
+  init: { range: ByteRange; signal: AbortSignal },
+): AsyncGenerator<Uint8Array> {
+  const { range, signal } = init
+  try {
+    for await (const piece of context.readRange({ manifest, ...range }, { signal })) {
+      context.metrics.rawBytes.inc(piece.length)
+      yield piece
+    }
+  } catch (error) {
+    if (!signal.aborted) context.log.error({ err: error, manifest }, 'a raw download broke off')
+    throw error
+  }
+}

@@ -1,0 +1,114 @@
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import {
+  AnnounceAnswer,
+  AnnounceBody,
+  JoinAnswer,
+  JoinBody,
+  LeaveBody,
+  type SwarmView,
+  SwarmViews,
+} from '../../src/api/tracker-schemas.ts'
+import type { ManifestId } from '../../src/core/cid.ts'
+import { InvalidError, NotFoundError } from '../../src/core/errors.ts'
+import { formatReference, parseReference } from '../../src/core/reference.ts'
+import { type App, askerOf } from '../app.ts'
+import type { RouteContext } from '../context.ts'
+import type { SwarmPeer } from '../swarm/swarms.ts'
+import { NoContent, problems } from './answers.ts'
+
+/** Grants and handouts for nodes. */
+export function swarmRoutes(app: App, context: RouteContext): void {
+  joinRoute(app, context)
+  announceRoute(app, context)
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.leave,
+    schema: {
+      tags: ['swarms'],
+      summary: 'Leave a swarm',
+      body: LeaveBody,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { manifest, peer } = request.body
+      context.swarms.leave(manifest, peer, askerOf(request).dn)
+      return reply.code(204).send(null)
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.swarms,
+    schema: { tags: ['swarms'], summary: 'Every swarm', response: { 200: SwarmViews, ...problems } },
+    handler: async (request) => {
+      context.policy.decide(askerOf(request), { action: 'read' })
+      const views: SwarmView[] = []
+      for (const { manifest, peers } of context.swarms.list())
+        views.push(await viewOf(context, manifest, peers))
+      return views
+    },
+  })
+}
+
+function joinRoute(app: App, context: RouteContext): void {
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.join,
+    schema: {
+      tags: ['swarms'],
+      summary: 'Enter the swarm of an image: record, grant and handout in one answer',
+      body: JoinBody,
+      response: { 200: JoinAnswer, ...problems },
+    },
+    handler: async (request) => {
+      const { reference, peer, addresses, labels } = request.body
+      const asker = askerOf(request)
+      context.policy.decide(asker, { action: 'read' })
+      const { manifest, record, runs } = await context.catalog.images.resolve(parseReference(reference))
+      const facts = { manifest, principal: asker.dn, peer, addresses, labels }
+      context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
+      const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
+      const peers = context.swarms.handout(manifest, peer)
+      return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
+    },
+  })
+}
+
+function announceRoute(app: App, context: RouteContext): void {
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.announce,
+    schema: {
+      tags: ['swarms'],
+      summary: 'Say what a peer holds of a manifest; renews grant and handout',
+      body: AnnounceBody,
+      response: { 200: AnnounceAnswer, ...problems },
+    },
+    handler: async (request) => {
+      const asker = askerOf(request)
+      context.policy.decide(asker, { action: 'read' })
+      const { manifest, peer, runs } = request.body
+      const [version] = await context.catalog.images.withManifest(manifest)
+      if (version === undefined) throw new NotFoundError('no image has this manifest')
+      if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
+      context.swarms.announce({ ...request.body, principal: asker.dn, runsTotal: version.runs })
+      const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
+      const peers = context.swarms.handout(manifest, peer)
+      return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
+    },
+  })
+}
+
+async function viewOf(context: RouteContext, manifest: ManifestId, peers: SwarmPeer[]): Promise<SwarmView> {
+  const versions = await context.catalog.images.withManifest(manifest)
+  const complete = peers.filter((peer) => peer.runs === peer.runsTotal).length
+  return {
+    manifest,
+    references: versions.map(({ namespace, name, version }) => formatReference({ namespace, name, version })),
+    complete,
+    partial: peers.length - complete,
+    peers: peers.map(({ address, principal, runs, runsTotal, announcedAtMs }) => {
+      const { peer, labels } = address
+      return { peer, principal, labels, runs, runsTotal, announcedAt: new Date(announcedAtMs).toISOString() }
+    }),
+  }
+}

@@ -1,0 +1,80 @@
+import { Type } from '@sinclair/typebox'
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import { GcAnswer, WhoamiAnswer } from '../../src/api/tracker-schemas.ts'
+import { type App, askerOf } from '../app.ts'
+import type { RouteContext } from '../context.ts'
+import { problems } from './answers.ts'
+import { allowLong } from './uploads.ts'
+
+/** Health, for everybody: a probe has no certificate. */
+export function openRoutes(app: App, context: RouteContext): void {
+  const schema = { tags: ['system'], security: [], response: { 200: Type.String(), ...problems } }
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.live,
+    schema: { ...schema, summary: 'Whether the process runs' },
+    handler: async (_request, reply) => reply.type('text/plain').send('ok\n'),
+  })
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.ready,
+    schema: { ...schema, summary: 'Whether requests are welcome' },
+    handler: async (_request, reply) => {
+      await context.checkReady()
+      return reply.type('text/plain').send('ok\n')
+    },
+  })
+}
+
+/** Who am I, upkeep, and what the tracker says of itself. */
+export function systemRoutes(app: App, context: RouteContext): void {
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.whoami,
+    schema: { tags: ['system'], summary: 'Who is asking', response: { 200: WhoamiAnswer, ...problems } },
+    handler: async (request) => {
+      const asker = askerOf(request)
+      return {
+        dn: asker.dn,
+        commonName: asker.commonName,
+        notAfter: new Date(asker.notAfterMs).toISOString(),
+        admin: context.policy.isAdmin(asker),
+        namespaces: await context.catalog.images.namespacesOf(asker.dn),
+      }
+    },
+  })
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.gc,
+    schema: {
+      tags: ['system'],
+      summary: 'Forget expired uploads and free what nothing needs; for admins',
+      body: Type.Object({}, { additionalProperties: false }),
+      response: { 200: GcAnswer, ...problems },
+    },
+    handler: async (request, reply) => {
+      context.policy.decide(askerOf(request), { action: 'administer' })
+      allowLong(reply)
+      return await context.collector.collect()
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.metrics,
+    schema: {
+      tags: ['system'],
+      summary: 'Metrics for Prometheus',
+      response: { 200: Type.String(), ...problems },
+    },
+    handler: async (_request, reply) => {
+      const { registry } = context.metrics
+      return reply.type(registry.contentType).send(await registry.metrics())
+    },
+  })
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.openapi,
+    schema: { hide: true },
+    handler: async () => app.swagger(),
+  })
+}

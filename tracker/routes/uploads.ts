@@ -1,0 +1,152 @@
+import type { Readable } from 'node:stream'
+import { type Static, Type } from '@sinclair/typebox'
+import type { FastifyReply } from 'fastify'
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import {
+  CommitAnswer,
+  CommitBody,
+  ImageParams,
+  UploadAnswer,
+  UploadParams,
+} from '../../src/api/tracker-schemas.ts'
+import { DIGEST_BYTES } from '../../src/core/cid.ts'
+import { InvalidError, LimitError } from '../../src/core/errors.ts'
+import { API_LONG_ANSWER_TIMEOUT_MS, NEED_DIGESTS_MAX } from '../../src/core/limits.ts'
+import { type App, askerOf } from '../app.ts'
+import type { RouteContext } from '../context.ts'
+import { signalOf } from '../http/signal.ts'
+import { NoContent, problems } from './answers.ts'
+
+const OCTETS = 'application/octet-stream'
+type UploadRequest = { Params: Static<typeof UploadParams> }
+
+/** From the slot to the committed version. */
+export function uploadRoutes(app: App, context: RouteContext): void {
+  app.addContentTypeParser(OCTETS, (_request, payload, done) => done(null, payload))
+  openRoute(app, context)
+  needRoute(app, context)
+  blocksRoute(app, context)
+  commitRoute(app, context)
+  app.route({
+    method: 'DELETE',
+    url: TRACKER_PATHS.upload,
+    schema: {
+      tags: ['uploads'],
+      summary: 'Forget an upload',
+      params: UploadParams,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      await context.uploads.abort(askerOf(request), request.params.upload)
+      return reply.code(204).send(null)
+    },
+  })
+}
+
+function openRoute(app: App, context: RouteContext): void {
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.imageUploads,
+    schema: {
+      tags: ['uploads'],
+      summary: 'Open an upload into an image, which is made where it does not exist',
+      params: ImageParams,
+      body: Type.Object({}, { additionalProperties: false }),
+      response: { 201: UploadAnswer, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { upload, expiresAtMs } = await context.uploads.open(askerOf(request), request.params)
+      reply.code(201)
+      return { upload, expiresAt: new Date(expiresAtMs).toISOString() }
+    },
+  })
+}
+
+function needRoute(app: App, context: RouteContext): void {
+  app.route<UploadRequest>({
+    method: 'POST',
+    url: TRACKER_PATHS.need,
+    schema: {
+      tags: ['uploads'],
+      summary: 'Which blocks the tracker needs',
+      description: `Body: up to ${NEED_DIGESTS_MAX} digests of 32 bytes. Answer: a bitmap, bit i (low bits first) set when digest i is needed.`,
+      consumes: [OCTETS],
+      produces: [OCTETS],
+      params: UploadParams,
+      response: problems,
+    },
+    handler: async (request, reply) => {
+      const digests = await readBody(bodyOf(request.body), NEED_DIGESTS_MAX * DIGEST_BYTES)
+      const needed = await context.uploads.need(askerOf(request), request.params.upload, digests)
+      return reply.type(OCTETS).send(Buffer.from(needed.bytes))
+    },
+  })
+}
+
+function blocksRoute(app: App, context: RouteContext): void {
+  app.route<UploadRequest>({
+    method: 'POST',
+    url: TRACKER_PATHS.blocks,
+    schema: {
+      tags: ['uploads'],
+      summary: 'Put frames; answered when they survive a crash',
+      description:
+        'Body: frames, each u8 codec (0 raw, 1 zstd), u32le length, u32le stored length, 32 bytes sha2-256, the stored bytes. A frame that does not match its digest is refused.',
+      consumes: [OCTETS],
+      params: UploadParams,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      const { upload } = request.params
+      await context.uploads.put(askerOf(request), upload, bodyOf(request.body), { signal: signalOf(reply) })
+      return reply.code(204).send(null)
+    },
+  })
+}
+
+function commitRoute(app: App, context: RouteContext): void {
+  app.route({
+    method: 'POST',
+    url: TRACKER_PATHS.commit,
+    schema: {
+      tags: ['uploads'],
+      summary: 'Make the next version of the image from a manifest that was put',
+      params: UploadParams,
+      body: CommitBody,
+      response: { 201: CommitAnswer, ...problems },
+    },
+    handler: async (request, reply) => {
+      allowLong(reply)
+      const { upload } = request.params
+      const answer = await context.uploads.commit(askerOf(request), upload, request.body, {
+        signal: signalOf(reply),
+      })
+      reply.code(201)
+      return answer
+    },
+  })
+}
+
+/** Lets an answer take its time although nothing moves on the connection. */
+export function allowLong(reply: FastifyReply): void {
+  reply.raw.setTimeout(API_LONG_ANSWER_TIMEOUT_MS)
+}
+
+function bodyOf(body: unknown): Readable {
+  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) {
+    throw new InvalidError(`the body must be of type ${OCTETS}`)
+  }
+  return body as Readable
+}
+
+async function readBody(body: Readable, bytesMax: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of body as AsyncIterable<Uint8Array>) {
+    size += piece.length
+    if (size > bytesMax)
+      throw new LimitError(`the body has more than ${bytesMax} bytes`, { data: { limitBytes: bytesMax } })
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces, size)
+}

@@ -1,0 +1,84 @@
+import type { FastifyRequest } from 'fastify'
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import {
+  ImageParams,
+  RecordAnswer,
+  SetTagBody,
+  TagParams,
+  VersionParams,
+  VersionQuery,
+} from '../../src/api/tracker-schemas.ts'
+import type { Namespace } from '../../src/core/reference.ts'
+import { type App, askerOf } from '../app.ts'
+import type { RouteContext } from '../context.ts'
+import { NoContent, problems } from './answers.ts'
+
+/** Versions, their records, and the tags that point to them. */
+export function versionRoutes(app: App, context: RouteContext): void {
+  const authorise = async (request: FastifyRequest, namespace: Namespace) => {
+    const owner = await context.catalog.images.ownerOf(namespace)
+    context.policy.decide(askerOf(request), { action: 'write', namespace, owner })
+  }
+  app.route({
+    method: 'GET',
+    url: TRACKER_PATHS.record,
+    schema: {
+      tags: ['images'],
+      summary: 'The signed record of a version',
+      params: ImageParams,
+      querystring: VersionQuery,
+      response: { 200: RecordAnswer, ...problems },
+    },
+    handler: async (request) => {
+      context.policy.decide(askerOf(request), { action: 'read' })
+      const { record } = await context.catalog.images.resolve({ ...request.params, ...request.query })
+      return { record }
+    },
+  })
+  app.route({
+    method: 'DELETE',
+    url: TRACKER_PATHS.version,
+    schema: {
+      tags: ['images'],
+      summary: 'Remove a version and the tags that point to it',
+      params: VersionParams,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      await authorise(request, request.params.namespace)
+      await context.catalog.images.removeVersion(request.params, request.params.version)
+      return reply.code(204).send(null)
+    },
+  })
+  app.route({
+    method: 'PUT',
+    url: TRACKER_PATHS.tag,
+    schema: {
+      tags: ['images'],
+      summary: 'Let a tag point to a version',
+      params: TagParams,
+      body: SetTagBody,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      await authorise(request, request.params.namespace)
+      await context.catalog.images.setTag(request.params, request.params.tag, request.body.version)
+      return reply.code(204).send(null)
+    },
+  })
+  app.route({
+    method: 'DELETE',
+    url: TRACKER_PATHS.tag,
+    schema: {
+      tags: ['images'],
+      summary: 'Remove a tag',
+      params: TagParams,
+      response: { 204: NoContent, ...problems },
+    },
+    handler: async (request, reply) => {
+      await authorise(request, request.params.namespace)
+      await context.catalog.images.removeTag(request.params, request.params.tag)
+      return reply.code(204).send(null)
+    },
+  })
+}

@@ -1,0 +1,198 @@
+import { FrameDecoder } from '../../src/api/frame-stream.ts'
+import { RESERVED_NAMESPACES } from '../../src/api/tracker-paths.ts'
+import { Bitmap } from '../../src/core/bitmap.ts'
+import type { CallOptions } from '../../src/core/blockstore.ts'
+import { DIGEST_BYTES, type Digest, digestKey, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { BusyError, IntegrityError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
+import type { Frame } from '../../src/core/frame.ts'
+import { UPLOAD_BODIES_MAX, UPLOAD_BODY_BYTES_MAX, UPLOAD_REQUEST_BYTES } from '../../src/core/limits.ts'
+import { runCount } from '../../src/core/manifest.ts'
+import { type ImageRecord, RECORD_TYPE } from '../../src/core/record.ts'
+import type { Namespace, Tag } from '../../src/core/reference.ts'
+import type { Catalog } from '../catalog/catalog.ts'
+import type { ImageKey } from '../catalog/image-catalog.ts'
+import type { StoredUpload } from '../catalog/upload-catalog.ts'
+import type { Signer } from '../grants/grant-issuer.ts'
+import type { Asker, Policy } from '../policy/decide.ts'
+import { type CommitStores, checkAndKeepNodes } from './commit-check.ts'
+import type { Gate } from './gate.ts'
+
+export interface UploadsComponents {
+  readonly catalog: Catalog
+  readonly policy: Policy
+  readonly stores: CommitStores
+  /** Checks frames away from the event loop. */
+  readonly pool: { verify(frames: readonly Frame[], options?: CallOptions): Promise<boolean[]> }
+  readonly gate: Gate
+  readonly sign: Signer
+  readonly clock: Clock
+  /** Told of frames that were stored, for the metrics. */
+  readonly onStored?: (blocks: number, bytes: number) => void
+}
+
+/** From the slot to the committed version. Whoever opened an upload goes on with it, nobody else. */
+export class Uploads {
+  readonly #c: UploadsComponents
+  #bodies = 0
+
+  constructor(components: UploadsComponents) {
+    this.#c = components
+  }
+
+  /** Makes an image without versions; false when it exists. Errors: NotAuthorisedError, InvalidError. */
+  async createImage(asker: Asker, image: ImageKey): Promise<boolean> {
+    if (RESERVED_NAMESPACES.has(image.namespace)) {
+      throw new InvalidError(`the namespace ${image.namespace} is a word of the interface: take another name`)
+    }
+    await this.#authorise(asker, image.namespace)
+    return await this.#c.catalog.images.create(image, { owner: asker.dn, nowMs: this.#c.clock.now() })
+  }
+
+  /** Opens an upload into an image, which is made where it does not exist. */
+  async open(asker: Asker, image: ImageKey): Promise<{ upload: string; expiresAtMs: number }> {
+    await this.createImage(asker, image)
+    const { images, uploads } = this.#c.catalog
+    const { id } = await images.get(image)
+    return await uploads.open(id, { principal: asker.dn, nowMs: this.#c.clock.now() })
+  }
+
+  /** Which of the digests, 32 bytes each, the tracker lacks. Those that it has are kept for the upload. */
+  async need(asker: Asker, upload: string, digests: Uint8Array): Promise<Bitmap> {
+    if (digests.length % DIGEST_BYTES !== 0) throw new InvalidError('not a list of digests of 32 bytes each')
+    await this.#mine(asker, upload)
+    const list: Digest[] = []
+    for (let at = 0; at < digests.length; at += DIGEST_BYTES)
+      list.push(digests.subarray(at, at + DIGEST_BYTES))
+    return await this.#c.gate.shared(async () => {
+      const held = await this.#c.stores.blocks.has(list)
+      const needed = new Bitmap(list.length)
+      held.forEach((has, i) => {
+        if (!has) needed.set(i)
+      })
+      await this.#lease(
+        upload,
+        list.filter((_, i) => held[i] === true),
+      )
+      return needed
+    })
+  }
+
+  /**
+   * Stores the frames of a stream; resolves when all of them survive a crash. Frames are verified first, a batch with a
+   * wrong one is dropped as a whole. Errors: IntegrityError, ProtocolError, LimitError, BusyError, StorageFullError.
+   */
+  async put(
+    asker: Asker,
+    upload: string,
+    body: AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): Promise<void> {
+    if (this.#bodies >= UPLOAD_BODIES_MAX) throw new BusyError('too many uploads at the moment: try again')
+    this.#bodies++
+    try {
+      await this.#mine(asker, upload)
+      await this.#receive(upload, body, options)
+    } finally {
+      this.#bodies--
+    }
+  }
+
+  /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes. */
+  async commit(
+    asker: Asker,
+    upload: string,
+    init: { manifest: ManifestId; tags: readonly Tag[] },
+    options: CallOptions = {},
+  ): Promise<{ record: string; version: number }> {
+    const { catalog, stores, gate, clock } = this.#c
+    const image = await this.#mine(asker, upload)
+    await this.#authorise(asker, image.namespace)
+    const digest = parseManifestId(init.manifest)
+    return await gate.shared(async () => {
+      const manifest = await checkAndKeepNodes(stores, digest, options)
+      const nowMs = clock.now()
+      const sha256 = manifest.sha256 === undefined ? null : digestKey(manifest.sha256)
+      const facts = { manifest: init.manifest, size: manifest.size, sha256, publisher: asker.dn }
+      return await catalog.images.addVersion({
+        ...facts,
+        upload,
+        runs: runCount(manifest),
+        tags: init.tags,
+        nowMs,
+        sign: (version) => this.#signRecord({ ...image, ...facts, version, iat: Math.floor(nowMs / 1000) }),
+      })
+    })
+  }
+
+  async abort(asker: Asker, upload: string): Promise<void> {
+    await this.#mine(asker, upload)
+    await this.#c.catalog.uploads.remove(upload)
+  }
+
+  async #receive(upload: string, body: AsyncIterable<Uint8Array>, options: CallOptions): Promise<void> {
+    const decoder = new FrameDecoder({ bytesMax: UPLOAD_BODY_BYTES_MAX })
+    let storing: Promise<void> = Promise.resolve()
+    let batch: Frame[] = []
+    let bytes = 0
+    try {
+      for await (const piece of body) {
+        batch.push(...decoder.push(piece))
+        bytes += piece.length
+        if (bytes < UPLOAD_REQUEST_BYTES) continue
+        await storing
+        storing = this.#store(upload, batch, options)
+        storing.catch(() => {})
+        batch = []
+        bytes = 0
+      }
+      decoder.end()
+    } finally {
+      await storing
+    }
+    await this.#store(upload, batch, options)
+  }
+
+  async #store(upload: string, frames: readonly Frame[], options: CallOptions): Promise<void> {
+    if (frames.length === 0) return
+    const valid = await this.#c.pool.verify(frames, options)
+    const wrong = frames[valid.indexOf(false)]
+    if (wrong !== undefined) {
+      throw new IntegrityError('a frame is not the block that its digest names', {
+        data: { digest: digestKey(wrong.digest) },
+      })
+    }
+    await this.#c.gate.shared(async () => {
+      await this.#c.stores.blocks.put(frames, options)
+      await this.#lease(
+        upload,
+        frames.map((frame) => frame.digest),
+      )
+    })
+    this.#c.onStored?.(
+      frames.length,
+      frames.reduce((sum, frame) => sum + frame.bytes.length, 0),
+    )
+  }
+
+  async #lease(upload: string, digests: readonly Digest[]): Promise<void> {
+    await this.#c.catalog.uploads.lease(upload, digests, { nowMs: this.#c.clock.now() })
+  }
+
+  async #mine(asker: Asker, upload: string): Promise<StoredUpload> {
+    const found = await this.#c.catalog.uploads.get(upload, { nowMs: this.#c.clock.now() })
+    if (found.principal !== asker.dn) throw new NotAuthorisedError('the upload was opened by somebody else')
+    return found
+  }
+
+  async #authorise(asker: Asker, namespace: Namespace): Promise<void> {
+    const owner = await this.#c.catalog.images.ownerOf(namespace)
+    this.#c.policy.decide(asker, { action: 'write', namespace, owner })
+  }
+
+  async #signRecord(facts: ImageRecord): Promise<string> {
+    const { namespace, name, version, manifest, size, sha256, publisher, iat } = facts
+    const record: ImageRecord = { namespace, name, version, manifest, size, sha256, publisher, iat }
+    return await this.#c.sign({ ...record }, { typ: RECORD_TYPE })
+  }
+}
