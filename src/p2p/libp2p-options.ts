@@ -8,6 +8,7 @@ import { tcp } from '@libp2p/tcp'
 import type { LevelDatastore } from 'datastore-level'
 import type { Libp2p, Libp2pOptions } from 'libp2p'
 import type { HostLimits } from './host-limits.ts'
+import { noiseCrypto } from './noise-crypto.ts'
 import { announceable } from './peer-addresses.ts'
 
 /** Of a private network: peers of the public IPFS network do not even understand the first word. */
@@ -34,7 +35,7 @@ export function libp2pOptions(init: Libp2pOptionsInit): Libp2pOptions<HostServic
     addresses: { listen: init.listen, announce: init.announce, announceFilter: announceable },
     start: false,
     transports: [tcp(tcpOptions(limits))],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [noise({ crypto: noiseCrypto })],
     streamMuxers: [yamux(yamuxOptions(limits))],
     connectionManager: connectionManagerOptions(limits),
     connectionMonitor: {
