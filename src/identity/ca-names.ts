@@ -31,22 +31,26 @@ export function checkDays(days: number): number {
   throw new InvalidError(`a number of days is 1 to ${DAYS_MAX}: ${days}`)
 }
 
-/** Names and addresses for subjectAltName. A tracker without any gets its common name. Throws InvalidError. */
+/** Names and addresses for subjectAltName. The common name of a tracker is one of them where it can be. Throws InvalidError. */
 export function certificateNames(init: NamesInit): AltName[] {
   const { kind, commonName, dnsNames = [], ipAddresses = [] } = init
   if (dnsNames.length + ipAddresses.length > ALT_NAMES_MAX) {
     throw new InvalidError(`a certificate has at most ${ALT_NAMES_MAX} names`)
   }
-  if (kind === 'tracker' && dnsNames.length + ipAddresses.length === 0) return [ownName(commonName)]
-  return [...dnsNames.map(dnsName), ...ipAddresses.map(ipAddress)]
+  const names = [...dnsNames.map(dnsName), ...ipAddresses.map(ipAddress)]
+  if (kind !== 'tracker') return names
+  const own = ownName(commonName)
+  if (own === undefined && names.length === 0) {
+    const shown = JSON.stringify(commonName)
+    throw new InvalidError(`a tracker needs a host name or an address, and ${shown} is neither; give one`)
+  }
+  const isKnown = names.some((name) => JSON.stringify(name) === JSON.stringify(own))
+  return own === undefined || isKnown ? names : [own, ...names]
 }
 
-function ownName(commonName: string): AltName {
+function ownName(commonName: string): AltName | undefined {
   if (isIP(commonName) !== 0) return ipAddress(commonName)
-  if (isDnsName(commonName)) return dnsName(commonName)
-  throw new InvalidError(
-    `a tracker needs a host name or an address, and ${JSON.stringify(commonName)} is neither; give one`,
-  )
+  return isDnsName(commonName) ? dnsName(commonName) : undefined
 }
 
 function dnsName(value: string): AltName {

@@ -46,14 +46,19 @@ function keyOf(identity: Identity): KeyObject {
   return key
 }
 
+/** The algorithm that this side signs with: the first of those that suit the key. */
 function algorithmOf(key: KeyObject): string {
-  const curve = key.asymmetricKeyDetails?.namedCurve
-  if (key.asymmetricKeyType === 'rsa') return 'RS256'
-  if (key.asymmetricKeyType === 'rsa-pss') return 'PS256'
-  if (key.asymmetricKeyType === 'ed25519') return 'EdDSA'
-  if (curve === 'prime256v1') return 'ES256'
-  if (curve === 'secp384r1') return 'ES384'
+  const [first] = algorithmsFor(key)
+  if (first !== undefined) return first
   throw new CertificateError('nothing can be signed with this kind of key; use RSA, P-256, P-384 or Ed25519')
+}
+
+function algorithmsFor(key: KeyObject): readonly string[] {
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  if (key.asymmetricKeyType === 'rsa') return ['RS256', 'PS256']
+  if (key.asymmetricKeyType === 'ed25519') return ['EdDSA']
+  if (curve === 'prime256v1') return ['ES256']
+  return curve === 'secp384r1' ? ['ES384'] : []
 }
 
 /**
@@ -68,13 +73,15 @@ export async function verifyJws(
 ): Promise<{ claims: Record<string, unknown>; principal: Principal }> {
   const { alg, x5c } = readHeader(token, init.typ)
   const { principal, publicKey } = signerOf(x5c, init)
+  if (!algorithmsFor(publicKey).includes(alg)) {
+    throw new SignatureError('its algorithm does not suit the key of its signer')
+  }
   let payload: Uint8Array
   try {
     payload = (await compactVerify(token, publicKey, { algorithms: [alg] })).payload
   } catch (cause) {
     if (cause instanceof errors.JOSEError)
       throw new SignatureError('the signature does not verify', { cause })
-    if (cause instanceof TypeError) throw new SignatureError('the key does not suit the algorithm', { cause })
     throw cause
   }
   return { claims: parseObject(payload, 'its claims'), principal }

@@ -70,12 +70,24 @@ function parseChain(chain: readonly X509Certificate[]): Certificate[] {
     throw new CertificateError(what, { data: { reason: 'chain-length' } })
   }
   const seen = new Set<string>()
-  return chain.map((x509) => {
-    const certificate = parseCertificate(x509)
+  return chain.map((x509, i) => {
+    const certificate = parseAt(x509, i)
     if (seen.has(x509.fingerprint256)) throw refuse(certificate, 'duplicate', 'it is in its chain twice')
     seen.add(x509.fingerprint256)
     return certificate
   })
+}
+
+function parseAt(x509: X509Certificate, i: number): Certificate {
+  try {
+    return parseCertificate(x509)
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    throw new CertificateError(`certificate ${i + 1} of the chain: ${error.message}`, {
+      cause: error,
+      data: error.data,
+    })
+  }
 }
 
 /**
