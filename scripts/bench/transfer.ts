@@ -1,0 +1,69 @@
+import { availableParallelism } from 'node:os'
+import type { PullResult } from '../../src/api/node-schemas.ts'
+import { StateError } from '../../src/core/errors.ts'
+import { createTestnet } from '../../testnet/testnet.ts'
+import type { BenchOptions } from './bench.ts'
+import { MB, median } from './measure.ts'
+import { type Row, rowOf } from './row.ts'
+import { libp2pStreamSeconds } from './yardsticks/libp2p-stream.ts'
+import { tlsSocketSeconds } from './yardsticks/tls-socket.ts'
+
+/**
+ * One peer to one node: a pull from the origin by a daemon that holds nothing, which checks, stores and indexes every block.
+ * Against as many bytes through a bare libp2p stream and a bare TLS socket, between two processes, thrown away on arrival.
+ */
+export async function run(options: BenchOptions): Promise<Row[]> {
+  const { first } = await options.images()
+  const pulls: PullResult[] = []
+  for (let i = 0; i < options.runs; i++) {
+    options.say(`transfer: pull ${i + 1} of ${options.runs}`)
+    pulls.push(await pullOnce(first))
+  }
+  const bytes = median(pulls.map(wireBytes))
+  const seconds = median(pulls.map((pull) => pull.seconds))
+  options.say('transfer: bare libp2p stream, bare TLS socket')
+  const libp2p = bytes / MB / median(await libp2pStreamSeconds({ bytes, runs: options.runs }))
+  const tls = bytes / MB / median(await tlsSocketSeconds({ bytes, runs: options.runs }))
+  const wire = {
+    bench: 'transfer',
+    figure: 'one peer to one node, wire',
+    value: bytes / MB / seconds,
+    unit: 'MB/s',
+  }
+  const note = `${(bytes / MB).toFixed(0)} MB on the wire, ${availableParallelism()} cores`
+  return [
+    rowOf({
+      ...wire,
+      yardstick: { name: 'bare libp2p stream', value: libp2p },
+      goal: { atLeast: 0.6 },
+      note,
+    }),
+    rowOf({ ...wire, yardstick: { name: 'bare node:tls socket', value: tls }, note }),
+    rowOf({
+      bench: 'transfer',
+      figure: 'one peer to one node, blocks',
+      value: median(pulls.map((pull) => pull.bytes.fetchedUncompressed / MB / pull.seconds)),
+      unit: 'MB/s',
+      note: 'uncompressed, checked and stored',
+    }),
+  ]
+}
+
+function wireBytes({ bytes }: PullResult): number {
+  return bytes.wireFromOrigin + bytes.wireFromPeers
+}
+
+async function pullOnce(image: string): Promise<PullResult> {
+  const testnet = await createTestnet({ nodes: 1 })
+  try {
+    const done = await testnet.cli(['image', 'push', image, 'bench/disk:v1'])
+    if (done.code !== 0) throw new StateError(`push failed: ${done.stderr}`)
+    const client = testnet.nodes[0]?.client()
+    const pull = await client?.pull('bench/disk:v1')
+    await client?.close()
+    if (pull === undefined) throw new StateError('the testnet has no node')
+    return pull
+  } finally {
+    await testnet.destroy()
+  }
+}
