@@ -104,9 +104,12 @@ function addIssue(ca: Command, shell: Shell): void {
   teach(command, [
     [
       'bootswarm ca issue tracker tracker.example.org --ca-dir ca',
-      'the name of a tracker is also a name for TLS',
+      'its name is also the one that TLS checks',
     ],
-    ['bootswarm ca issue tracker main --dns tracker.example.org --ip 192.0.2.7 --ca-dir ca', 'several names'],
+    [
+      'bootswarm ca issue tracker tracker.example.org --dns tracker --ip 192.0.2.7 --ca-dir ca',
+      'more names and addresses',
+    ],
     ['bootswarm ca issue node node-1 --ca-dir ca --out /etc/bootswarm', 'a hypervisor'],
     [
       'bootswarm ca issue user "Alice Smith" --days 90 --ca-dir ca',

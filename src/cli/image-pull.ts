@@ -38,10 +38,13 @@ export function addImagePull(image: Command, shell: Shell): void {
   command.action((text: string, flags: Flags) => {
     parseReference(text)
     if (flags.output === '-') throw new UsageError('the node writes the file: --output takes a path, not -')
-    return interruptible('what arrived is kept: pull again to go on', async (signal) => {
-      const pulled = await withNode(shell, flags, (client) => pull(shell, client, { text, flags, signal }))
-      printItem(shell, pulled, { ...flags, text: describe, name: (item) => item.reference })
-    })
+    return interruptible(
+      'the node goes on with it; pull again to watch, and nothing is fetched twice',
+      async (signal) => {
+        const pulled = await withNode(shell, flags, (client) => pull(shell, client, { text, flags, signal }))
+        printItem(shell, pulled, { ...flags, text: describe, name: (item) => item.reference })
+      },
+    )
   })
 }
 
