@@ -59,5 +59,7 @@ export function parseManifestId(id: string): Digest {
     throw new InvalidError('not a manifest CID', { cause })
   }
   if (cid.code !== dagCbor.code) throw new InvalidError('not a manifest CID: wrong codec')
-  return digestOfCid(cid)
+  const digest = digestOfCid(cid)
+  if (manifestIdOf(digest) !== id) throw new InvalidError('not a manifest CID in canonical form')
+  return digest
 }

@@ -1,9 +1,19 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
-import { DIGEST_BYTES, type Digest, digestOfCid, nodeCid } from './cid.ts'
-import { ManifestError } from './errors.ts'
-import { IMAGE_BYTES_MAX, MANIFEST_BYTES_MAX, SEGMENT_BLOCKS_MAX, SEGMENTS_MAX } from './limits.ts'
-import { decodeNode } from './segment.ts'
+import { DIGEST_BYTES, type Digest, digestOf, digestOfCid, nodeCid } from './cid.ts'
+import { decodeNode } from './dag-node.ts'
+import { IntegrityError, ManifestError } from './errors.ts'
+import {
+  IMAGE_BYTES_MAX,
+  MANIFEST_BYTES_MAX,
+  SEGMENT_BLOCKS_MAX,
+  SEGMENT_NODE_BYTES_MAX,
+  SEGMENTS_MAX,
+} from './limits.ts'
+import { decodeSegment, runsOf, type Segment, segmentSize } from './segment.ts'
+
+/** Values in a manifest: five for each segment, and some for the rest. */
+const MANIFEST_ITEMS_MAX = 5 * SEGMENTS_MAX + 64
 
 export const MANIFEST_FORMAT = 'bootswarm/manifest/1'
 
@@ -52,7 +62,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
 
 /** Reads a manifest that may come from anybody. Throws ManifestError on anything but a valid manifest. */
 export function decodeManifest(bytes: Uint8Array): Manifest {
-  const node = decodeNode(bytes, MANIFEST_BYTES_MAX)
+  const node = decodeNode(bytes, { bytesMax: MANIFEST_BYTES_MAX, itemsMax: MANIFEST_ITEMS_MAX })
   const { format, size, sha256, chunker, segments, ...rest } = node
   if (format !== MANIFEST_FORMAT) throw new ManifestError('not a manifest of a known format')
   if (Object.keys(rest).length > 0) throw new ManifestError('manifest has unknown fields')
@@ -69,27 +79,54 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   return { size, sha256: sha256 ?? undefined, chunker: decodeChunker(chunker), segments: links }
 }
 
+/**
+ * Reads the segment node that `link` names, from anybody. Throws IntegrityError when the bytes are not that node, ManifestError when
+ * the node is no valid segment or not of the size and runs that the manifest says.
+ */
+export function decodeSegmentOf(link: SegmentLink, bytes: Uint8Array): Segment {
+  if (bytes.length > SEGMENT_NODE_BYTES_MAX || Buffer.compare(digestOf(bytes), link.digest) !== 0) {
+    throw new IntegrityError('segment node does not match its digest')
+  }
+  const segment = decodeSegment(bytes)
+  if (segmentSize(segment) !== link.size || runsOf(segment).length !== link.runs) {
+    throw new ManifestError('segment is not of the size that the manifest gives')
+  }
+  return segment
+}
+
 function isSize(value: unknown, min: number, max: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
 }
 
 function decodeLink(link: unknown): SegmentLink {
   if (!Array.isArray(link) || link.length !== 3) throw new ManifestError('manifest has a malformed segment')
-  const cid = CID.asCID(link[0])
-  const [, size, runs] = link
-  if (cid === null || cid.code !== dagCbor.code) throw new ManifestError('manifest has a segment without CID')
+  const [cid, size, runs] = link
+  if (!(cid instanceof CID) || cid.code !== dagCbor.code) {
+    throw new ManifestError('manifest has a segment without CID')
+  }
   if (!isSize(size, 1, IMAGE_BYTES_MAX) || !isSize(runs, 0, SEGMENT_BLOCKS_MAX)) {
     throw new ManifestError('manifest has a segment of impossible size')
   }
+  return { digest: decodeCid(cid), size, runs }
+}
+
+/** A CID has one form here; varints may be written in longer ones, which would give one manifest several names. */
+function decodeCid(cid: CID): Digest {
+  let digest: Digest
   try {
-    return { digest: digestOfCid(cid), size, runs }
+    digest = digestOfCid(cid)
   } catch (cause) {
     throw new ManifestError('manifest has a segment with a foreign CID', { cause })
   }
+  if (Buffer.compare(nodeCid(digest).bytes, cid.bytes) !== 0) {
+    throw new ManifestError('manifest has a segment whose CID is not in canonical form')
+  }
+  return digest
 }
 
 function decodeChunker(chunker: unknown): ChunkerParameters {
-  if (typeof chunker !== 'object' || chunker === null) throw new ManifestError('manifest names no chunker')
+  if (typeof chunker !== 'object' || chunker === null || Array.isArray(chunker))
+    throw new ManifestError('manifest names no chunker')
   const { name, ...parameters } = chunker as Record<string, unknown>
   if (typeof name !== 'string' || name.length > 32) throw new ManifestError('manifest names no chunker')
   const entries = Object.entries(parameters)

@@ -1,6 +1,7 @@
 import * as dagCbor from '@ipld/dag-cbor'
 import { DIGEST_BYTES, type Digest, digestKey } from './cid.ts'
-import { BootswarmError, ManifestError } from './errors.ts'
+import { decodeNode } from './dag-node.ts'
+import { ManifestError } from './errors.ts'
 import {
   BLOCK_BYTES_MAX,
   IMAGE_BYTES_MAX,
@@ -12,6 +13,9 @@ import {
   SEGMENT_CUT_MODULUS,
   SEGMENT_NODE_BYTES_MAX,
 } from './limits.ts'
+
+/** Values in a segment node: its map, two keys, digests, the list, and a span for each block and between any two. */
+const SEGMENT_ITEMS_MAX = 2 * SEGMENT_BLOCKS_MAX + 16
 
 /**
  * Consecutive blocks of an image with the zero spans between them (docs/specs/manifest-v1.md).
@@ -119,7 +123,7 @@ export function encodeSegment(segment: Segment): Uint8Array {
 
 /** Reads a segment node that may come from anybody. Throws ManifestError on anything but a valid segment. */
 export function decodeSegment(bytes: Uint8Array): Segment {
-  const node = decodeNode(bytes, SEGMENT_NODE_BYTES_MAX)
+  const node = decodeNode(bytes, { bytesMax: SEGMENT_NODE_BYTES_MAX, itemsMax: SEGMENT_ITEMS_MAX })
   const { blocks, spans, ...rest } = node
   if (Object.keys(rest).length > 0) throw new ManifestError('segment has unknown fields')
   if (!(blocks instanceof Uint8Array) || blocks.length % DIGEST_BYTES !== 0 || !Array.isArray(spans)) {
@@ -132,6 +136,8 @@ export function decodeSegment(bytes: Uint8Array): Segment {
   for (let i = 0; i < count; i++) digests.push(blocks.slice(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES))
   checkSpans(spans, count)
   checkLengths(digests, spans)
+  if (segmentSize({ digests, spans }) > IMAGE_BYTES_MAX)
+    throw new ManifestError('segment is larger than an image')
   return { digests, spans }
 }
 
@@ -165,22 +171,5 @@ function checkLengths(digests: readonly Digest[], spans: readonly number[]): voi
     const known = lengths.get(key)
     if (known !== undefined && known !== span) throw new ManifestError('segment gives one block two lengths')
     lengths.set(key, span)
-  }
-}
-
-/** A dag-cbor map of bounded size in canonical form. Throws ManifestError. */
-export function decodeNode(bytes: Uint8Array, bytesMax: number): Record<string, unknown> {
-  if (bytes.length > bytesMax) throw new ManifestError(`node is larger than ${bytesMax} bytes`)
-  try {
-    const node: unknown = dagCbor.decode(bytes)
-    if (typeof node !== 'object' || node === null || Array.isArray(node) || node instanceof Uint8Array) {
-      throw new ManifestError('node is not a map')
-    }
-    if (Buffer.compare(dagCbor.encode(node), bytes) !== 0)
-      throw new ManifestError('node is not in canonical form')
-    return node as Record<string, unknown>
-  } catch (cause) {
-    if (cause instanceof BootswarmError) throw cause
-    throw new ManifestError('node is not dag-cbor', { cause })
   }
 }
