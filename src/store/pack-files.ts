@@ -1,0 +1,108 @@
+import { open, readdir, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { InternalError } from '../core/errors.ts'
+import { PACK_HEAD } from './pack-entry.ts'
+import { PackFile, type Writev } from './pack-file.ts'
+
+/** Pack files kept open: 16 GiB of packs; more of them cost an open() now and then, and fewer descriptors. */
+const OPEN_FILES_MAX = 64
+
+const NAME = /^([0-9]{8})\.pack$/
+
+/** The pack files of a store, by number. Throws what node:fs throws. */
+export class PackFiles {
+  readonly #dir: string
+  readonly #writev: Writev | undefined
+  readonly #files = new Map<number, PackFile>()
+  #uses = 0
+
+  private constructor(dir: string, writev: Writev | undefined) {
+    this.#dir = dir
+    this.#writev = writev
+  }
+
+  static async load(init: { dir: string; writev?: Writev | undefined }): Promise<PackFiles> {
+    const files = new PackFiles(init.dir, init.writev)
+    for (const name of await readdir(init.dir)) {
+      const match = NAME.exec(name)
+      if (match !== null) files.#add(Number(match[1]), (await stat(join(init.dir, name))).size)
+    }
+    return files
+  }
+
+  /** In the order of their numbers. */
+  all(): PackFile[] {
+    return [...this.#files.values()].sort((a, b) => a.id - b.id)
+  }
+
+  has(id: number): boolean {
+    return this.#files.has(id)
+  }
+
+  get(id: number): PackFile {
+    const file = this.#files.get(id)
+    if (file === undefined) throw new InternalError(`the index names pack ${id}, which does not exist`)
+    file.usedAt = ++this.#uses
+    return file
+  }
+
+  /** A new pack with its head, durable as a directory entry. */
+  async create(): Promise<PackFile> {
+    const id = Math.max(0, ...this.#files.keys()) + 1
+    const path = this.#path(id)
+    const handle = await open(path, 'wx')
+    try {
+      await handle.writev([PACK_HEAD], 0)
+    } catch (error) {
+      await unlink(path)
+      throw error
+    } finally {
+      await handle.close()
+    }
+    await syncDirectory(this.#dir)
+    return this.#add(id, PACK_HEAD.length)
+  }
+
+  /** Removes a pack when its last reader is done. */
+  async remove(file: PackFile): Promise<void> {
+    this.#files.delete(file.id)
+    await file.free()
+    await file.close()
+    await unlink(file.path)
+  }
+
+  /** Closes the files that were not used for longest, as far as nobody holds them. */
+  async trim(): Promise<void> {
+    const open = [...this.#files.values()].filter((file) => file.isOpen)
+    if (open.length <= OPEN_FILES_MAX) return
+    const idle = open.filter((file) => file.isFree).sort((a, b) => a.usedAt - b.usedAt)
+    await Promise.all(idle.slice(0, open.length - OPEN_FILES_MAX).map((file) => file.close()))
+  }
+
+  async close(): Promise<void> {
+    for (const file of this.#files.values()) {
+      await file.free()
+      await file.close()
+    }
+  }
+
+  #path(id: number): string {
+    return join(this.#dir, `${String(id).padStart(8, '0')}.pack`)
+  }
+
+  #add(id: number, size: number): PackFile {
+    const file = new PackFile({ id, path: this.#path(id), size, writev: this.#writev })
+    this.#files.set(id, file)
+    return file
+  }
+}
+
+/** Makes new and removed names in a directory survive power loss. */
+export async function syncDirectory(dir: string): Promise<void> {
+  const handle = await open(dir, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

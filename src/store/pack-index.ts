@@ -1,0 +1,242 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import type { Digest } from '../core/cid.ts'
+import type { Codec } from '../core/frame.ts'
+import { entryBytes, type PackedEntry } from './pack-entry.ts'
+
+/** Where an entry is: what the index knows of a block beside its digest. */
+export interface Location {
+  readonly pack: number
+  /** Offset of the entry's header. */
+  readonly offset: number
+  readonly codec: Codec
+  readonly length: number
+  readonly stored: number
+}
+
+export interface PackRow {
+  readonly id: number
+  /** Every entry before it is in the index or dead. */
+  readonly end: number
+  readonly blocks: number
+  /** Bytes of the entries in the index, with their headers. */
+  readonly live: number
+  /** Being removed by compaction: nothing in it counts any more. */
+  readonly doomed: boolean
+}
+
+/** Version of the schema; an index of another version is made anew from the packs. */
+const SCHEMA_VERSION = 1
+
+/**
+ * WAL: readers and the writer of this process do not wait. NORMAL: a commit is not synced, so power loss may take the last ones;
+ * the entries that they spoke of are found again at open. 16 MB of cache; a checkpoint every 16 MB of log.
+ */
+const SCHEMA = `
+  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA cache_size = -16384;
+  PRAGMA wal_autocheckpoint = 4096;
+  CREATE TABLE IF NOT EXISTS packs (
+    id INTEGER PRIMARY KEY, end INTEGER NOT NULL, blocks INTEGER NOT NULL DEFAULT 0, stored INTEGER NOT NULL DEFAULT 0,
+    live INTEGER NOT NULL DEFAULT 0, doomed INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE TABLE IF NOT EXISTS blocks (
+    digest BLOB PRIMARY KEY, pack INTEGER NOT NULL, offset INTEGER NOT NULL, codec INTEGER NOT NULL,
+    length INTEGER NOT NULL, stored INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`
+
+const SQL = {
+  find: 'SELECT pack, offset, codec, length, stored FROM blocks WHERE digest = ?',
+  has: 'SELECT 1 FROM blocks WHERE digest = ?',
+  add: 'INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)',
+  drop: 'DELETE FROM blocks WHERE digest = ? RETURNING pack, stored',
+  dropAt: 'DELETE FROM blocks WHERE digest = ? AND pack = ? AND offset = ? RETURNING pack, stored',
+  move: 'UPDATE blocks SET pack = ?, offset = ? WHERE digest = ? AND pack = ? AND offset = ?',
+  page: 'SELECT digest FROM blocks WHERE digest > ? ORDER BY digest LIMIT ?',
+  ofPack:
+    'SELECT digest, offset, codec, length, stored FROM blocks WHERE pack = ? AND digest > ? ORDER BY digest LIMIT ?',
+  packs: 'SELECT id, end, blocks, live, doomed FROM packs ORDER BY id',
+  pack: 'SELECT id, end, blocks, live, doomed FROM packs WHERE id = ?',
+  addPack: 'INSERT OR IGNORE INTO packs (id, end) VALUES (?, ?)',
+  setEnd: 'UPDATE packs SET end = ? WHERE id = ?',
+  count: 'UPDATE packs SET blocks = blocks + ?, stored = stored + ?, live = live + ? WHERE id = ?',
+  doom: 'UPDATE packs SET doomed = 1 WHERE id = ?',
+  forget: 'DELETE FROM packs WHERE id = ?',
+  forgetBlocks: 'DELETE FROM blocks WHERE pack = ?',
+  total: 'SELECT coalesce(sum(blocks), 0), coalesce(sum(stored), 0) FROM packs WHERE doomed = 0',
+} as const
+
+type Statements = Record<keyof typeof SQL, StatementSync>
+type Numbers = number[]
+
+/** The index of a pack store: digest to place. Synchronous; a look-up takes some µs. Throws what node:sqlite throws. */
+export class PackIndex {
+  readonly #db: DatabaseSync
+  readonly #sql: Statements
+  /** Grows with every change that takes blocks out. */
+  removals = 0
+
+  constructor(path: string) {
+    this.#db = new DatabaseSync(path)
+    try {
+      const version = this.#db.prepare('PRAGMA user_version').get()?.['user_version']
+      if (version !== 0 && version !== SCHEMA_VERSION)
+        throw new TypeError(`index has version ${String(version)}`)
+      this.#db.exec(SCHEMA)
+      const prepared = Object.entries(SQL).map(([name, sql]) => {
+        const statement = this.#db.prepare(sql)
+        statement.setReturnArrays(true)
+        return [name, statement]
+      })
+      this.#sql = Object.fromEntries(prepared) as Statements
+    } catch (error) {
+      this.#db.close()
+      throw error
+    }
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  has(digest: Digest): boolean {
+    return this.#sql.has.get(digest) !== undefined
+  }
+
+  find(digest: Digest): Location | undefined {
+    const row = this.#sql.find.get(digest) as unknown as Numbers | undefined
+    if (row === undefined) return undefined
+    const [pack = 0, offset = 0, codec = 0, length = 0, stored = 0] = row
+    return { pack, offset, codec: codec as Codec, length, stored }
+  }
+
+  /** Up to `count` digests that follow `after` in order. */
+  page(after: Digest, count: number): Digest[] {
+    return (this.#sql.page.all(after, count) as unknown as [Digest][]).map(([digest]) => digest)
+  }
+
+  /** As `page`, the entries of one pack. Reads the whole index: for repairs. */
+  entriesOf(pack: number, after: Digest, count: number): PackedEntry[] {
+    const rows = this.#sql.ofPack.all(pack, after, count) as unknown as [
+      Digest,
+      number,
+      Codec,
+      number,
+      number,
+    ][]
+    return rows.map(([digest, offset, codec, length, stored]) => ({ digest, offset, codec, length, stored }))
+  }
+
+  packs(): PackRow[] {
+    return (this.#sql.packs.all() as unknown as Numbers[]).map(packRow)
+  }
+
+  pack(id: number): PackRow | undefined {
+    const row = this.#sql.pack.get(id) as unknown as Numbers | undefined
+    return row && packRow(row)
+  }
+
+  totals(): { blocks: number; storedBytes: number } {
+    const [blocks = 0, storedBytes = 0] = this.#sql.total.get() as unknown as Numbers
+    return { blocks, storedBytes }
+  }
+
+  /** Adds entries of a pack and says how far it is indexed now. A digest that is known already keeps its place. */
+  insert(pack: number, entries: readonly PackedEntry[], end: number): void {
+    this.#transaction(() => {
+      this.#sql.addPack.run(pack, end)
+      this.#sql.setEnd.run(end, pack)
+      const sum = { blocks: 0, stored: 0, live: 0 }
+      for (const entry of entries) {
+        const { digest, offset, codec, length, stored } = entry
+        if (this.#sql.add.run(digest, pack, offset, codec, length, stored).changes === 0) continue
+        sum.blocks++
+        sum.stored += stored
+        sum.live += entryBytes(entry)
+      }
+      this.#sql.count.run(sum.blocks, sum.stored, sum.live, pack)
+    })
+  }
+
+  /** Takes digests out; returns how many there were. */
+  delete(digests: readonly Digest[]): number {
+    return this.#remove(digests, (digest) => this.#sql.drop.get(digest))
+  }
+
+  /** As `delete`, only what is still at that place. */
+  deleteEntries(pack: number, entries: readonly PackedEntry[]): number {
+    return this.#remove(entries, ({ digest, offset }) => this.#sql.dropAt.get(digest, pack, offset))
+  }
+
+  /** Points entries of `from` to their copies at `offsets` in `to`, as far as they are still where they were; returns how many. */
+  move(
+    way: { from: number; to: number; end: number },
+    entries: readonly PackedEntry[],
+    offsets: readonly number[],
+  ): number {
+    const { from, to, end } = way
+    let moved = 0
+    this.#transaction(() => {
+      this.#sql.addPack.run(to, end)
+      this.#sql.setEnd.run(end, to)
+      entries.forEach((entry, i) => {
+        const offset = offsets[i]
+        if (offset === undefined) return
+        if (this.#sql.move.run(to, offset, entry.digest, from, entry.offset).changes === 0) return
+        this.#sql.count.run(-1, -entry.stored, -entryBytes(entry), from)
+        this.#sql.count.run(1, entry.stored, entryBytes(entry), to)
+        moved++
+      })
+    })
+    return moved
+  }
+
+  /** Compaction is about to remove the pack's file; done again at open when it does not come to it. */
+  doom(pack: number): void {
+    this.#sql.doom.run(pack)
+  }
+
+  /** The pack's file is gone; returns how many blocks go with it. */
+  forget(pack: number): number {
+    const blocks = this.pack(pack)?.blocks ?? 0
+    this.removals++
+    this.#transaction(() => {
+      if (blocks > 0) this.#sql.forgetBlocks.run(pack)
+      this.#sql.forget.run(pack)
+    })
+    return blocks
+  }
+
+  #remove<T>(items: readonly T[], drop: (item: T) => unknown): number {
+    let removed = 0
+    this.removals++
+    this.#transaction(() => {
+      for (const item of items) {
+        const row = drop(item) as Numbers | undefined
+        if (row === undefined) continue
+        const [pack = 0, stored = 0] = row
+        this.#sql.count.run(-1, -stored, -entryBytes({ stored }), pack)
+        removed++
+      }
+    })
+    return removed
+  }
+
+  #transaction(body: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      body()
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      throw error
+    }
+  }
+}
+
+function packRow([id = 0, end = 0, blocks = 0, live = 0, doomed = 0]: Numbers): PackRow {
+  return { id, end, blocks, live, doomed: doomed === 1 }
+}

@@ -1,0 +1,83 @@
+import type { Digest } from '../core/cid.ts'
+import { IntegrityError, StorageError } from '../core/errors.ts'
+import type { Frame } from '../core/frame.ts'
+import { ENTRY_HEADER_BYTES, entryBytes, isHeaderOf } from './pack-entry.ts'
+import type { PackFile } from './pack-file.ts'
+import type { PackFiles } from './pack-files.ts'
+import type { Location, PackIndex } from './pack-index.ts'
+import { storageError } from './storage-errors.ts'
+
+/** Bytes between two wanted entries that are read along rather than asked for apart. */
+const GAP_BYTES = 64 * 1024
+/** Bytes of one read at most, unless one entry is larger. */
+const READ_BYTES = 4 * 1024 * 1024
+
+interface Wanted {
+  /** Place in the answer. */
+  readonly at: number
+  readonly digest: Digest
+  readonly location: Location
+}
+
+interface Span {
+  readonly file: PackFile
+  readonly wanted: Wanted[]
+  readonly start: number
+  end: number
+}
+
+/**
+ * Frames of the digests, in order; undefined where the index has none. Neighbours in a pack come with one read and share its memory.
+ * Throws IntegrityError when the pack has something else where the index points, StorageError when it cannot be read.
+ */
+export async function readFrames(
+  { index, files }: { index: PackIndex; files: PackFiles },
+  digests: readonly Digest[],
+): Promise<(Frame | undefined)[]> {
+  const answer: (Frame | undefined)[] = new Array(digests.length).fill(undefined)
+  const wanted: Wanted[] = []
+  digests.forEach((digest, at) => {
+    const location = index.find(digest)
+    if (location !== undefined) wanted.push({ at, digest, location })
+  })
+  const spans = spansOf(wanted, files)
+  for (const { file } of spans) file.retain()
+  await Promise.all(spans.map((span) => readSpan(span, answer).finally(() => span.file.release())))
+  return answer
+}
+
+function spansOf(wanted: Wanted[], files: PackFiles): Span[] {
+  wanted.sort((a, b) => a.location.pack - b.location.pack || a.location.offset - b.location.offset)
+  const spans: Span[] = []
+  for (const one of wanted) {
+    const { pack, offset } = one.location
+    const end = offset + entryBytes(one.location)
+    const span = spans.at(-1)
+    if (span?.file.id === pack && offset - span.end <= GAP_BYTES && end - span.start <= READ_BYTES) {
+      span.wanted.push(one)
+      span.end = Math.max(span.end, end)
+    } else {
+      spans.push({ file: files.get(pack), wanted: [one], start: offset, end })
+    }
+  }
+  return spans
+}
+
+async function readSpan({ file, wanted, start, end }: Span, answer: (Frame | undefined)[]): Promise<void> {
+  const buffer = await file.read(start, end - start).catch((cause: unknown) => {
+    throw storageError(cause, 'blocks cannot be read')
+  })
+  for (const { at, digest, location } of wanted) {
+    const head = location.offset - start
+    const body = head + ENTRY_HEADER_BYTES
+    const { codec, length, stored } = location
+    if (body + stored > buffer.length)
+      throw new StorageError('a pack is shorter than its index says', { data: { pack: file.id } })
+    if (!isHeaderOf({ digest, codec, length, stored }, buffer, head)) {
+      throw new IntegrityError('a pack does not hold what its index says', {
+        data: { pack: file.id, offset: location.offset },
+      })
+    }
+    answer[at] = { digest, codec, length, bytes: buffer.subarray(body, body + stored) }
+  }
+}
