@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { link, open, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
@@ -38,7 +39,7 @@ async function load(path: string): Promise<Uint8Array> {
 
 async function create(path: string): Promise<void> {
   const bytes = privateKeyToProtobuf(await generateKeyPair('Ed25519'))
-  const temporary = `${path}.${process.pid}.new`
+  const temporary = `${path}.${randomUUID()}.new`
   const file = await open(temporary, 'wx', 0o600)
   try {
     await file.writeFile(bytes)
