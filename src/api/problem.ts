@@ -3,6 +3,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import {
   BootswarmError,
+  BusyError,
   ERROR_TABLE,
   errorFromCode,
   httpStatusOf,
@@ -45,6 +46,7 @@ export function problemOf(error: unknown): Problem {
 /** The error that an answer with this status and body (parsed JSON, or whatever came) stands for. */
 export function errorOfProblem(status: number, body: unknown): BootswarmError {
   if (Value.Check(ProblemSchema, body)) return errorFromCode(body.code, body.detail, body.data)
+  if (status === 503) return new BusyError('the server takes no requests at the moment: try again')
   return new ProtocolError(
     `answered ${status} ${STATUS_CODES[status] ?? ''} without a problem document: is this a tracker?`,
     { data: { status } },

@@ -1,0 +1,112 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Clock, systemClock } from '../src/core/clock.ts'
+import { StateError } from '../src/core/errors.ts'
+import type { Log } from '../src/core/log.ts'
+import { loadIdentity } from '../src/identity/identity-files.ts'
+import { signJws } from '../src/identity/jws.ts'
+import { readImage } from '../src/image/export.ts'
+import { FramePool } from '../src/store/frame-pool.ts'
+import { openFsStore } from '../src/store/fs-store.ts'
+import { openPackStore } from '../src/store/pack-store.ts'
+import { buildApp } from './app.ts'
+import { openCatalog } from './catalog/catalog.ts'
+import type { TrackerConfig } from './config.ts'
+import type { RouteContext } from './context.ts'
+import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
+import { socketAuthenticator } from './http/authentication.ts'
+import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
+import { TrackerMetrics } from './metrics.ts'
+import { Policy } from './policy/decide.ts'
+import { Swarms } from './swarm/swarms.ts'
+import { Collector } from './uploads/collector.ts'
+import { Gate } from './uploads/gate.ts'
+import { Uploads } from './uploads/uploads.ts'
+
+export interface TrackerComponents {
+  readonly log: Log
+  readonly clock?: Clock
+}
+
+/** A running tracker. */
+export interface Tracker {
+  readonly url: string
+  /** Answers what runs, then closes everything. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a tracker: everything that it consists of, in the order in which it is opened; closed the other way round.
+ * Errors: ConfigError, CertificateError, StateError when another process uses `dataDir`, StorageError.
+ */
+export async function startTracker(components: TrackerComponents, config: TrackerConfig): Promise<Tracker> {
+  const { log, clock = systemClock } = components
+  await using opened = new AsyncDisposableStack()
+  const identity = await loadIdentity(config.identity)
+  const { dataDir } = config
+  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+
+  // The pack store's lock keeps a second tracker out of the whole folder.
+  const pool = opened.adopt(new FramePool(), (it) => it.close())
+  const blocks = opened.adopt(
+    await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames: pool }),
+    (it) => it.close(),
+  )
+  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), (it) => it.close())
+  const catalog = opened.adopt(await openCatalog({ path: join(dataDir, 'catalog.sqlite') }), (it) =>
+    it.close(),
+  )
+
+  const metrics = new TrackerMetrics()
+  const policy = new Policy({ admins: config.admins })
+  const sign: Signer = (claims, options) => signJws(identity, claims, options)
+  const gate = new Gate()
+  const swarms = new Swarms({ clock })
+  metrics.watchSwarms(swarms)
+  const grants = new GrantIssuer(
+    { sign, clock },
+    { ...config.grants, onIssued: () => metrics.grantsIssued.inc() },
+  )
+  const onStored = (count: number, bytes: number) => {
+    metrics.blocksStored.inc(count)
+    metrics.storedBytes.inc(bytes)
+  }
+  const uploads = new Uploads({
+    catalog,
+    policy,
+    stores: { blocks, nodes },
+    pool,
+    gate,
+    sign,
+    clock,
+    onStored,
+  })
+
+  let stopping = false
+  const checkReady = async () => {
+    if (stopping) throw new StateError('the tracker is stopping')
+    await catalog.check()
+    await blocks.stat()
+  }
+  const context: RouteContext = {
+    authenticate: socketAuthenticator({ trust: identity.trust, clock }),
+    collector: new Collector({ catalog, blocks, nodes, gate, clock }),
+    readRange: (range, options) => readImage({ blocks, nodes }, range, options),
+    ...{ catalog, policy, uploads, swarms, grants, metrics, clock, log, checkReady },
+  }
+  const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
+  const url = await listen(app, config.listen)
+  if (config.metrics !== undefined) {
+    const plain = await listenPlain({ metrics, checkReady }, config.metrics.listen)
+    opened.defer(() => plain[Symbol.asyncDispose]())
+  }
+  log.info({ url, dn: identity.principal.dn, dataDir }, 'tracker started')
+
+  const closing = opened.move()
+  const stop = async () => {
+    stopping = true
+    log.info({ url }, 'tracker stopping')
+    await closing.disposeAsync()
+  }
+  return { url, stop }
+}
