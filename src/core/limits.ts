@@ -81,6 +81,8 @@ export const STARVING_AFTER_MS = 2000
 export const PEER_RETRY_MS = 5000
 /** Unanswered wants in a row after which a peer is dropped; it may come back. */
 export const PEER_TIMEOUTS_MAX = 2
+/** Time before an interrupted image is tried again after a start. */
+export const RESUME_RETRY_MS = 15_000
 /** Segment nodes fetched ahead of the plan. */
 export const SEGMENT_FETCHES_MAX = 8
 /** How often a session looks for stalls and late answers when nothing happens. */
@@ -171,6 +173,19 @@ export const SWARM_PEERS_MAX = 20_000
 /** Swarms that the tracker keeps: one for every manifest that somebody announces. */
 export const SWARMS_MAX = 10_000
 
+/** Life of a provider record of the DHT: how long the peers of a node that died are found. */
+export const DHT_RECORD_VALIDITY_MS = 3_600_000
+/** Age at which a provider record is published again: a third of its life is left for trouble. */
+export const DHT_RECORD_RENEW_AFTER_MS = 2_400_000
+/** Provider records that one node publishes a second: each is about 40 requests to others. */
+export const DHT_PROVIDES_PER_SECOND = 2
+/** Peers that announce one segment at most: a session needs 12, and a record at everybody helps nobody. */
+export const DHT_ANNOUNCERS_MAX = 16
+/** Wait after a failed publication: its cause (no peer, no network) is nearly always common to all. */
+export const DHT_RETRY_AFTER_MS = 30_000
+/** Segments that one node keeps announced or waiting; what cannot be renewed in time is not kept at all. */
+export const DHT_SEGMENTS_MAX = 4_000
+
 function assertRelations(): void {
   const relations: [boolean, string][] = [
     [BLOCK_BYTES_MAX % PAGE_BYTES === 0, 'blocks are whole pages'],
@@ -186,6 +201,11 @@ function assertRelations(): void {
       'a request holds the largest manifest',
     ],
     [PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX * 4 < API_BODY_BYTES_MAX, 'a join fits into a request'],
+    [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],
+    [
+      DHT_SEGMENTS_MAX < (DHT_PROVIDES_PER_SECOND * DHT_RECORD_RENEW_AFTER_MS) / 1000,
+      'every record that is kept can be renewed in time',
+    ],
   ]
   for (const [holds, reason] of relations) if (!holds) throw new RangeError(`limits: ${reason}`)
 }

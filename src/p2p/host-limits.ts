@@ -3,6 +3,8 @@
  * come one by one. Here a rack of hypervisors comes at once, behind few addresses. Unit last, reason beside it.
  */
 
+import { DHT_RECORD_VALIDITY_MS } from '../core/limits.ts'
+
 const KiB = 1024
 const MiB = 1024 * KiB
 
@@ -58,7 +60,10 @@ export interface HostLimits {
   readonly socketBufferBytes: number
   /** Identify message: addresses and protocols of a peer. */
   readonly identifyBytesMax: number
-  /** Validity of DHT records, when they are renewed before, and how often that is looked at. */
+  /**
+   * Validity of DHT records; the rest of it at which kad-dht renews them by itself (after a restart; before that the
+   * announcing policy has done it); and how often it looks at that and drops what has expired.
+   */
   readonly recordValidityMs: number
   readonly recordRenewMs: number
   readonly recordIntervalMs: number
@@ -103,7 +108,7 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   sendQueueBytesMax: 20 * MiB,
   socketBufferBytes: 256 * KiB,
   identifyBytesMax: 8 * KiB,
-  recordValidityMs: 60 * MINUTE_MS,
+  recordValidityMs: DHT_RECORD_VALIDITY_MS,
   recordRenewMs: 10 * MINUTE_MS,
   recordIntervalMs: 5 * MINUTE_MS,
   peerAddressAgeMs: 2 * 60 * MINUTE_MS,
