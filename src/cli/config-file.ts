@@ -42,7 +42,7 @@ export function configFilePath(env: Environment): string {
  */
 export async function readConfigFile(path: string): Promise<ConfigFile> {
   const document = await readDocument(path)
-  const config: unknown = document.toJS({ maxAliasCount: 0 }) ?? {}
+  const config = plainOf(document, path) ?? {}
   if (!Value.Check(ConfigFile, config)) throw new ConfigError(`${path}: ${complaint(config)}`)
   const contexts = Object.entries(config.contexts ?? {})
   return {
@@ -79,6 +79,16 @@ async function readDocument(path: string): Promise<Document> {
   const [error] = document.errors
   if (error !== undefined) throw new ConfigError(`${path}: ${error.message.split('\n')[0]}`)
   return document
+}
+
+function plainOf(document: Document, path: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 })
+  } catch (cause) {
+    // The only failure: aliases, which are refused because a few lines of them can fill the memory.
+    if (cause instanceof ReferenceError) throw new ConfigError(`${path}: aliases are not accepted`, { cause })
+    throw cause
+  }
 }
 
 /** The first thing that is wrong, with the key's place in the file. */

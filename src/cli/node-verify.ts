@@ -27,8 +27,8 @@ export async function verifyNode(shell: Shell, flags: NodeVerifyFlags): Promise<
     withNode(shell, flags, (client) =>
       client.verify({
         signal,
-        onProgress: ({ blocks, blocksTotal }) =>
-          progress.update({ label: 'verifying', unit: 'blocks', done: blocks, total: blocksTotal }),
+        onProgress: ({ bytes, bytesTotal }) =>
+          progress.update({ label: 'verifying', done: bytes, total: bytesTotal }),
       }),
     ),
   ).finally(() => progress.end())

@@ -13,9 +13,7 @@ export interface ProgressFlags {
 export interface ProgressState {
   /** What is being done, a word or two. */
   readonly label: string
-  /** What is counted; bytes unless said. */
-  readonly unit?: 'blocks'
-  /** `total` is undefined while it is not known. */
+  /** Bytes. `total` is undefined while it is not known. */
   readonly done: number
   readonly total: number | undefined
   /** Anything else worth a look, short. */
@@ -62,10 +60,10 @@ export class Progress {
   update(state: ProgressState): void {
     if (this.#style === 'none') return
     const nowMs = this.#clock.monotonic()
-    const perS = this.#rate(state, nowMs)
+    const bytesPerS = this.#rate(state, nowMs)
     if (nowMs - this.#printedMs < INTERVAL_MS[this.#style]) return
     this.#printedMs = nowMs
-    this.#print(this.#textOf(state, perS))
+    this.#print(this.#textOf(state, bytesPerS))
     this.#isLineOpen = this.#style === 'line'
   }
 
@@ -75,9 +73,9 @@ export class Progress {
     this.#isLineOpen = false
   }
 
-  #textOf(state: ProgressState, perS: number | undefined): string {
-    if (this.#style === 'json') return `${JSON.stringify(asEvent(state, perS))}\n`
-    const line = describe(state, perS)
+  #textOf(state: ProgressState, bytesPerS: number | undefined): string {
+    if (this.#style === 'json') return `${JSON.stringify(asEvent(state, bytesPerS))}\n`
+    const line = describe(state, bytesPerS)
     if (this.#style === 'plain') return `${line}\n`
     return `\r${line.slice(0, (this.#stream.columns ?? 80) - 1)}\x1b[K`
   }
@@ -99,25 +97,26 @@ export class Progress {
 }
 
 /** Seconds to go, or undefined while nothing moves. */
-function secondsLeft({ done, total }: ProgressState, perS: number | undefined): number | undefined {
-  if (total === undefined || perS === undefined || perS <= 0) return undefined
-  return Math.max(0, total - done) / perS
+function secondsLeft({ done, total }: ProgressState, bytesPerS: number | undefined): number | undefined {
+  if (total === undefined || bytesPerS === undefined || bytesPerS <= 0) return undefined
+  return Math.max(0, total - done) / bytesPerS
 }
 
-function asEvent(state: ProgressState, perS: number | undefined): object {
-  const { label, unit = 'bytes', done, total, detail } = state
-  const etaSeconds = secondsLeft(state, perS)
-  return { event: 'progress', label, unit, done, total, perSecond: perS, etaSeconds, detail }
+function asEvent(state: ProgressState, bytesPerS: number | undefined): object {
+  const { label, done, total, detail } = state
+  const etaSeconds = secondsLeft(state, bytesPerS)
+  return { event: 'progress', label, done, total, bytesPerSecond: bytesPerS, etaSeconds, detail }
 }
 
-function describe(state: ProgressState, perS: number | undefined): string {
-  const { label, unit, done, total, detail } = state
-  const amount = (n: number) => (unit === undefined ? formatBytes(n) : `${Math.round(n)} ${unit}`)
+function describe(state: ProgressState, bytesPerS: number | undefined): string {
+  const { label, done, total, detail } = state
   const parts = [
-    total === undefined ? amount(done) : `${formatShare(done, total)} (${amount(done)} of ${amount(total)})`,
+    total === undefined
+      ? formatBytes(done)
+      : `${formatShare(done, total)} (${formatBytes(done)} of ${formatBytes(total)})`,
   ]
-  if (perS !== undefined) parts.push(`${amount(perS)}/s`)
-  const left = secondsLeft(state, perS)
+  if (bytesPerS !== undefined) parts.push(`${formatBytes(bytesPerS)}/s`)
+  const left = secondsLeft(state, bytesPerS)
   if (left !== undefined) parts.push(`${formatSeconds(left)} left`)
   if (detail !== undefined) parts.push(detail)
   return printable(`${label} ${parts.join(', ')}`)
