@@ -1,10 +1,18 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { Digest } from '../core/cid.ts'
 
-/** The next part of an image, as a batch has it; or its end, which asks for the digest. */
-export type ImageHasherStep =
-  | { readonly bytes: Uint8Array; readonly spans: readonly number[]; readonly places: readonly number[] }
-  | 'finish'
+/** Consecutive blocks and zero spans of an image. */
+export interface ImagePart {
+  /** Memory that holds the blocks. */
+  readonly bytes: Uint8Array
+  /** As in a Segment: n > 0 is a block of n bytes, n < 0 are -n zero bytes. */
+  readonly spans: readonly number[]
+  /** Index in `bytes` of each block. */
+  readonly places: readonly number[]
+}
+
+/** The next part of an image, or `finish`, which asks for the digest. */
+export type ImageHasherStep = ImagePart | 'finish'
 
 const ZEROS = new Uint8Array(1024 * 1024)
 

@@ -1,4 +1,6 @@
 import { availableParallelism } from 'node:os'
+import type { CallOptions } from '../core/blockstore.ts'
+import type { Frame } from '../core/frame.ts'
 import { WorkerPool, workerModule } from '../util/worker-pool.ts'
 import { type ImageJob, type ImageJobAnswer, jobBytes, runImageJob } from './image-jobs.ts'
 
@@ -28,7 +30,22 @@ export class ImageWorkers {
     return this.#pool.run(job, signal === undefined ? {} : { signal })
   }
 
+  /** A FrameOpener: inflates and verifies. Errors: IntegrityError, AbortedError. */
+  async inflate(frames: readonly Frame[], { signal }: CallOptions = {}): Promise<Uint8Array[]> {
+    const { bytes } = await this.run({ kind: 'open', frames }, signal)
+    let end = 0
+    return frames.map(({ length }) => {
+      const start = end
+      end += length
+      return bytes.subarray(start, end)
+    })
+  }
+
   close(): Promise<void> {
     return this.#pool.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 }

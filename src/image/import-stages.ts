@@ -42,7 +42,7 @@ export interface PackedBatch {
 export async function hashBatch(context: ImportContext, batch: Batch): Promise<HashedBatch> {
   const { slab, places, spans } = batch
   const lengths = blockLengthsOf(spans)
-  const wholeDone = context.whole.update(batch)
+  const wholeDone = context.whole.update({ bytes: slab, spans, places }, batch.last)
   wholeDone.catch(() => {}) // awaited by packNew, which an error elsewhere may keep from running
   if (places.length === 0) return { batch, lengths, digests: [], wholeDone }
   const { bytes } = await context.workers.run(

@@ -1,6 +1,7 @@
-import { type FileHandle, open, readFile } from 'node:fs/promises'
+import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { InvalidError, NotFoundError, StorageError } from '../core/errors.ts'
+import { deviceSize } from './device-size.ts'
 import type { ImageSource } from './image-source.ts'
 import { openFileSource } from './source-file.ts'
 import { StreamSource } from './source-stream.ts'
@@ -39,17 +40,5 @@ async function openForReading(path: string): Promise<FileHandle> {
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new NotFoundError(`there is no file ${path}`, { cause })
     throw new StorageError(`cannot open ${path}: ${code}`, { cause })
-  }
-}
-
-/** Bytes of a block device: the kernel gives its size in sectors of 512 bytes whatever the device's own are. */
-export async function deviceSize(rdev: bigint): Promise<number> {
-  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & ~0xfffn)
-  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)
-  const path = `/sys/dev/block/${major}:${minor}/size`
-  try {
-    return Number(await readFile(path, 'latin1')) * 512
-  } catch (cause) {
-    throw new StorageError(`cannot read the size of the device: ${path}`, { cause })
   }
 }

@@ -1,8 +1,7 @@
 import type { Digest } from '../core/cid.ts'
 import { IMAGE_DIGEST_ZERO_BYTES_MAX } from '../core/limits.ts'
 import { WorkerPool, workerModule } from '../util/worker-pool.ts'
-import type { Batch } from './batch.ts'
-import { ImageHasher, type ImageHasherStep } from './image-hasher.ts'
+import { ImageHasher, type ImageHasherStep, type ImagePart } from './image-hasher.ts'
 
 /** An image of one batch up to this size is hashed at once, without a thread. */
 const INLINE_BYTES_MAX = 1024 * 1024
@@ -17,14 +16,15 @@ export class WholeDigest {
   #zeroBytes = 0
   #closed = false
 
-  /** Takes the next batch. Resolves when its slab is read. */
-  async update({ slab, spans, places, last }: Batch): Promise<void> {
+  /** Takes the next part of the image; `last` says that nothing comes after it. Resolves when its bytes are read. */
+  async update(part: ImagePart, last: boolean): Promise<void> {
+    const { spans } = part
     for (const span of spans) if (span < 0) this.#zeroBytes -= span
     if (this.#zeroBytes > IMAGE_DIGEST_ZERO_BYTES_MAX) await this.close()
     if (this.#closed) return
     if (this.#pool === undefined && last && sizeOf(spans) <= INLINE_BYTES_MAX)
       this.#inline = new ImageHasher()
-    await this.#step({ bytes: slab, spans, places })
+    await this.#step(part)
   }
 
   /** The digest, or undefined when the image has too many zero bytes. */
