@@ -11,18 +11,34 @@ export interface Ports {
 
 export const ANY_PORTS: Ports = { http: 0, p2p: 0 }
 
+/** Where a peer listens and where others are told to dial, when a link (a relay, a throttle) lies between. */
+export interface Link {
+  /** TCP port of the loopback interface. */
+  readonly listenPort: number
+  /** Multiaddr that is announced instead of the listening one. */
+  readonly announce: string
+}
+
+function p2pConfig(port: number, link: Link | undefined): object {
+  return {
+    listen: [`/ip4/127.0.0.1/tcp/${link?.listenPort ?? port}`],
+    announce: link === undefined ? [] : [link.announce],
+  }
+}
+
 async function writeYaml(path: string, content: object): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   await writeFile(path, stringify(content), { mode: 0o600 })
 }
 
-export async function writeTrackerConfig(layout: Layout, ports: Ports): Promise<void> {
+export async function writeTrackerConfig(layout: Layout, init: { ports: Ports; link?: Link }): Promise<void> {
+  const { ports, link } = init
   await mkdir(layout.data('tracker'), { recursive: true })
   await writeYaml(layout.config('tracker'), {
     dataDir: layout.data('tracker'),
     listen: `127.0.0.1:${ports.http}`,
     identity: layout.identity('tracker'),
-    p2p: { listen: [`/ip4/127.0.0.1/tcp/${ports.p2p}`], announce: [] },
+    p2p: p2pConfig(ports.p2p, link),
     admins: [PUBLISHER_DN],
     log: { level: 'info' },
   })
@@ -35,6 +51,7 @@ export interface NodeConfigInit {
   readonly p2pPort: number
   /** Where its store lies; default below the testnet's directory. */
   readonly dataDir?: string
+  readonly link?: Link
 }
 
 /** Nodes stand in racks of four, two racks to a zone. */
@@ -50,7 +67,7 @@ export async function writeNodeConfig(layout: Layout, init: NodeConfigInit): Pro
     dataDir,
     tracker: { url: init.trackerUrl, name: TRACKER_NAME },
     identity: layout.identity(name),
-    p2p: { listen: [`/ip4/127.0.0.1/tcp/${init.p2pPort}`], announce: [] },
+    p2p: p2pConfig(init.p2pPort, init.link),
     control: { socket: layout.socket(name) },
     labels: labelsOf(init.index),
     export: { directories: [layout.exports(name)] },

@@ -41,7 +41,7 @@ export async function startDaemon(
   init: DaemonInit,
   options: { signal?: AbortSignal; onSpawn?(process: ProcessRef): void } = {},
 ): Promise<StartedDaemon> {
-  options.signal?.throwIfAborted()
+  if (options.signal?.aborted === true) throw new AbortedError(`start of ${init.name} was stopped`)
   const child = spawnDaemon(init)
   if (child.pid === undefined) throw new InternalError(`${init.name} did not start`)
   const ref = processRef(child.pid)

@@ -1,15 +1,11 @@
 import { NodeClient } from '../src/api/node-client.ts'
-import { writeNodeConfig } from './config-files.ts'
+import { type NodeConfigInit, writeNodeConfig } from './config-files.ts'
 import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon-control.ts'
 import { daemonHandle } from './daemon-handle.ts'
 import type { NodeHandle } from './handles.ts'
 import { type Layout, nodeName } from './layout.ts'
 
-export interface NodeRecipeInit {
-  readonly index: number
-  readonly trackerUrl: string
-  readonly dataDir?: string
-}
+export type NodeRecipeInit = Omit<NodeConfigInit, 'p2pPort'>
 
 export function nodeRecipe(layout: Layout, init: NodeRecipeInit): DaemonRecipe {
   const name = nodeName(init.index)

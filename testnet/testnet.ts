@@ -6,7 +6,7 @@ import { ConflictError, InvalidError } from '../src/core/errors.ts'
 import { type Log, silentLog } from '../src/core/log.ts'
 import { runCliProcess } from './cli-process.ts'
 import { mapLimit } from './concurrency.ts'
-import { writeCliConfig } from './config-files.ts'
+import { type Link, writeCliConfig } from './config-files.ts'
 import { DaemonControl } from './daemon-control.ts'
 import { guard } from './guard.ts'
 import type { Testnet } from './handles.ts'
@@ -31,6 +31,8 @@ export interface TestnetInit {
   readonly log?: Log
   /** Store directories of single nodes elsewhere (a small file system, for example), by index. */
   readonly dataDirs?: Readonly<Record<number, string>>
+  /** Links before the tracker's peer and before single nodes, by index. Not kept for `openTestnet`. */
+  readonly links?: { readonly tracker?: Link; readonly nodes?: Readonly<Record<number, Link>> }
 }
 
 /**
@@ -52,16 +54,16 @@ export async function createTestnet(
   try {
     await mintIdentities(layout, init.nodes)
     log.info({ dir, nodes: init.nodes }, 'identities made')
-    const tracker = new DaemonControl(trackerRecipe(layout))
+    const tracker = new DaemonControl(trackerRecipe(layout, init.links?.tracker))
     controls.push(tracker)
     await tracker.start(options)
     const trackerUrl = String(tracker.ready['url'])
     log.info({ url: trackerUrl, pid: tracker.process.pid }, 'tracker ready')
     const nodes = Array.from({ length: init.nodes }, (_, index) => {
-      const dataDir = init.dataDirs?.[index]
-      return new DaemonControl(
-        nodeRecipe(layout, { index, trackerUrl, ...(dataDir === undefined ? {} : { dataDir }) }),
-      )
+      const { dataDirs = {}, links = {} } = init
+      const [dataDir, link] = [dataDirs[index], links.nodes?.[index]]
+      const odd = { ...(dataDir === undefined ? {} : { dataDir }), ...(link === undefined ? {} : { link }) }
+      return new DaemonControl(nodeRecipe(layout, { index, trackerUrl, ...odd }))
     })
     controls.push(...nodes)
     await mapLimit(nodes, availableParallelism() + 1, (node) => node.start(options))

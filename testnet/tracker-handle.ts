@@ -1,20 +1,22 @@
 import { readFile } from 'node:fs/promises'
 import { TrackerClient } from '../src/api/tracker-client.ts'
-import { ANY_PORTS, writeTrackerConfig } from './config-files.ts'
+import { ANY_PORTS, type Link, writeTrackerConfig } from './config-files.ts'
 import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon-control.ts'
 import { daemonHandle } from './daemon-handle.ts'
 import type { TrackerHandle } from './handles.ts'
 import { type IdentityPaths, type Layout, TRACKER_NAME } from './layout.ts'
 
-export function trackerRecipe(layout: Layout): DaemonRecipe {
+export function trackerRecipe(layout: Layout, link?: Link): DaemonRecipe {
+  const linked = link === undefined ? {} : { link }
   return {
     name: 'tracker',
     args: ['tracker', 'serve', '--config', layout.config('tracker')],
     logPath: layout.log('tracker'),
     async configure(before) {
-      if (before === undefined) return await writeTrackerConfig(layout, ANY_PORTS)
+      if (before === undefined) return await writeTrackerConfig(layout, { ports: ANY_PORTS, ...linked })
       const http = Number(new URL(String(before['url'])).port)
-      await writeTrackerConfig(layout, { http, p2p: portOfAddresses(before['addresses']) })
+      const ports = { http, p2p: portOfAddresses(before['addresses']) }
+      await writeTrackerConfig(layout, { ports, ...linked })
     },
   }
 }

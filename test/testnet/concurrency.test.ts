@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mapLimit } from '../../testnet/concurrency.ts'
+import { failureOf } from '../fixtures/failure.ts'
 
 const test = suite('testnet concurrency')
 
@@ -27,7 +28,8 @@ test('starts no more after a failure, and waits for what runs before it fails', 
     ended.push(n)
     if (n === 0) throw new RangeError('first')
   }
-  await mapLimit([0, 1, 2, 3], 2, work).then(assert.unreachable, (error) => assert.is(error.message, 'first'))
+  const error = await failureOf(mapLimit([0, 1, 2, 3], 2, work))
+  assert.is(error.message, 'first')
   assert.equal(begun, [0, 1])
   assert.equal(ended, [0, 1])
 })

@@ -5,6 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { logTail, startDaemon } from '../../testnet/daemon.ts'
 import { isAlive, type ProcessRef } from '../../testnet/processes.ts'
+import { failureOf } from '../fixtures/failure.ts'
 
 const test = suite<{ dir: string }>('testnet daemon')
 
@@ -21,19 +22,16 @@ test('shows the end of the log of a daemon that dies before it is ready', async 
     spawned = ref
   }
   const init = { name: 'tracker', args: ['tracker', 'serve', '--config', config], logPath: join(dir, 'log') }
-  await startDaemon(init, { onSpawn }).then(assert.unreachable, (error) => {
-    assert.is(error.code, 'E_STATE')
-    assert.match(error.message, /^tracker ended before it was ready \(exit 2\)/)
-    assert.match(error.message, /nonsense/)
-  })
+  const error = await failureOf(startDaemon(init, { onSpawn }))
+  assert.is(error.code, 'E_STATE')
+  assert.match(error.message, /^tracker ended before it was ready \(exit 2\)/)
+  assert.match(error.message, /nonsense/)
   assert.ok(spawned !== undefined && !isAlive(spawned))
 })
 
 test('does not start when it was stopped before', async ({ dir }) => {
   const init = { name: 'tracker', args: ['--version'], logPath: join(dir, 'log') }
-  await startDaemon(init, { signal: AbortSignal.abort() }).then(assert.unreachable, (error) => {
-    assert.is(error.name, 'AbortError')
-  })
+  assert.is((await failureOf(startDaemon(init, { signal: AbortSignal.abort() }))).code, 'E_ABORTED')
 })
 
 test('says nothing of a log that is empty or not there', async ({ dir }) => {

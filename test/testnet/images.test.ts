@@ -8,6 +8,7 @@ import { checkE2fsprogs, makeExt4 } from '../../testnet/images/ext4.ts'
 import { makeImagePair } from '../../testnet/images/images.ts'
 import { PageSet } from '../../testnet/images/pages.ts'
 import { fillCompressible, seededRandom } from '../../testnet/images/random.ts'
+import { failureOf } from '../fixtures/failure.ts'
 
 const MiB = 1024 * 1024
 const test = suite<{ dir: string }>('testnet images')
@@ -67,10 +68,9 @@ withExt4('makes the same image of the same tree again', async ({ dir }) => {
 
 withExt4('says why when the files do not fit', async ({ dir }) => {
   const tree = await makeMachine(dir)
-  await makeExt4({ tree, target: join(dir, 'a'), sizeBytes: 4 * MiB }).then(assert.unreachable, (error) => {
-    assert.is(error.code, 'E_STATE')
-    assert.match(error.message, /mke2fs could not build/)
-  })
+  const error = await failureOf(makeExt4({ tree, target: join(dir, 'a'), sizeBytes: 4 * MiB }))
+  assert.is(error.code, 'E_STATE')
+  assert.match(error.message, /mke2fs could not build/)
 })
 
 test("changes a copy of the user's own image and leaves the original alone", async ({ dir }) => {
@@ -87,12 +87,8 @@ test("changes a copy of the user's own image and leaves the original alone", asy
 })
 
 test('says which image is missing', async ({ dir }) => {
-  await makeImagePair({ dir, sizeBytes: 0, seed: 1, image: join(dir, 'no') }).then(
-    assert.unreachable,
-    (error) => {
-      assert.is(error.code, 'E_NOT_FOUND')
-    },
-  )
+  const error = await failureOf(makeImagePair({ dir, sizeBytes: 0, seed: 1, image: join(dir, 'no') }))
+  assert.is(error.code, 'E_NOT_FOUND')
 })
 
 test('counts pages: zero pages not at all, others once, those of earlier images as known', async ({

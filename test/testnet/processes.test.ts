@@ -18,15 +18,15 @@ async function start(code: string) {
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  await once(child.stdout, 'data')
+  const [said] = (await once(child.stdout, 'data')) as [Buffer]
   assert.ok(child.pid !== undefined)
-  return processRef(child.pid)
+  return { ref: processRef(child.pid), said: said.toString() }
 }
 
 const SAY = "process.stdout.write('x');"
 
 test('stops a process that ends by itself', async () => {
-  const ref = await start(`${SAY} setInterval(() => {}, 1000)`)
+  const { ref } = await start(`${SAY} setInterval(() => {}, 1000)`)
   assert.ok(isAlive(ref))
   assert.ok((residentMemory(ref.pid)?.bytes ?? Number.POSITIVE_INFINITY) > 1e6)
   assert.is(await stopProcess(ref, 5000), true)
@@ -34,18 +34,19 @@ test('stops a process that ends by itself', async () => {
 })
 
 test('kills a process that ignores SIGTERM', async () => {
-  const ref = await start(`process.on('SIGTERM', () => {}); ${SAY} setInterval(() => {}, 1000)`)
+  const { ref } = await start(`process.on('SIGTERM', () => {}); ${SAY} setInterval(() => {}, 1000)`)
   assert.is(await stopProcess(ref, 200), false)
   assert.not(isAlive(ref))
 })
 
 test('ends the children of a process with it', async () => {
-  const ref = await start(
+  const { ref, said } = await start(
     `require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' })
      .on('spawn', function () { process.stdout.write(String(this.pid)) }); setInterval(() => {}, 1000)`,
   )
   signalGroup(ref, 'SIGKILL')
   assert.ok(await waitForEnd(ref, 5000))
+  assert.ok(await waitForEnd({ pid: Number(said) }, 5000))
 })
 
 test('does not take another process under the same id for the one that it knew', async () => {
