@@ -124,6 +124,16 @@ export class Libp2pHost implements Carrier, Lifecycle {
     return this.#parts.libp2p.getPeers().map(peerKeyOf)
   }
 
+  /** Connections that are open now. */
+  connections(): number {
+    return this.#parts.libp2p.getConnections().length
+  }
+
+  /** Peers of the DHT that are connected now. */
+  dhtPeers(): PeerKey[] {
+    return [...this.#dhtPeers]
+  }
+
   /** Peers by which this host may find into the DHT. */
   introduce(peers: readonly PeerAddress[]): void {
     this.#bootstrap.add(peers.filter((peer) => peer.peer !== this.self))

@@ -46,6 +46,7 @@ export class StreamChannel implements Channel {
     stream.addEventListener('end', () => this.#onEnd())
     stream.addEventListener('close', (event) => this.#onClose(event))
     stream.addEventListener('drain', () => queueMicrotask(() => this.#onDrain()))
+    this.#catchUp()
   }
 
   send(bytes: Uint8Array): boolean {
@@ -110,6 +111,13 @@ export class StreamChannel implements Channel {
       return
     }
     if (!this.#ended) this.#clock.after(this.#limits.lingerTimeoutMs, () => this.#endLinger())
+  }
+
+  /** The other side may have acted between the agreement on the protocol and the listeners above. */
+  #catchUp(): void {
+    if (this.#stream.status !== 'open') this.#fail(this.#broken(undefined))
+    this.#remoteClosed = this.#stream.remoteWriteStatus === 'closed'
+    this.#ended = this.#remoteClosed && this.#stream.readableEnded
   }
 
   #endLinger(): void {
