@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { parse } from 'yaml'
-import { ConfigError } from '../src/core/errors.ts'
 import { GRANT_LIFETIME_S } from '../src/core/limits.ts'
+import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
 
 const closed = { additionalProperties: false }
 const HostPort = Type.String({
@@ -41,12 +38,6 @@ export const TrackerConfigSchema = Type.Object(
   closed,
 )
 
-export interface ListenAddress {
-  readonly host: string
-  /** 0 stands for any free port. */
-  readonly port: number
-}
-
 /** The configuration with every default filled in and every path absolute. */
 export interface TrackerConfig {
   readonly dataDir: string
@@ -67,19 +58,16 @@ const DEFAULT_P2P_LISTEN = ['/ip4/0.0.0.0/tcp/4001']
 
 /** Throws ConfigError, which names the file and the key, when it cannot be read or is wrong. */
 export async function loadTrackerConfig(path: string): Promise<TrackerConfig> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new ConfigError(`the configuration ${path} cannot be read`, { cause, data: { path } })
-  }
-  return parseTrackerConfig(text, { path })
+  return resolveConfig(await readConfigFile(path, TrackerConfigSchema), path)
 }
 
 /** Reads the text of the file at `init.path`. Throws ConfigError. */
 export function parseTrackerConfig(text: string, init: { path: string }): TrackerConfig {
-  const file = checked(parseYaml(text, init.path), init.path)
-  const absolute = (path: string) => resolve(dirname(init.path), path)
+  return resolveConfig(parseConfig(text, { ...init, schema: TrackerConfigSchema }), init.path)
+}
+
+function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): TrackerConfig {
+  const absolute = (relative: string) => resolve(dirname(path), relative)
   const { certificate, key, ca } = file.identity
   return {
     dataDir: absolute(file.dataDir),
@@ -91,26 +79,4 @@ export function parseTrackerConfig(text: string, init: { path: string }): Tracke
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },
   }
-}
-
-function parseYaml(text: string, path: string): unknown {
-  try {
-    return parse(text, { maxAliasCount: 0 })
-  } catch (cause) {
-    throw new ConfigError(`${path} is not YAML: ${(cause as Error).message}`, { cause, data: { path } })
-  }
-}
-
-function checked(value: unknown, path: string): Static<typeof TrackerConfigSchema> {
-  if (Value.Check(TrackerConfigSchema, value)) return value
-  const first = Value.Errors(TrackerConfigSchema, value).First()
-  const key = first?.path.slice(1).replaceAll('/', '.') || '(the whole file)'
-  throw new ConfigError(`${path}: ${key}: ${first?.message ?? 'wrong form'}`, { data: { path, key } })
-}
-
-function parseListen(text: string): ListenAddress {
-  const colon = text.lastIndexOf(':')
-  const port = Number(text.slice(colon + 1))
-  if (port > 65_535) throw new ConfigError(`${text}: there is no port ${port}`)
-  return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port }
 }

@@ -91,7 +91,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const context: RouteContext = {
     authenticate: socketAuthenticator({ trust: identity.trust, clock }),
     collector: new Collector({ catalog, blocks, nodes, gate, clock }),
-    readRange: (range, options) => readImage({ blocks, nodes }, range, options),
+    readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),
     ...{ catalog, policy, uploads, swarms, grants, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)

@@ -159,7 +159,7 @@ export const GcAnswer = Type.Object({
   expiredUploads: Type.Integer({ description: 'uploads that were forgotten' }),
   blocksDeleted: Type.Integer(),
   nodesDeleted: Type.Integer(),
-  freedBytes: Type.Integer({ description: 'bytes given back to the file system' }),
+  freedBytes: Type.Integer({ description: 'stored bytes of what was deleted' }),
 })
 
 export type VersionView = Static<typeof VersionView>

@@ -11,8 +11,8 @@ import {
   TRACKER_DRAIN_TIMEOUT_MS,
 } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
+import type { ListenAddress } from '../../src/util/config-file.ts'
 import type { App } from '../app.ts'
-import type { ListenAddress } from '../config.ts'
 import type { TrackerMetrics } from '../metrics.ts'
 
 /**

@@ -1,0 +1,70 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { ConfigError } from '../../src/core/errors.ts'
+import { loadTrackerConfig, parseTrackerConfig } from '../../tracker/config.ts'
+
+const test = suite('tracker config')
+const MINIMAL = 'dataDir: data\nidentity: { certificate: t.pem, key: /keys/t.key, ca: ca.pem }\n'
+const parse = (text: string) => parseTrackerConfig(text, { path: '/etc/bootswarm/tracker.yaml' })
+
+test('needs little, fills in the rest, and takes paths from where the file is', () => {
+  assert.equal(parse(MINIMAL), {
+    dataDir: '/etc/bootswarm/data',
+    listen: { host: '0.0.0.0', port: 8443 },
+    identity: { certificate: '/etc/bootswarm/t.pem', key: '/keys/t.key', ca: '/etc/bootswarm/ca.pem' },
+    p2p: { listen: ['/ip4/0.0.0.0/tcp/4001'], announce: [] },
+    admins: [],
+    grants: { lifetimeSeconds: 300 },
+    metrics: undefined,
+    log: { level: 'info' },
+  })
+})
+
+test('reads every key', () => {
+  const config = parse(`${MINIMAL}
+listen: '[::1]:0'
+p2p: { listen: [/ip4/127.0.0.1/tcp/0], announce: [/dns4/t/tcp/4001] }
+admins: ["/O=Example/CN=Alice"]
+grants: { lifetimeSeconds: 60 }
+metrics: { listen: 127.0.0.1:9443 }
+log: { level: debug }`)
+  assert.equal(config.listen, { host: '::1', port: 0 })
+  assert.equal(config.metrics, { listen: { host: '127.0.0.1', port: 9443 } })
+  assert.equal(config.p2p.announce, ['/dns4/t/tcp/4001'])
+  assert.is(config.grants.lifetimeSeconds, 60)
+})
+
+test('names the key that is unknown or wrong', () => {
+  const wrong: [string, RegExp][] = [
+    ['colour: blue', /colour/],
+    ['listen: nowhere', /listen/],
+    ['listen: host:99999', /99999/],
+    ['grants: { lifetimeSeconds: soon }', /grants\.lifetimeSeconds/],
+    ['grants: { lifetime: 3 }', /grants\.lifetime/],
+    ['metrics: { listen: 127.0.0.1:9443, path: /m }', /metrics\.path/],
+    ['log: { level: loud }', /log\.level/],
+  ]
+  for (const [line, message] of wrong) {
+    assert.throws(
+      () => parse(`${MINIMAL}${line}\n`),
+      (error: unknown) => error instanceof ConfigError && message.test(error.message),
+    )
+  }
+})
+
+test('refuses what is no YAML, no map, or not there', async () => {
+  for (const text of ['a: [', '', '- 1', '"text"', 'a: &x [1]\nb: *x\n']) {
+    assert.throws(
+      () => parse(text),
+      (error: unknown) => error instanceof ConfigError,
+    )
+  }
+  try {
+    await loadTrackerConfig('/nowhere/tracker.yaml')
+    assert.unreachable()
+  } catch (error) {
+    assert.instance(error, ConfigError)
+  }
+})
+
+test.run()

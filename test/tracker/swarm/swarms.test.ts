@@ -1,0 +1,96 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
+import { LimitError, NotAuthorisedError } from '../../../src/core/errors.ts'
+import { ANNOUNCE_EXPIRY_MS, HANDOUT_PEERS_MAX, SWARMS_MAX } from '../../../src/core/limits.ts'
+import type { PeerKey } from '../../../src/core/router.ts'
+import { Swarms } from '../../../tracker/swarm/swarms.ts'
+import { FakeClock } from '../../fixtures/fake-clock.ts'
+
+const test = suite('swarms')
+const manifest = manifestIdOf(digestOf(Buffer.from('image')))
+const peerKey = (n: number | string) => `peer${n}` as PeerKey
+const announcement = (n: number | string, more: object = {}) => ({
+  manifest,
+  principal: `/CN=node-${n}`,
+  peer: peerKey(n),
+  addresses: [`/ip4/10.0.0.1/tcp/${n}`],
+  runs: 0,
+  runsTotal: 10,
+  ...more,
+})
+
+test('hands out the others and always the origin first', () => {
+  const swarms = new Swarms({ clock: new FakeClock() })
+  swarms.setOrigin({ peer: peerKey('origin'), addresses: ['/ip4/10.0.0.2/tcp/1'] })
+  assert.equal(swarms.handout(manifest, peerKey(1)), [
+    { peer: 'peerorigin', addresses: ['/ip4/10.0.0.2/tcp/1'], origin: true },
+  ])
+  for (const n of [1, 2, 3]) swarms.announce(announcement(n))
+  const handout = swarms.handout(manifest, peerKey(1))
+  assert.is(handout[0]?.peer, peerKey('origin'))
+  assert.equal(
+    handout
+      .slice(1)
+      .map((peer) => peer.peer)
+      .sort(),
+    [peerKey(2), peerKey(3)],
+  )
+  for (let n = 4; n < 100; n++) swarms.announce(announcement(n))
+  assert.is(swarms.handout(manifest, peerKey(1)).length, HANDOUT_PEERS_MAX)
+})
+
+test('forgets who leaves and who falls silent', async () => {
+  const clock = new FakeClock()
+  const swarms = new Swarms({ clock })
+  for (const n of [1, 2, 3]) swarms.announce(announcement(n))
+  swarms.leave(manifest, peerKey(3), '/CN=node-3')
+  await clock.advance(ANNOUNCE_EXPIRY_MS - 1)
+  swarms.announce(announcement(1, { runs: 5 }))
+  assert.equal(
+    swarms.handout(manifest, peerKey(1)).map((peer) => peer.peer),
+    [peerKey(2)],
+  )
+  await clock.advance(1)
+  assert.equal(swarms.handout(manifest, peerKey(1)), [])
+  assert.equal(
+    [...swarms.list()].flatMap(({ peers }) => peers.map((peer) => [peer.address.peer, peer.runs])),
+    [[peerKey(1), 5]],
+  )
+  await clock.advance(ANNOUNCE_EXPIRY_MS)
+  assert.equal([...swarms.list()], [])
+})
+
+test('keeps the labels of an earlier announcement', () => {
+  const swarms = new Swarms({ clock: new FakeClock() })
+  swarms.announce(announcement(1, { labels: { rack: 'a' } }))
+  swarms.announce(announcement(1))
+  assert.equal(swarms.handout(manifest, peerKey(2))[0]?.labels, { rack: 'a' })
+})
+
+test('does not let one principal speak for the peer of another', () => {
+  const swarms = new Swarms({ clock: new FakeClock() })
+  swarms.announce(announcement(1))
+  const foreign = announcement(1, { principal: '/CN=mallory' })
+  assert.throws(
+    () => swarms.announce(foreign),
+    (error: unknown) => error instanceof NotAuthorisedError,
+  )
+  swarms.leave(manifest, peerKey(1), '/CN=mallory')
+  assert.is(swarms.handout(manifest, peerKey(2)).length, 1)
+})
+
+test('has room for so many swarms, and finds it again when they die', async () => {
+  const clock = new FakeClock()
+  const swarms = new Swarms({ clock })
+  const other = (n: number) => announcement(1, { manifest: `m${n}` })
+  for (let n = 0; n < SWARMS_MAX; n++) swarms.announce(other(n))
+  assert.throws(
+    () => swarms.announce(other(SWARMS_MAX)),
+    (error: unknown) => error instanceof LimitError,
+  )
+  await clock.advance(ANNOUNCE_EXPIRY_MS)
+  swarms.announce(other(SWARMS_MAX))
+})
+
+test.run()
