@@ -120,9 +120,10 @@ export class NodeClient {
 
   async #stream<Progress, Result>(call: Call, options: StreamOptions<Progress>): Promise<Result> {
     const signalled = { ...call, signal: options.signal }
+    const decoder = new TextDecoder()
     let rest = ''
     for await (const piece of this.#pieces(await this.#send(signalled), signalled)) {
-      const lines = (rest + Buffer.from(piece).toString()).split('\n')
+      const lines = (rest + decoder.decode(piece, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) {
         const event = parse(line) as StreamEvent<Progress, Result> | undefined

@@ -121,8 +121,9 @@ export const ExportAnswer = Type.Object({
 export type ExportAnswer = Static<typeof ExportAnswer>
 
 export interface VerifyProgress {
-  blocks: number
-  blocksTotal: number
+  /** Stored bytes read so far, and of the whole store when it began. */
+  bytes: number
+  bytesTotal: number
 }
 
 export interface ExportProgress {

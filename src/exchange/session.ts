@@ -92,7 +92,10 @@ export class Session {
 
   /** Fetches everything. Errors: StorageFullError, StorageError, ManifestError, UnreachableError after a long stall, AbortedError. */
   async run(options: CallOptions = {}): Promise<Swarm> {
-    const stop = () => this.#done.reject(new AbortedError('pull was stopped'))
+    const stop = () => {
+      const reason: unknown = options.signal?.reason
+      this.#done.reject(reason instanceof BootswarmError ? reason : new AbortedError('pull was stopped'))
+    }
     if (options.signal?.aborted === true) stop()
     options.signal?.addEventListener('abort', stop, { once: true })
     this.#tick()
@@ -163,7 +166,10 @@ export class Session {
     for await (const plan of planSegments(this.#planner(), swarm.manifest, swarm.map)) {
       this.stats.plan(plan)
       for (const run of plan.held) this.#picker?.setHeld(run)
-      for (const run of plan.missing) this.#picker?.setMissing(run)
+      for (const run of plan.missing) {
+        swarm.drop(run)
+        this.#picker?.setMissing(run)
+      }
       this.#announce(plan.held)
       this.#fetcher?.pump()
     }

@@ -1,0 +1,103 @@
+import { dirname, resolve } from 'node:path'
+import { type Static, Type } from '@sinclair/typebox'
+import { ConfigError } from '../src/core/errors.ts'
+import { GRANT_GRACE_S } from '../src/core/limits.ts'
+import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
+
+const closed = { additionalProperties: false }
+const HostPort = Type.String({ pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]]+):[0-9]{1,5}$' })
+const Multiaddrs = Type.Array(Type.String({ pattern: '^/' }))
+const LABELS = ['site', 'zone', 'rack'] as const
+
+/** The file that `bootswarm node serve --config` reads, in YAML. Paths are relative to it. */
+export const NodeConfigSchema = Type.Object(
+  {
+    dataDir: Type.String({ minLength: 1 }),
+    tracker: Type.Object(
+      { url: Type.String({ pattern: '^https://' }), name: Type.Optional(Type.String({ minLength: 1 })) },
+      closed,
+    ),
+    identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
+    p2p: Type.Optional(
+      Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
+    ),
+    control: Type.Optional(Type.Object({ socket: Type.String({ minLength: 1 }) }, closed)),
+    labels: Type.Optional(
+      Type.Partial(Type.Object(Object.fromEntries(LABELS.map((label) => [label, Type.String()])), closed)),
+    ),
+    grants: Type.Optional(
+      Type.Object({ graceSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800 })) }, closed),
+    ),
+    export: Type.Optional(Type.Object({ directories: Type.Array(Type.String({ minLength: 1 })) }, closed)),
+    metrics: Type.Optional(Type.Object({ listen: HostPort }, closed)),
+    log: Type.Optional(
+      Type.Object(
+        {
+          level: Type.Optional(
+            Type.Union(['debug', 'info', 'warn', 'error', 'silent'].map((l) => Type.Literal(l))),
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
+/** The configuration with every default filled in and every path absolute. */
+export interface NodeConfig {
+  readonly dataDir: string
+  /** `name`: the name in the tracker's certificate, which signs records and grants. */
+  readonly tracker: { readonly url: string; readonly name: string }
+  readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
+  readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
+  readonly control: { readonly socket: string }
+  readonly labels: Readonly<Record<string, string>>
+  readonly grants: { readonly graceSeconds: number }
+  readonly export: { readonly directories: readonly string[] }
+  readonly metrics: { readonly listen: ListenAddress } | undefined
+  readonly log: { readonly level: string }
+}
+
+const DEFAULT_P2P_LISTEN = ['/ip4/0.0.0.0/tcp/4002']
+const DEFAULT_SOCKET = '/run/bootswarm/node.sock'
+/** `sun_path` of unix(7) holds 108 bytes with the final NUL. */
+const SOCKET_PATH_BYTES_MAX = 107
+
+/** Throws ConfigError, which names the file and the key, when it cannot be read or is wrong. */
+export async function loadNodeConfig(path: string): Promise<NodeConfig> {
+  return completed(await readConfigFile(path, NodeConfigSchema), path)
+}
+
+/** Reads the text of the file at `init.path`. Throws ConfigError. */
+export function parseNodeConfig(text: string, init: { path: string }): NodeConfig {
+  return completed(parseConfig(text, { ...init, schema: NodeConfigSchema }), init.path)
+}
+
+function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeConfig {
+  const absolute = (relative: string) => resolve(dirname(path), relative)
+  const { certificate, key, ca } = file.identity
+  const dataDir = absolute(file.dataDir)
+  return {
+    dataDir,
+    tracker: { url: file.tracker.url, name: file.tracker.name ?? hostOf(file.tracker.url, path) },
+    identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
+    p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
+    control: { socket: socketPath(absolute(file.control?.socket ?? DEFAULT_SOCKET), path) },
+    labels: (file.labels ?? {}) as Record<string, string>,
+    grants: { graceSeconds: file.grants?.graceSeconds ?? GRANT_GRACE_S },
+    export: { directories: (file.export?.directories ?? [`${dataDir}/exports`]).map(absolute) },
+    metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
+    log: { level: file.log?.level ?? 'info' },
+  }
+}
+
+function hostOf(url: string, path: string): string {
+  if (!URL.canParse(url)) throw new ConfigError(`${path}: tracker.url: not a URL`)
+  return new URL(url).hostname
+}
+
+function socketPath(socket: string, path: string): string {
+  if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return socket
+  throw new ConfigError(`${path}: control.socket: longer than ${SOCKET_PATH_BYTES_MAX} bytes`)
+}

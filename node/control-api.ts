@@ -1,0 +1,128 @@
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import type { Registry } from 'prom-client'
+import { NDJSON, NODE_PATHS } from '../src/api/node-paths.ts'
+import {
+  type ExportProgress,
+  ExportRequest,
+  GcRequest,
+  type LocalImage,
+  PullRequest,
+  type VerifyProgress,
+} from '../src/api/node-schemas.ts'
+import { PROBLEM_TYPE, problemOf } from '../src/api/problem.ts'
+import { InvalidError, NotFoundError } from '../src/core/errors.ts'
+import type { Log } from '../src/core/log.ts'
+import { parseReference } from '../src/core/reference.ts'
+import { eventStream } from './event-stream.ts'
+import type { Exporter } from './exporter.ts'
+import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
+import { addProbes } from './listen.ts'
+import type { Maintenance } from './maintenance.ts'
+import type { Puller } from './puller.ts'
+import type { NodeReport } from './report.ts'
+
+export interface ControlComponents {
+  catalog: ImageCatalog
+  puller: Puller
+  maintenance: Maintenance
+  metrics: Registry
+  log: Log
+  report: NodeReport
+  exporter: Exporter
+}
+
+/** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */
+export function buildControlApi(components: ControlComponents): FastifyInstance {
+  const app = fastify({ bodyLimit: 64 * 1024, ajv: { customOptions: { removeAdditional: false } } })
+  app.setErrorHandler((error, _request, reply) => sendProblem(components.log, error, reply))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(components.log, new NotFoundError(`no such path: ${request.url}`), reply),
+  )
+  addReads(app, components)
+  addPulls(app, components)
+  addMaintenance(app, components)
+  addExports(app, components)
+  return app
+}
+
+function sendProblem(log: Log, error: unknown, reply: FastifyReply): void {
+  const invalid = (error as { validation?: unknown }).validation !== undefined
+  const problem = problemOf(invalid ? new InvalidError((error as Error).message) : error)
+  if (problem.status >= 500) log.error({ err: error }, 'a control request failed')
+  reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
+}
+
+function addReads(app: FastifyInstance, components: ControlComponents): void {
+  const { catalog, report } = components
+  app.get(NODE_PATHS.status, () => report.status())
+  app.get(NODE_PATHS.peers, async () => report.peers())
+  app.get(NODE_PATHS.images, async () => catalog.all().map(localImage))
+  addProbes(app, components.metrics)
+}
+
+function localImage(entry: CatalogEntry): LocalImage {
+  const { namespace, name, version, tag, manifest, size, sha256, complete, pulledAt } = entry
+  const image = { namespace, name, version, manifest, size, sha256, complete, pulledAt }
+  return tag === undefined ? image : { ...image, tag }
+}
+
+function addPulls(app: FastifyInstance, { puller }: ControlComponents): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.post(NODE_PATHS.pulls, { schema: { body: PullRequest } }, async (request, reply) => {
+    const { pull, result } = await puller.start(parseReference(request.body.reference))
+    return reply.type(NDJSON).send(eventStream({ progress: () => pull.progress(), result }))
+  })
+}
+
+function addMaintenance(app: FastifyInstance, { maintenance, catalog }: ControlComponents): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  const Params = Type.Object({ namespace: Type.String(), name: Type.String() })
+  const Query = Type.Object(
+    { tag: Type.Optional(Type.String()), version: Type.Optional(Type.Integer({ minimum: 1 })) },
+    { additionalProperties: false },
+  )
+  typed.delete(
+    NODE_PATHS.image,
+    { schema: { params: Params, querystring: Query } },
+    async (request, reply) => {
+      const { namespace, name } = request.params
+      const { tag, version } = request.query
+      const suffix = version === undefined ? (tag === undefined ? '' : `:${tag}`) : `@${version}`
+      await maintenance.remove(found(catalog, `${namespace}/${name}${suffix}`))
+      return reply.code(204).send()
+    },
+  )
+  typed.post(NODE_PATHS.gc, { schema: { body: GcRequest } }, (request) =>
+    maintenance.collect({ dryRun: request.body.dryRun === true }),
+  )
+  typed.post(NODE_PATHS.verify, async (_request, reply) => {
+    let progress: VerifyProgress | undefined
+    const result = maintenance.verify((now) => {
+      progress = now
+    })
+    return reply.type(NDJSON).send(eventStream({ progress: () => progress, result }))
+  })
+}
+
+function addExports(app: FastifyInstance, components: ControlComponents): void {
+  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  typed.post(NODE_PATHS.exports, { schema: { body: ExportRequest } }, async (request, reply) => {
+    const { reference, path } = request.body
+    const entry = found(components.catalog, reference)
+    let progress: ExportProgress | undefined
+    const onProgress = (now: ExportProgress) => {
+      progress = now
+    }
+    const result = components.exporter.export(entry, { path, onProgress })
+    return reply.type(NDJSON).send(eventStream({ progress: () => progress, result }))
+  })
+}
+
+function found(catalog: ImageCatalog, reference: string): CatalogEntry {
+  const entry = catalog.find(parseReference(reference))
+  if (entry === undefined)
+    throw new NotFoundError(`${reference} is not here: bootswarm image ls --local shows what is`)
+  return entry
+}

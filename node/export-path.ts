@@ -1,0 +1,31 @@
+import { realpath } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, join, sep } from 'node:path'
+import { InvalidError, NotAuthorisedError, NotFoundError } from '../src/core/errors.ts'
+
+/**
+ * The real path of an export, when its directory lies in one of `directories`, links followed.
+ * Errors: InvalidError for a path that is not absolute, NotFoundError for a missing directory, NotAuthorisedError.
+ */
+export async function checkExportPath(path: string, directories: readonly string[]): Promise<string> {
+  if (!isAbsolute(path) || path.includes('\0') || path.endsWith(sep)) {
+    throw new InvalidError('the path of an export is the absolute path of a file')
+  }
+  const parent = await realDirectory(dirname(path))
+  for (const directory of directories) {
+    const allowed = await realDirectory(directory).catch(() => undefined)
+    if (allowed !== undefined && (parent === allowed || parent.startsWith(allowed + sep))) {
+      return join(parent, basename(path))
+    }
+  }
+  const help = `export into ${directories.join(' or ')}, or add the directory to export.directories of the node`
+  throw new NotAuthorisedError(`the node may not write to ${dirname(path)}: ${help}`)
+}
+
+async function realDirectory(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    throw new NotFoundError(`there is no directory ${path}`, { cause })
+  }
+}

@@ -1,0 +1,107 @@
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { type Static, Type } from '@sinclair/typebox'
+import { Value } from '@sinclair/typebox/value'
+import type { ManifestId } from '../src/core/cid.ts'
+import type { Log } from '../src/core/log.ts'
+import { DEFAULT_TAG, type Reference } from '../src/core/reference.ts'
+
+const Entry = Type.Object({
+  namespace: Type.String(),
+  name: Type.String(),
+  version: Type.Integer(),
+  /** The tag by which it was asked for. */
+  tag: Type.Optional(Type.String()),
+  manifest: Type.String(),
+  size: Type.Integer(),
+  sha256: Type.Union([Type.String(), Type.Null()]),
+  complete: Type.Boolean(),
+  /** Milliseconds since the epoch. */
+  pulledAt: Type.Integer(),
+  /** The tracker's signed record, compact JWS. */
+  record: Type.String(),
+  /** The last grant for it, compact JWS: lets a pull go on while the tracker is away. */
+  grant: Type.String(),
+})
+
+/** An image that is here or on its way, as it is kept on disk. */
+export type CatalogEntry = Static<typeof Entry>
+
+/** The images of this node: one JSON file for each version, written whole or not at all. */
+export class ImageCatalog {
+  readonly #dir: string
+  readonly #entries = new Map<string, CatalogEntry>()
+
+  private constructor(dir: string) {
+    this.#dir = dir
+  }
+
+  /** Reads what is there. A file that cannot be understood is left alone and logged. */
+  static async open(components: { log: Log }, init: { dir: string }): Promise<ImageCatalog> {
+    const catalog = new ImageCatalog(init.dir)
+    await mkdir(init.dir, { recursive: true, mode: 0o700 })
+    for (const file of await readdir(init.dir, { recursive: true })) {
+      if (!file.endsWith('.json')) continue
+      const entry = parse(await readFile(join(init.dir, file), 'utf8'))
+      if (entry === undefined) components.log.error({ file }, 'not an image of this version: ignored')
+      else catalog.#entries.set(keyOf(entry), entry)
+    }
+    return catalog
+  }
+
+  all(): CatalogEntry[] {
+    return [...this.#entries.values()].sort((a, b) => keyOf(a).localeCompare(keyOf(b)))
+  }
+
+  withManifest(manifest: ManifestId): CatalogEntry[] {
+    return this.all().filter((entry) => entry.manifest === manifest)
+  }
+
+  /** What a reference means here: a version, a manifest, or the newest version asked for by that tag. */
+  find(reference: Reference): CatalogEntry | undefined {
+    const { namespace, name, version, manifest } = reference
+    const tag = reference.tag ?? DEFAULT_TAG
+    const found = this.all().filter((entry) => {
+      if (entry.namespace !== namespace || entry.name !== name) return false
+      if (version !== undefined) return entry.version === version
+      return manifest !== undefined ? entry.manifest === manifest : entry.tag === tag
+    })
+    return found.sort((a, b) => b.version - a.version)[0]
+  }
+
+  /** Errors: those of the file system. */
+  async save(entry: CatalogEntry): Promise<void> {
+    const path = this.#path(entry)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    const partial = `${path}.partial`
+    const file = await open(partial, 'w', 0o600)
+    try {
+      await file.writeFile(JSON.stringify(entry, undefined, 2))
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(partial, path)
+    this.#entries.set(keyOf(entry), entry)
+  }
+
+  async remove(entry: CatalogEntry): Promise<void> {
+    await rm(this.#path(entry), { force: true })
+    this.#entries.delete(keyOf(entry))
+  }
+
+  #path(entry: CatalogEntry): string {
+    return join(this.#dir, entry.namespace, entry.name, `${entry.version}.json`)
+  }
+}
+
+const keyOf = (entry: CatalogEntry) => `${entry.namespace}/${entry.name}@${entry.version}`
+
+function parse(text: string): CatalogEntry | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Value.Check(Entry, value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,66 @@
+import { chmod, chown, mkdir, readFile, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { type FastifyInstance, fastify } from 'fastify'
+import type { Registry } from 'prom-client'
+import { StateError } from '../src/core/errors.ts'
+import type { ListenAddress } from '../src/util/config-file.ts'
+
+/** Group of those who run virtual machines; its members may use the socket. */
+const GROUP = 'kvm'
+
+/**
+ * Listens on a unix socket of mode 0660, group kvm where it exists. A socket that a crash left behind is replaced;
+ * throws StateError when another node listens there.
+ */
+export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+  if (await answers(path)) throw new StateError(`another node listens on ${path}`)
+  await rm(path, { force: true })
+  const umask = process.umask(0o117)
+  try {
+    await app.listen({ path })
+  } finally {
+    process.umask(umask)
+  }
+  await chmod(path, 0o660)
+  const group = await groupId(GROUP)
+  if (group !== undefined && process.getuid?.() === 0) await chown(path, 0, group)
+}
+
+/** Plain HTTP with health and metrics; nothing when there is no address. */
+export async function listenForProbes(
+  metrics: Registry,
+  address: ListenAddress | undefined,
+): Promise<FastifyInstance | undefined> {
+  if (address === undefined) return undefined
+  const app = fastify()
+  addProbes(app, metrics)
+  await app.listen(address)
+  return app
+}
+
+/** /livez, /readyz, /metrics. */
+export function addProbes(app: FastifyInstance, metrics: Registry): void {
+  app.get('/livez', async () => ({ status: 'ok' }))
+  app.get('/readyz', async () => ({ status: 'ok' }))
+  app.get('/metrics', async (_request, reply) => {
+    reply.type(metrics.contentType)
+    return metrics.metrics()
+  })
+}
+
+function answers(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const socket = connect({ path })
+  socket.once('connect', () => resolve(true))
+  socket.once('error', () => resolve(false))
+  return promise.finally(() => socket.destroy())
+}
+
+async function groupId(name: string): Promise<number | undefined> {
+  const text = await readFile('/etc/group', 'utf8').catch(() => '')
+  const line = text.split('\n').find((entry) => entry.startsWith(`${name}:`))
+  const id = Number(line?.split(':')[2])
+  return line !== undefined && Number.isInteger(id) ? id : undefined
+}

@@ -1,0 +1,106 @@
+import type { GcAnswer, VerifyAnswer, VerifyProgress } from '../src/api/node-schemas.ts'
+import { Bitmap } from '../src/core/bitmap.ts'
+import { type ManifestId, parseManifestId } from '../src/core/cid.ts'
+import { BootswarmError } from '../src/core/errors.ts'
+import { decodeFrame } from '../src/core/frame-codec.ts'
+import { decodeManifest, type Manifest, runCount } from '../src/core/manifest.ts'
+import { decodeSegment } from '../src/core/segment.ts'
+import type { Exchange } from '../src/exchange/exchange.ts'
+import type { FsStore } from '../src/store/fs-store.ts'
+import { collectGarbage } from '../src/store/gc.ts'
+import type { PackStore } from '../src/store/pack-store.ts'
+import type { Announcer } from './announcer.ts'
+import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
+import type { Puller } from './puller.ts'
+
+export interface MaintenanceComponents {
+  blocks: PackStore
+  nodes: FsStore
+  catalog: ImageCatalog
+  exchange: Exchange
+  puller: Puller
+  announcer: Announcer
+}
+
+/** What keeps the store of a node in order: loading, removing, collecting, verifying. */
+export class Maintenance {
+  readonly #components: MaintenanceComponents
+
+  constructor(components: MaintenanceComponents) {
+    this.#components = components
+  }
+
+  /** Serves the images that are complete here. One whose manifest was lost becomes incomplete. */
+  async load(): Promise<void> {
+    const { catalog, exchange } = this.#components
+    for (const entry of catalog.all().filter(({ complete }) => complete)) {
+      const manifest = await this.#manifest(entry)
+      if (manifest === undefined) await catalog.save({ ...entry, complete: false })
+      else exchange.addSwarm(entry.manifest as ManifestId, manifest, Bitmap.full(runCount(manifest)))
+    }
+  }
+
+  /** Forgets an image; stops its pull. Its blocks stay until the next collection. */
+  async remove(entry: CatalogEntry): Promise<void> {
+    const { catalog, exchange, puller, announcer } = this.#components
+    await catalog.remove(entry)
+    const manifest = entry.manifest as ManifestId
+    if (catalog.withManifest(manifest).length > 0) return
+    for (const pull of puller.running()) if (pull.manifest === manifest) pull.stop()
+    await announcer.forget(manifest)
+    exchange.removeSwarm(manifest)
+  }
+
+  /** Errors: StateError while a pull is under way. */
+  collect(init: { dryRun: boolean }): Promise<GcAnswer> {
+    const { blocks, nodes, catalog, puller } = this.#components
+    return puller.exclusively(async () => {
+      const roots = catalog.all().map((entry) => parseManifestId(entry.manifest))
+      const report = await collectGarbage({ blocks, nodes, roots }, { dryRun: init.dryRun, partial: true })
+      return {
+        dryRun: init.dryRun,
+        blocksKept: report.kept,
+        blocksDeleted: report.blocks,
+        storedBytesFreed: init.dryRun ? report.bytes : (await blocks.compact()).freedBytes,
+      }
+    })
+  }
+
+  /** Hashes every block again; images that lost one become incomplete. */
+  async verify(onProgress: (progress: VerifyProgress) => void): Promise<VerifyAnswer> {
+    const { blocks, catalog, exchange } = this.#components
+    const report = await blocks.verify({ onProgress })
+    const incompleteImages: string[] = []
+    for (const entry of catalog.all().filter(({ complete }) => complete)) {
+      if (await this.#isWhole(entry)) continue
+      incompleteImages.push(`${entry.namespace}/${entry.name}@${entry.version}`)
+      exchange.removeSwarm(entry.manifest as ManifestId)
+      await catalog.save({ ...entry, complete: false })
+    }
+    return { blocks: report.blocks + report.corrupt.length, corrupt: report.corrupt.length, incompleteImages }
+  }
+
+  async #isWhole(entry: CatalogEntry): Promise<boolean> {
+    const { blocks, nodes } = this.#components
+    const manifest = await this.#manifest(entry)
+    if (manifest === undefined) return false
+    for (const link of manifest.segments) {
+      const [frame] = await nodes.get([link.digest])
+      if (frame === undefined) return false
+      const held = await blocks.has(decodeSegment(decodeFrame(frame)).digests)
+      if (held.includes(false)) return false
+    }
+    return true
+  }
+
+  async #manifest(entry: CatalogEntry): Promise<Manifest | undefined> {
+    const [frame] = await this.#components.nodes.get([parseManifestId(entry.manifest)])
+    if (frame === undefined) return undefined
+    try {
+      return decodeManifest(decodeFrame(frame))
+    } catch (error) {
+      if (error instanceof BootswarmError) return undefined
+      throw error
+    }
+  }
+}

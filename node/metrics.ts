@@ -1,0 +1,65 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+
+/** Sums over all pulls since the start, wire bytes. */
+export interface PullTotals {
+  fromOrigin: number
+  fromPeers: number
+  duplicate: number
+  corruptPeers: number
+}
+
+/** What the node shows of itself, read when somebody looks. */
+export interface NodeFigures {
+  images(): number
+  pulls(): number
+  peers(): number
+  storedBytes(): Promise<number>
+  sentBytes(): number
+  totals(): PullTotals
+  trackerReachable(): boolean
+}
+
+/** Series of the node. No label grows with images or peers. */
+export function nodeMetrics(figures: NodeFigures, version: string): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
+    new Gauge({
+      name: `bootswarm_node_${name}`,
+      help,
+      registers: [registry],
+      async collect() {
+        this.set(await read())
+      },
+    })
+  gauge('images', 'Images that are complete here', () => figures.images())
+  gauge('pulls', 'Pulls under way', () => figures.pulls())
+  gauge('peer_connections', 'Open channels', () => figures.peers())
+  gauge('store_bytes', 'Bytes of blocks on disk', () => figures.storedBytes())
+  gauge('exchange_sent_bytes_total', 'Bytes of frames sent to peers', () => figures.sentBytes())
+  gauge('corrupt_peers_total', 'Peers dropped for wrong bytes', () => figures.totals().corruptPeers)
+  gauge('tracker_reachable', 'Whether the tracker answered', () => Number(figures.trackerReachable()))
+  addReceived(registry, figures)
+  new Gauge({
+    name: 'bootswarm_node_build_info',
+    help: 'Version of the program',
+    labelNames: ['version'],
+    registers: [registry],
+  }).set({ version }, 1)
+  return registry
+}
+
+function addReceived(registry: Registry, figures: NodeFigures): void {
+  new Gauge({
+    name: 'bootswarm_node_exchange_received_bytes_total',
+    help: 'Bytes of frames received, by source',
+    labelNames: ['source'],
+    registers: [registry],
+    collect() {
+      const { fromOrigin, fromPeers, duplicate } = figures.totals()
+      this.set({ source: 'origin' }, fromOrigin)
+      this.set({ source: 'peer' }, fromPeers)
+      this.set({ source: 'duplicate' }, duplicate)
+    },
+  })
+}

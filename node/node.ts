@@ -1,0 +1,145 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { TrackerClient } from '../src/api/tracker-client.ts'
+import { systemClock } from '../src/core/clock.ts'
+import { InternalError } from '../src/core/errors.ts'
+import type { Lifecycle } from '../src/core/lifecycle.ts'
+import type { Log } from '../src/core/log.ts'
+import { Exchange } from '../src/exchange/exchange.ts'
+import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
+import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
+import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
+import { AnnounceBudget } from '../src/routing/announce-budget.ts'
+import { DhtRouter } from '../src/routing/dht-router.ts'
+import { FallbackRouter } from '../src/routing/fallback-router.ts'
+import { TrackerRouter } from '../src/routing/tracker-router.ts'
+import { FramePool } from '../src/store/frame-pool.ts'
+import { openFsStore } from '../src/store/fs-store.ts'
+import { openPackStore } from '../src/store/pack-store.ts'
+import { packageVersion } from '../src/util/package-version.ts'
+import { Announcer } from './announcer.ts'
+import type { NodeConfig } from './config.ts'
+import { buildControlApi } from './control-api.ts'
+import { Exporter } from './exporter.ts'
+import { ImageCatalog } from './image-catalog.ts'
+import { listenForProbes, listenOnSocket } from './listen.ts'
+import { Maintenance } from './maintenance.ts'
+import { nodeMetrics } from './metrics.ts'
+import { Puller } from './puller.ts'
+import { NodeReport } from './report.ts'
+import { TrackerLink } from './tracker-link.ts'
+
+/** A node that runs. */
+export interface RunningNode {
+  readonly socket: string
+  readonly peer: string
+  readonly addresses: string[]
+  /** Answers what runs, leaves its swarms, closes everything. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a node: everything that it consists of, in the order in which it is opened; closed the other way round.
+ * Errors: CertificateError, StateError when another process uses `dataDir`, StorageError, UnreachableError.
+ */
+export async function startNode(components: { log: Log }, config: NodeConfig): Promise<RunningNode> {
+  const { log } = components
+  const clock = systemClock
+  await using opened = new AsyncDisposableStack()
+  const started = async (part: Lifecycle) => {
+    opened.defer(() => part.stop())
+    await part.start()
+  }
+  const identity = await loadIdentity({ ...config.identity, purpose: 'client' })
+  const { frames, blocks, nodes } = await openStores(opened, { log, dataDir: config.dataDir })
+  const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
+  const host = await openHost({ log }, config)
+  const content = host.contentRouting
+  if (content === undefined) throw new InternalError('the host has no DHT')
+
+  const link: TrackerLink = new TrackerLink(
+    {
+      client: opened.adopt(trackerClient(identity, config), (it) => it.close()),
+      clock,
+      trust: identity.trust,
+    },
+    {
+      name: config.tracker.name,
+      self: host.self,
+      labels: config.labels,
+      addresses: () => host.addresses(),
+      met: (peers) => host.introduce(peers),
+      renewed: (manifest, grant) => void puller.renewed(manifest, grant),
+    },
+  )
+  const exchange = new Exchange(
+    {
+      ...{ carrier: host, blocks, nodes, verifier: frames, clock, log, random: Math.random },
+      verifyGrant: (token) => link.grant(token),
+      graceS: () => (link.reachable ? 0 : config.grants.graceSeconds),
+    },
+    { origin: false, agent: `bootswarm-node/${packageVersion()}` },
+  )
+  const budget = new AnnounceBudget({ content, clock, log })
+  const dht = new DhtRouter({ content, budget })
+  const tracker = new TrackerRouter(
+    { tracker: link },
+    { describe: (manifest) => link.announcement(manifest, exchange.swarm(manifest)) },
+  )
+  const router = new FallbackRouter({ routers: [tracker, dht], log })
+  const puller: Puller = new Puller({
+    ...{ catalog, exchange, link, router, clock, log },
+    completed: (manifest) => announcer.completed(manifest),
+  })
+  const announcer = new Announcer({ catalog, exchange, puller, link, router, dht, budget, clock, log })
+  const maintenance = new Maintenance({ blocks, nodes, catalog, exchange, puller, announcer })
+  const report = new NodeReport(
+    { carrier: host, exchange, blocks, catalog, puller, link, clock },
+    { config, principal: identity.principal.dn },
+  )
+  const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
+  const metrics = nodeMetrics(report.figures(), packageVersion())
+  const control = buildControlApi({ catalog, puller, maintenance, exporter, report, metrics, log })
+
+  await maintenance.load()
+  await started(host)
+  await started(exchange)
+  await started(announcer)
+  opened.defer(() => puller.stop())
+  const probes = await listenForProbes(metrics, config.metrics?.listen)
+  opened.defer(async () => probes?.close())
+  opened.defer(() => control.close())
+  await listenOnSocket(control, config.control.socket)
+  puller.resume()
+
+  const closing = opened.move()
+  return {
+    socket: config.control.socket,
+    peer: host.self,
+    addresses: host.addresses(),
+    stop: () => closing.disposeAsync(),
+  }
+}
+
+async function openStores(opened: AsyncDisposableStack, init: { log: Log; dataDir: string }) {
+  const { log, dataDir } = init
+  await mkdir(dataDir, { recursive: true, mode: 0o750 })
+  const frames = opened.adopt(new FramePool(), (it) => it.close())
+  const blocks = opened.adopt(await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames }), (it) =>
+    it.close(),
+  )
+  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), (it) => it.close())
+  return { frames, blocks, nodes }
+}
+
+async function openHost(components: { log: Log }, config: NodeConfig): Promise<Libp2pHost> {
+  const privateKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
+  const { listen, announce } = config.p2p
+  const dht = { datastoreDir: join(config.dataDir, 'dht'), bootstrap: [] }
+  return await createHost(components, { privateKey, listen: [...listen], announce: [...announce], dht })
+}
+
+function trackerClient(identity: Identity, config: NodeConfig): TrackerClient {
+  const { certificatePem, keyPem, trust } = identity
+  return new TrackerClient({ ...config.tracker, certificatePem, keyPem, caPem: trust.pem })
+}

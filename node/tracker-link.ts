@@ -1,0 +1,149 @@
+import type { TrackerClient } from '../src/api/tracker-client.ts'
+import type { AnnounceAnswer, AnnounceBody, JoinAnswer, LeaveBody } from '../src/api/tracker-schemas.ts'
+import type { CallOptions } from '../src/core/blockstore.ts'
+import type { ManifestId } from '../src/core/cid.ts'
+import type { Clock } from '../src/core/clock.ts'
+import { SignatureError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
+import { GRANT_TYPE, type Grant, parseGrant } from '../src/core/grant.ts'
+import { type ImageRecord, parseRecord, RECORD_TYPE } from '../src/core/record.ts'
+import { formatReference, type Reference } from '../src/core/reference.ts'
+import type { PeerAddress, PeerKey } from '../src/core/router.ts'
+import type { Swarm } from '../src/exchange/swarm.ts'
+import { verifyJws } from '../src/identity/jws.ts'
+import type { Trust } from '../src/identity/trust.ts'
+
+/** What the tracker said when this node joined a swarm, its signatures checked. */
+export interface Joined {
+  readonly manifest: ManifestId
+  readonly record: ImageRecord
+  readonly recordToken: string
+  readonly grant: string
+  readonly peers: readonly PeerAddress[]
+}
+
+export interface TrackerLinkInit {
+  /** Name in the tracker's certificate. */
+  readonly name: string
+  readonly self: PeerKey
+  readonly labels: Readonly<Record<string, string>>
+  /** Addresses of this node, as they are at the time of the call. */
+  addresses(): string[]
+  /** A fresh grant has come with the answer to an announce. */
+  renewed(manifest: ManifestId, grant: string): void
+  /** Peers that the tracker handed out. */
+  met(peers: readonly PeerAddress[]): void
+}
+
+/** This node's view of the tracker: swarms, records, grants, and whether it can be reached at all. */
+export class TrackerLink {
+  readonly #client: TrackerClient
+  readonly #clock: Clock
+  readonly #trust: Trust
+  readonly #init: TrackerLinkInit
+  readonly #origins = new Set<PeerKey>()
+  #reachable = true
+
+  constructor(components: { client: TrackerClient; clock: Clock; trust: Trust }, init: TrackerLinkInit) {
+    this.#client = components.client
+    this.#clock = components.clock
+    this.#trust = components.trust
+    this.#init = init
+  }
+
+  /** Whether the last request was answered. */
+  get reachable(): boolean {
+    return this.#reachable
+  }
+
+  /** Enters the swarm of a reference. Errors: those of the tracker, SignatureError when its record is not what was asked for. */
+  async join(reference: Reference, options: CallOptions = {}): Promise<Joined> {
+    const { self, labels, addresses } = this.#init
+    const answer = await this.#watched(
+      this.#client.join(
+        { reference: formatReference(reference), peer: self, addresses: addresses(), labels: { ...labels } },
+        options,
+      ),
+    )
+    const record = await this.record(answer.record)
+    checkAnswer(answer, record, reference)
+    this.#meet(answer.peers)
+    return {
+      manifest: answer.manifest,
+      record,
+      recordToken: answer.record,
+      grant: answer.grant,
+      peers: answer.peers,
+    }
+  }
+
+  /** Tells what is held, learns of peers; a fresh grant goes to `renewed`. */
+  async announce(body: AnnounceBody, options: CallOptions = {}): Promise<AnnounceAnswer> {
+    const answer = await this.#watched(this.#client.announce(body, options))
+    this.#init.renewed(body.manifest, answer.grant)
+    this.#meet(answer.peers)
+    return answer
+  }
+
+  /** What an announce says of a manifest, of which `swarm` tells what is held. */
+  announcement(manifest: ManifestId, swarm: Swarm | undefined): AnnounceBody {
+    const { self, labels, addresses } = this.#init
+    const runs = { runs: swarm?.have.count ?? 0, runsTotal: swarm?.map.runs ?? 0 }
+    return { manifest, peer: self, addresses: addresses(), labels: { ...labels }, ...runs }
+  }
+
+  /** Whether the tracker has called a peer its own. */
+  isOrigin(peer: PeerKey): boolean {
+    return this.#origins.has(peer)
+  }
+
+  #meet(peers: readonly PeerAddress[]): void {
+    for (const { peer, origin } of peers) if (origin === true) this.#origins.add(peer)
+    this.#init.met(peers)
+  }
+
+  async leave(body: LeaveBody, options: CallOptions = {}): Promise<void> {
+    await this.#watched(this.#client.leave(body, options))
+  }
+
+  /** Tells the tracker that this node no longer takes part. */
+  async leaveSwarm(manifest: ManifestId, options: CallOptions = {}): Promise<void> {
+    await this.leave({ manifest, peer: this.#init.self }, options)
+  }
+
+  /** The statement of a record that the tracker signed. Errors: SignatureError, CertificateError. */
+  async record(token: string): Promise<ImageRecord> {
+    return parseRecord(await this.#claims(token, RECORD_TYPE))
+  }
+
+  /** The claims of a grant that the tracker signed, whoever shows it. Errors: as `record`, GrantError. */
+  async grant(token: string): Promise<Grant> {
+    return parseGrant(await this.#claims(token, GRANT_TYPE))
+  }
+
+  async #claims(token: string, typ: string): Promise<Record<string, unknown>> {
+    const init = { trust: this.#trust, typ, nowMs: this.#clock.now(), host: this.#init.name }
+    return (await verifyJws(token, init)).claims
+  }
+
+  async #watched<T>(request: Promise<T>): Promise<T> {
+    try {
+      const answer = await request
+      this.#reachable = true
+      return answer
+    } catch (error) {
+      this.#reachable = !(error instanceof UnreachableError || error instanceof TimeoutError)
+      throw error
+    }
+  }
+}
+
+/** The record must be about what was asked: a tracker's cache or a middleman must not swap images. */
+function checkAnswer(answer: JoinAnswer, record: ImageRecord, reference: Reference): void {
+  const wanted =
+    record.namespace === reference.namespace &&
+    record.name === reference.name &&
+    record.manifest === answer.manifest &&
+    (reference.version === undefined || reference.version === record.version) &&
+    (reference.manifest === undefined || reference.manifest === record.manifest)
+  if (!wanted) throw new SignatureError(`the signed record is not about ${formatReference(reference)}`)
+}

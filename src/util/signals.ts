@@ -1,0 +1,16 @@
+/** Two signals: the first asks to stop, the second one means at once. */
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+
+/** Resolves at the first SIGTERM or SIGINT; a second one ends the process with 1. */
+export function firstSignal(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  let asked = false
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (asked) process.exit(1)
+      asked = true
+      resolve()
+    })
+  }
+  return promise
+}
