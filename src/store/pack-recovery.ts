@@ -2,7 +2,7 @@ import { rename, rm } from 'node:fs/promises'
 import type { Log } from '../core/log.ts'
 import { checkEntries } from './check-entries.ts'
 import type { FramePool } from './frame-pool.ts'
-import { ENTRY_HEADER_BYTES, entryBytes, PACK_HEAD, type PackedEntry } from './pack-entry.ts'
+import { entryBytes, PACK_HEAD, type PackedEntry } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
 import { PackIndex } from './pack-index.ts'
@@ -42,7 +42,9 @@ function isUnusable(error: unknown): boolean {
 export async function recover(components: Components): Promise<void> {
   const { index, files, log } = components
   for (const row of index.packs()) {
-    if (row.doomed && files.has(row.id)) await files.remove(files.get(row.id))
+    if (files.has(row.id) && (row.doomed || files.get(row.id).size < PACK_HEAD.length)) {
+      await files.remove(files.get(row.id))
+    }
     if (files.has(row.id)) continue
     const blocks = index.forget(row.id)
     if (blocks > 0 && !row.doomed)
@@ -54,7 +56,7 @@ export async function recover(components: Components): Promise<void> {
 async function recoverPack(components: Components, file: PackFile): Promise<void> {
   const { index, files, log } = components
   const end = index.pack(file.id)?.end ?? PACK_HEAD.length
-  if (file.size < PACK_HEAD.length && index.pack(file.id) === undefined) return files.remove(file)
+  if (file.size < PACK_HEAD.length) return files.remove(file)
   if (file.size < end) return forgetTail(components, file)
   if (file.size === end) return
   const good = await indexTail(components, { file, start: end })
@@ -81,14 +83,19 @@ async function indexTail(
   return good
 }
 
-/** The file is shorter than what the index says: the disk lost it. Forgets the entries that are no longer whole. */
-function forgetTail({ index, log }: Components, file: PackFile): void {
+/** The file is shorter than what the index says: the disk lost it. Forgets the entries that are no longer whole, and cuts behind the others. */
+async function forgetTail({ index, log }: Components, file: PackFile): Promise<void> {
   const lost: PackedEntry[] = []
+  let good = PACK_HEAD.length
   for (const entry of entriesOf(index, file.id)) {
-    if (entry.offset + ENTRY_HEADER_BYTES + entry.stored > file.size) lost.push(entry)
+    const end = entry.offset + entryBytes(entry)
+    if (end > file.size) lost.push(entry)
+    else good = Math.max(good, end)
   }
+  await file.truncate(good)
+  file.size = good
   index.deleteEntries(file.id, lost)
-  index.insert(file.id, [], file.size)
+  index.insert(file.id, [], good)
   log.error({ pack: file.id, blocks: lost.length }, 'a pack file is shorter than it was, and blocks are gone')
 }
 

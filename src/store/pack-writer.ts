@@ -149,7 +149,8 @@ export class PackWriter {
   async #write(frames: readonly Frame[]): Promise<void> {
     for (let missing = this.#missing(frames); missing.length > 0; ) {
       const { removals } = this.#index
-      for (const slice of slices(missing)) await this.#writeSlice(slice)
+      for (const slice of slices(missing, Math.min(GROUP_BYTES, this.#packBytesMax)))
+        await this.#writeSlice(slice)
       missing = this.#index.removals === removals ? [] : this.#missing(frames)
     }
     await this.#files.trim()
@@ -202,17 +203,18 @@ function layOut(frames: readonly Frame[], start: number) {
   return { entries, buffers, end }
 }
 
-/** Frames in pieces of about GROUP_BYTES. */
-function* slices(frames: readonly Frame[]): Generator<Frame[]> {
+/** Frames in pieces of `bytesMax` stored bytes at most, or of one frame. */
+function* slices(frames: readonly Frame[], bytesMax: number): Generator<Frame[]> {
   let slice: Frame[] = []
   let bytes = 0
   for (const frame of frames) {
+    if (slice.length > 0 && bytes + frame.bytes.length > bytesMax) {
+      yield slice
+      slice = []
+      bytes = 0
+    }
     slice.push(frame)
-    bytes += frame.bytes.length
-    if (bytes < GROUP_BYTES) continue
-    yield slice
-    slice = []
-    bytes = 0
+    bytes += ENTRY_HEADER_BYTES + frame.bytes.length
   }
   if (slice.length > 0) yield slice
 }
