@@ -75,15 +75,12 @@ export async function writeNodeConfig(layout: Layout, init: NodeConfigInit): Pro
   })
 }
 
-/** Contexts of the command line: one for each node, named after it, all as the publisher. */
+/** Contexts of the command line, all as the publisher: one for each node, named after it, or `tracker` where there is none. */
 export async function writeCliConfig(layout: Layout, trackerUrl: string, nodes: number): Promise<void> {
-  const contexts: Record<string, object> = {}
+  const context = { tracker: { url: trackerUrl, name: TRACKER_NAME }, identity: layout.identity('publisher') }
+  const contexts: Record<string, object> = nodes === 0 ? { tracker: context } : {}
   for (let index = 0; index < nodes; index++) {
-    contexts[nodeName(index)] = {
-      tracker: { url: trackerUrl, name: TRACKER_NAME },
-      identity: layout.identity('publisher'),
-      node: { socket: layout.socket(nodeName(index)) },
-    }
+    contexts[nodeName(index)] = { ...context, node: { socket: layout.socket(nodeName(index)) } }
   }
-  await writeYaml(layout.cliConfig, { current: nodeName(0), contexts })
+  await writeYaml(layout.cliConfig, { current: Object.keys(contexts)[0], contexts })
 }
