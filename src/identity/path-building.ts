@@ -6,9 +6,20 @@ import { isSelfIssued, type Trust } from './trust.ts'
 
 /**
  * The path from the first certificate of `chain` to an anchor, anchor included, with every signature verified.
- * Certificates that `chain` has beyond the anchor are not looked at. Throws CertificateError.
+ * Certificates that `chain` has beyond the anchor are not looked at. Names are followed upwards and signatures
+ * verified downwards, so that no key is put to work that nobody trusted has certified. Throws CertificateError.
  */
 export function buildPath(chain: readonly Certificate[], trust: Trust): Certificate[] {
+  const path = followNames(chain, trust)
+  for (let i = path.length - 2; i >= 0; i--) {
+    const [current, issuer] = [path[i], path[i + 1]]
+    if (current === undefined || issuer === undefined || isIssuedBy(current, issuer)) continue
+    throw refuse(current, 'bad-signature', `its signature was not made by the key of ${issuer.dn}`)
+  }
+  return path
+}
+
+function followNames(chain: readonly Certificate[], trust: Trust): Certificate[] {
   const path: Certificate[] = []
   let current = chain[0]
   while (current !== undefined) {
@@ -33,28 +44,23 @@ function endAt(path: Certificate[], anchor: Certificate): Certificate[] {
 
 /** The issuer of `current` that is no anchor: the next one presented, else one from the CA file. */
 function nextOf(current: Certificate, presented: Certificate | undefined, trust: Trust): Certificate {
-  if (presented !== undefined && sameName(current, presented)) {
-    if (isIssuedBy(current, presented)) return presented
-    throw refuse(current, 'bad-signature', `its signature was not made by the key of ${presented.dn}`)
-  }
+  if (presented !== undefined && sameName(current, presented)) return presented
   const known = issuerAmong(current, trust.intermediatesFor(current))
   if (known !== undefined) return known
   const [namesake] = trust.anchorsFor(current)
-  if (isSelfIssued(current)) {
-    throw refuse(
-      current,
-      'not-trusted',
-      'it is self-signed and not in the CA file; use a certificate of the site CA',
-    )
-  }
   if (namesake !== undefined) {
-    const what = `it claims to be from ${namesake.dn} and was not signed by the key of that CA here; is the CA file of this site in use?`
-    throw refuse(current, 'bad-signature', what)
+    const what = `it claims to be from ${namesake.dn} and was not signed by the key of that CA here`
+    throw refuse(current, 'bad-signature', `${what}; is the CA file of this site in use?`)
+  }
+  if (isSelfIssued(current)) {
+    const what = 'it is self-signed and not in the CA file; use a certificate of the site CA'
+    throw refuse(current, 'not-trusted', what)
   }
   const what = 'its issuer is neither in the chain nor in the CA file; send the whole chain or add the CA'
   throw refuse(current, 'not-trusted', what)
 }
 
+/** The one of `candidates`, all from the CA file, whose key made the signature of `current`. */
 function issuerAmong(current: Certificate, candidates: readonly Certificate[]): Certificate | undefined {
   return candidates.find((candidate) => isIssuedBy(current, candidate))
 }

@@ -230,6 +230,17 @@ accepts('refuses a forged signature of a CA of the same name', () => {
   forger.remove()
 })
 
+accepts('refuses an intermediate of the right name that has not signed', () => {
+  const twin = make({ name: 'twin', subject: '/O=Example/CN=intermediate', extensions: CA })
+  const error = refused([make({ issuer: 'intermediate' }), twin], 'bad-signature')
+  assert.match(error.message, 'was not made by the key of /O=Example/CN=intermediate')
+})
+
+accepts('accepts the old key of an authority that its new key has certified', () => {
+  const old = make({ name: 'old', subject: '/O=Example/CN=root', extensions: CA })
+  check([make({ issuer: 'old' }), old])
+})
+
 accepts('refuses self-signed certificates, loops, duplicates and chains that are too long', () => {
   const self = make({ name: 'self', issuer: 'self' })
   assert.match(refused([self], 'not-trusted').message, 'self-signed')
@@ -246,7 +257,7 @@ accepts('refuses self-signed certificates, loops, duplicates and chains that are
   const bound = make({ issuer: 'loopa' })
   refused([bound, a], 'not-trusted')
   refused([bound, a, bByA, aByB], 'not-trusted')
-  refused([make({ issuer: 'loopx', subject: '/O=Example/CN=lost' }), aByB, bByA], 'bad-signature')
+  refused([make({ issuer: 'loopx', subject: '/O=Example/CN=lost' }), aByB, bByA], 'not-trusted')
 })
 
 accepts('accepts the old and the new key of an authority that has changed it', () => {
