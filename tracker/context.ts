@@ -18,6 +18,8 @@ export interface RouteContext {
   readonly policy: Policy
   readonly uploads: Uploads
   readonly swarms: Swarms
+  /** Makes sure that the tracker's own peer serves a manifest. */
+  readonly serve: (manifest: ManifestId) => Promise<void>
   readonly grants: GrantIssuer
   readonly collector: Collector
   /** Verified bytes `start` to `end` (exclusive) of an image. */

@@ -28,6 +28,18 @@ export class TrackerMetrics {
     this.grantsIssued = counter('grants_issued_total', 'Grants that were signed')
   }
 
+  /** Shows what the origin has sent to nodes. */
+  watchOrigin(sentBytes: () => number): void {
+    new Gauge({
+      name: 'bootswarm_tracker_origin_sent_bytes_total',
+      help: 'Bytes of frames that the origin sent to nodes',
+      registers: [this.registry],
+      collect() {
+        this.set(sentBytes())
+      },
+    })
+  }
+
   /** Shows the swarms; they are counted when somebody looks. */
   watchSwarms(swarms: Swarms): void {
     new Gauge({

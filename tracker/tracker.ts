@@ -17,6 +17,7 @@ import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
 import { socketAuthenticator } from './http/authentication.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
+import { Origin } from './origin.ts'
 import { Policy } from './policy/decide.ts'
 import { Swarms } from './swarm/swarms.ts'
 import { Collector } from './uploads/collector.ts'
@@ -31,6 +32,9 @@ export interface TrackerComponents {
 /** A running tracker. */
 export interface Tracker {
   readonly url: string
+  /** The tracker's own peer, the origin. */
+  readonly peer: string
+  readonly addresses: readonly string[]
   /** Answers what runs, then closes everything. */
   stop(): Promise<void>
 }
@@ -82,6 +86,16 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     onStored,
   })
 
+  const { p2p } = config
+  const origin = await Origin.open(
+    { identity, blocks, nodes, verifier: pool, clock, log },
+    { dataDir, ...p2p },
+  )
+  opened.defer(() => origin.stop())
+  await origin.start()
+  swarms.setOrigin(origin.address())
+  metrics.watchOrigin(() => origin.sentBytes)
+
   let stopping = false
   const checkReady = async () => {
     if (stopping) throw new StateError('the tracker is stopping')
@@ -91,6 +105,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const context: RouteContext = {
     authenticate: socketAuthenticator({ trust: identity.trust, clock }),
     collector: new Collector({ catalog, blocks, nodes, gate, clock }),
+    serve: (manifest) => origin.serve(manifest),
     readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),
     ...{ catalog, policy, uploads, swarms, grants, metrics, clock, log, checkReady },
   }
@@ -108,5 +123,6 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     log.info({ url }, 'tracker stopping')
     await closing.disposeAsync()
   }
-  return { url, stop }
+  const { peer, addresses } = origin.address()
+  return { url, peer, addresses, stop }
 }

@@ -83,6 +83,8 @@ export const PEER_RETRY_MS = 5000
 export const PEER_TIMEOUTS_MAX = 2
 /** Time before an interrupted image is tried again after a start. */
 export const RESUME_RETRY_MS = 15_000
+/** Manifests that an origin serves at a time, those that were asked for last: up to 1 MB of bookkeeping each. */
+export const ORIGIN_SWARMS_MAX = 256
 /** Segment nodes fetched ahead of the plan. */
 export const SEGMENT_FETCHES_MAX = 8
 /** How often a session looks for stalls and late answers when nothing happens. */

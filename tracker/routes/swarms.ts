@@ -66,6 +66,7 @@ function joinRoute(app: App, context: RouteContext): void {
       const { manifest, record, runs } = await context.catalog.images.resolve(parseReference(reference))
       const facts = { manifest, principal: asker.dn, peer, addresses, labels }
       context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
+      await context.serve(manifest)
       const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
       const peers = context.swarms.handout(manifest, peer)
       return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
@@ -91,6 +92,7 @@ function announceRoute(app: App, context: RouteContext): void {
       if (version === undefined) throw new NotFoundError('no image has this manifest')
       if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
       context.swarms.announce({ ...request.body, principal: asker.dn, runsTotal: version.runs })
+      await context.serve(manifest)
       const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
       const peers = context.swarms.handout(manifest, peer)
       return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
