@@ -28,7 +28,7 @@ function p2pConfig(port: number, link: Link | undefined): object {
 
 async function writeYaml(path: string, content: object): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
-  await writeFile(path, stringify(content), { mode: 0o600 })
+  await writeFile(path, stringify(content, { aliasDuplicateObjects: false }), { mode: 0o600 })
 }
 
 export async function writeTrackerConfig(layout: Layout, init: { ports: Ports; link?: Link }): Promise<void> {
