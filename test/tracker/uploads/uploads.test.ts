@@ -1,0 +1,258 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodeFrames } from '../../../src/api/frame-stream.ts'
+import type { TrackerClient } from '../../../src/api/tracker-client.ts'
+import { fillPath, TRACKER_PATHS } from '../../../src/api/tracker-paths.ts'
+import { manifestIdOf } from '../../../src/core/cid.ts'
+import { UPLOAD_EXPIRY_MS } from '../../../src/core/limits.ts'
+import { encodeManifest } from '../../../src/core/manifest.ts'
+import { parseRecord, RECORD_TYPE } from '../../../src/core/record.ts'
+import type { Identity } from '../../../src/identity/identity-files.ts'
+import { verifyJws } from '../../../src/identity/jws.ts'
+import type { Tracker } from '../../../tracker/tracker.ts'
+import { failureOf } from '../../fixtures/failure.ts'
+import { FakeClock } from '../../fixtures/fake-clock.ts'
+import { HttpsCaller } from '../../fixtures/https-caller.ts'
+import { imageKey } from '../../fixtures/image-key.ts'
+import { rawFrame, testImage } from '../../fixtures/test-image.ts'
+import { pushImage, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
+
+interface Context {
+  site: TrackerSite
+  tracker: Tracker
+  clock: FakeClock
+  identity: Identity
+  alice: TrackerClient
+  bob: TrackerClient
+  admin: TrackerClient
+}
+const test = suite<Context>('uploads')
+const key = imageKey('alice/debian')
+
+test.before(async (context) => {
+  context.site = await TrackerSite.create()
+  context.clock = new FakeClock(Date.now())
+  context.tracker = await context.site.start({ clock: context.clock })
+  const client = async (name: string) => {
+    context.identity = await context.site.user(name)
+    return context.site.client(context.tracker.url, context.identity)
+  }
+  context.admin = await client('admin')
+  context.bob = await client('bob')
+  context.alice = await client('alice')
+})
+test.after(async ({ site, tracker }) => {
+  await tracker?.stop()
+  await site?.remove()
+})
+
+test('a push makes a version with a record that the tracker signed', async ({ alice, site, clock }) => {
+  const image = testImage({ seed: 'first', blocks: 300, zeros: true })
+  const { version, record, sent } = await pushImage(alice, image, { to: 'alice/debian' })
+  assert.is(version, 1)
+  assert.is(sent, image.blocks.length + image.nodes.length)
+  const init = { trust: site.site.trust, typ: RECORD_TYPE, nowMs: clock.now(), host: TRACKER_NAME }
+  const claims = parseRecord((await verifyJws(record, init)).claims)
+  assert.is(claims.manifest, image.manifestId)
+  assert.is(claims.size, image.bytes.length)
+  assert.is(claims.sha256, Buffer.from(image.manifest.sha256 ?? []).toString('hex'))
+  assert.is(claims.publisher, '/O=Example/OU=users/CN=alice')
+  assert.is(await alice.record(key), record)
+})
+
+test('a second push sends only what is new', async ({ alice }) => {
+  const image = testImage({ seed: 'first', blocks: 310, zeros: true })
+  const { version, sent } = await pushImage(alice, image, { to: 'alice/debian', tags: ['latest', 'stable'] })
+  assert.is(version, 2)
+  assert.ok(sent <= 10 + image.nodes.length)
+  const view = await alice.getImage(key.namespace, key.name)
+  assert.equal(view.tags, { latest: 2, stable: 2 })
+  assert.equal(
+    view.versions.map((one) => one.version),
+    [1, 2],
+  )
+})
+
+test('commits at once make consecutive versions', async ({ alice }) => {
+  const images = ['a', 'b', 'c', 'd', 'e'].map((seed) => testImage({ seed, blocks: 20 }))
+  const results = await Promise.all(images.map((image) => pushImage(alice, image, { to: 'alice/many' })))
+  assert.equal(results.map((result) => result.version).sort(), [1, 2, 3, 4, 5])
+})
+
+test('an upload belongs to whom opened it, and a namespace to its owner', async ({
+  alice,
+  bob,
+  admin,
+  tracker,
+  site,
+  identity,
+}) => {
+  assert.is((await failureOf(bob.openUpload(key.namespace, key.name))).code, 'E_NOT_AUTHORISED')
+  const upload = await alice.openUpload(key.namespace, key.name)
+  const foreign = new HttpsCaller({ url: tracker.url, site, identity: await site.user('mallory') })
+  for (const path of [TRACKER_PATHS.need, TRACKER_PATHS.blocks]) {
+    const answer = await foreign.call({
+      method: 'POST',
+      path: fillPath(path, { upload: upload.id }),
+      body: new Uint8Array(32),
+    })
+    assert.is(answer.status, 403)
+  }
+  foreign.close()
+  assert.ok(identity.principal.dn.endsWith('alice'))
+  const byAdmin = await admin.openUpload(key.namespace, key.name)
+  await byAdmin.abort()
+  await upload.abort()
+  assert.is((await failureOf(upload.has([new Uint8Array(32)]))).code, 'E_NOT_FOUND')
+})
+
+test('a commit needs everything that the manifest names', async ({ alice }) => {
+  const image = testImage({ seed: 'lacking', blocks: 100 })
+  const upload = await alice.openUpload(key.namespace, key.name)
+  const commit = () => failureOf(upload.commit(image.manifestId, { tags: [] }))
+  assert.is((await commit()).code, 'E_STATE')
+  await upload.put(image.nodes)
+  const lacking = await commit()
+  assert.is(lacking.code, 'E_STATE')
+  assert.match(String(lacking.data?.['missing']), /^[0-9a-f]{64}$/)
+  await upload.put(image.blocks.slice(1))
+  assert.is((await commit()).code, 'E_STATE')
+  assert.equal(await alice.getImage(key.namespace, key.name).then((view) => view.versions.length), 2)
+  await upload.abort()
+})
+
+test('a manifest that contradicts its segments or blocks is refused', async ({ alice }) => {
+  const image = testImage({ seed: 'honest', blocks: 100 })
+  const [link, ...rest] = image.manifest.segments
+  assert.ok(link !== undefined)
+  if (link === undefined) return
+  const moreRuns = { ...image.manifest, segments: [{ ...link, runs: link.runs + 1 }, ...rest] }
+  const moreBytes = {
+    ...image.manifest,
+    size: image.manifest.size + 1,
+    segments: [{ ...link, size: link.size + 1 }, ...rest],
+  }
+  const blockAsSegment = {
+    ...image.manifest,
+    segments: [{ ...link, digest: image.blocks[0]?.digest ?? link.digest }, ...rest],
+  }
+  const upload = await alice.openUpload(key.namespace, key.name)
+  await upload.put([...image.blocks, ...image.nodes])
+  for (const manifest of [moreRuns, moreBytes, blockAsSegment]) {
+    const node = rawFrame(encodeManifest(manifest))
+    await upload.put([node])
+    const failure = await failureOf(upload.commit(manifestIdOf(node.digest), { tags: [] }))
+    assert.is(failure.code, 'E_MANIFEST')
+  }
+  await upload.abort()
+})
+
+test('a segment that gives a block another length than it has is refused', async ({ alice }) => {
+  const image = testImage({ seed: 'lengths', blocks: 3 })
+  const { encodeSegment, runsOf, segmentSize } = await import('../../../src/core/segment.ts')
+  const segment = { digests: image.blocks.map((block) => block.digest), spans: [4096, 8192, 8192] }
+  const node = rawFrame(encodeSegment(segment))
+  const size = segmentSize(segment)
+  const links = [{ digest: node.digest, size, runs: runsOf(segment).length }]
+  const root = rawFrame(encodeManifest({ ...image.manifest, size, segments: links }))
+  const upload = await alice.openUpload(key.namespace, key.name)
+  await upload.put([...image.blocks, node, root])
+  const failure = await failureOf(upload.commit(manifestIdOf(root.digest), { tags: [] }))
+  assert.is(failure.code, 'E_MANIFEST')
+  await upload.abort()
+})
+
+test('a wrong frame is not stored', async ({ alice }) => {
+  const image = testImage({ seed: 'wrong', blocks: 3 })
+  const [one, two] = image.blocks
+  assert.ok(one !== undefined && two !== undefined)
+  if (one === undefined || two === undefined) return
+  const upload = await alice.openUpload(key.namespace, key.name)
+  const failure = await failureOf(upload.put([{ ...one, digest: two.digest }]))
+  assert.is(failure.code, 'E_INTEGRITY')
+  assert.equal(await upload.has([one.digest, two.digest]), [false, false])
+  await upload.abort()
+})
+
+test('a body that is cut off, too long or malformed is a typed error', async ({
+  alice,
+  tracker,
+  site,
+  identity,
+}) => {
+  const image = testImage({ seed: 'cut', blocks: 4 })
+  const upload = await alice.openUpload(key.namespace, key.name)
+  const caller = new HttpsCaller({ url: tracker.url, site, identity })
+  const path = fillPath(TRACKER_PATHS.blocks, { upload: upload.id })
+  const stream = encodeFrames(image.blocks)
+  const cases: [Uint8Array, string][] = [
+    [stream.subarray(0, stream.length - 5), 'E_INTEGRITY'],
+    [stream.subarray(0, 20), 'E_INTEGRITY'],
+    [Buffer.alloc(100, 0xff), 'E_PROTOCOL'],
+  ]
+  for (const [body, code] of cases) {
+    const answer = await caller.call({ method: 'POST', path, body })
+    assert.is(answer.problem?.code, code)
+  }
+  const long = rawFrame(new Uint8Array(8 * 1024 * 1024))
+  const tooLong = await caller.call({ method: 'POST', path, body: encodeFrames([long, long, long]) })
+  assert.is(tooLong.problem?.code, 'E_LIMIT')
+  await caller.breakOff({ path, body: stream.subarray(0, 9000), length: stream.length })
+  assert.equal(await upload.has(image.blocks.map((block) => block.digest)), [false, false, false, false])
+  const odd = await caller.call({
+    method: 'POST',
+    path: fillPath(TRACKER_PATHS.need, { upload: upload.id }),
+    body: new Uint8Array(33),
+  })
+  assert.is(odd.problem?.code, 'E_INVALID')
+  caller.close()
+  await upload.abort()
+})
+
+test('what an open upload holds survives garbage collection, what an expired one held does not', async ({
+  alice,
+  bob,
+  admin,
+  clock,
+}) => {
+  const image = testImage({ seed: 'resume', blocks: 50 })
+  const upload = await alice.openUpload(key.namespace, key.name)
+  await upload.put(image.blocks)
+  assert.is((await failureOf(bob.gc())).code, 'E_NOT_AUTHORISED')
+  await admin.gc()
+  const again = await alice.openUpload(key.namespace, key.name)
+  const held = await again.has(image.blocks.map((block) => block.digest))
+  assert.ok(held.every(Boolean))
+  await clock.advance(UPLOAD_EXPIRY_MS)
+  assert.is((await failureOf(upload.has([new Uint8Array(32)]))).code, 'E_NOT_FOUND')
+  const report = await admin.gc()
+  assert.ok(report.expiredUploads >= 2)
+  assert.ok(report.blocksDeleted >= 50)
+  const last = await alice.openUpload(key.namespace, key.name)
+  assert.ok(!(await last.has(image.blocks.map((block) => block.digest))).some(Boolean))
+  await last.abort()
+})
+
+test('committed images survive garbage collection', async ({ alice, admin }) => {
+  await admin.gc()
+  const view = await alice.getImage(key.namespace, key.name)
+  assert.is(view.versions.length, 2)
+  const image = testImage({ seed: 'first', blocks: 310, zeros: true })
+  const { sent } = await pushImage(alice, image, { to: 'alice/copy' })
+  assert.ok(sent <= image.nodes.length)
+})
+
+test('has asks for thousands of digests in bounded requests', async ({ alice }) => {
+  const upload = await alice.openUpload(key.namespace, key.name)
+  const digests = Array.from({ length: 40_000 }, (_, i) => {
+    const digest = new Uint8Array(32)
+    new DataView(digest.buffer).setUint32(0, i)
+    return digest
+  })
+  const held = await upload.has(digests)
+  assert.is(held.length, 40_000)
+  assert.ok(!held.some(Boolean))
+  await upload.abort()
+})
+
+test.run()
