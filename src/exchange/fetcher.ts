@@ -210,13 +210,13 @@ export class Fetcher {
     this.#progressMs = this.#components.clock.monotonic()
     peer.timeouts = 0
     const frames = framesOf(want, answer)
+    const wireBytes = answer.payload.length
     const duplicate = this.#swarm.have.has(want.run)
     const { blocks: store, verifier } = this.#components
     const stored = await storeVerified({ store, verifier }, frames).catch((error: unknown) => {
       this.#events.broken(error)
       throw new AbortedError('the local store failed', { cause: error })
     })
-    const wireBytes = answer.payload.length
     this.#events.arrived(peer, { blocks: stored.blocks, bytes: stored.bytes, wireBytes, duplicate })
     if (stored.wrong > 0)
       throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
