@@ -10,7 +10,7 @@ export interface PageTailInit {
   oneIn?: number
 }
 
-/** Default of `oneIn`: see docs/decisions/0010-chunker.md for the figures. */
+/** Default of `oneIn`: docs/decisions has the figures. */
 const ONE_IN = 32
 
 /**
@@ -56,7 +56,10 @@ export class PageTailChunker implements Chunker {
   }
 }
 
-/** Hash of eight little-endian words spread over the page at `at`: says whether the page ends a block. */
+/**
+ * Hash of eight little-endian words spread over the page at `at`: says whether the page ends a block. Eight zero words hash to 0,
+ * which does: mostly empty pages (inode tables, directories, bitmaps) change one by one. That is worth 2.7 % of commonality.
+ */
 function pageHash(bytes: Uint8Array, at: number): number {
   let h = 0
   for (let i = at + 252; i < at + PAGE_BYTES; i += 512) {
