@@ -2,9 +2,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
-import { type Document, parseDocument } from 'yaml'
-import { ConfigError } from '../core/errors.ts'
+import { parseDocument } from 'yaml'
+import { parseConfig } from '../util/config-file.ts'
 
 const closed = { additionalProperties: false }
 const Text = Type.String({ minLength: 1, maxLength: 4096 })
@@ -41,9 +40,9 @@ export function configFilePath(env: Environment): string {
  * Errors: ConfigError that names the file and the key; whatever the disk says.
  */
 export async function readConfigFile(path: string): Promise<ConfigFile> {
-  const document = await readDocument(path)
-  const config = plainOf(document, path) ?? {}
-  if (!Value.Check(ConfigFile, config)) throw new ConfigError(`${path}: ${complaint(config)}`)
+  const text = await readText(path)
+  const isEmpty = parseDocument(text).contents === null
+  const config = parseConfig(isEmpty ? '{}' : text, { path, schema: ConfigFile })
   const contexts = Object.entries(config.contexts ?? {})
   return {
     ...config,
@@ -53,14 +52,15 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
 
 /**
  * Adds or replaces a context and, when asked or when there is none yet, makes it the current one.
- * Comments in the file stay.
+ * Comments in the file stay. Errors: ConfigError when the file is wrong already, which must not be lost.
  */
 export async function writeContext(
   path: string,
   name: string,
   change: { context?: Context; current: boolean },
 ): Promise<void> {
-  const document = await readDocument(path)
+  await readConfigFile(path)
+  const document = parseDocument(await readText(path))
   if (document.contents === null) document.contents = document.createNode({}) as never
   if (change.context !== undefined) document.setIn(['contexts', name], document.createNode(change.context))
   if (change.current || !document.has('current')) document.set('current', name)
@@ -70,35 +70,11 @@ export async function writeContext(
   await rename(temporary, path)
 }
 
-async function readDocument(path: string): Promise<Document> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+async function readText(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return ''
     throw error
   })
-  const document = parseDocument(text)
-  const [error] = document.errors
-  if (error !== undefined) throw new ConfigError(`${path}: ${error.message.split('\n')[0]}`)
-  return document
-}
-
-function plainOf(document: Document, path: string): unknown {
-  try {
-    return document.toJS({ maxAliasCount: 0 })
-  } catch (cause) {
-    // The only failure: aliases, which are refused because a few lines of them can fill the memory.
-    if (cause instanceof ReferenceError) throw new ConfigError(`${path}: aliases are not accepted`, { cause })
-    throw cause
-  }
-}
-
-/** The first thing that is wrong, with the key's place in the file. */
-function complaint(config: unknown): string {
-  const [first] = Value.Errors(ConfigFile, config)
-  const key = (first?.path ?? '').slice(1).replaceAll('/', '.')
-  if (first?.message === 'Unexpected property') return `unknown key "${key}"`
-  return key === ''
-    ? 'is not a configuration: a map is expected'
-    : `"${key}": ${first?.message.toLowerCase()}`
 }
 
 function absolute(context: Context, folder: string): Context {

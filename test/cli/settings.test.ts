@@ -97,7 +97,7 @@ test('a missing file is an empty configuration', async () => {
 test('an unknown key is refused by its place', async () => {
   const error = await refusal('contexts: { a: { trakcer: { url: "https://x" } } }')
   assert.instance(error, ConfigError)
-  assert.match(error.message, /config\.yaml: unknown key "contexts\.a\.trakcer"/)
+  assert.match(error.message, /config\.yaml: contexts\.a\.trakcer: Unexpected property/)
 })
 
 test('what is not YAML or not a map is refused', async () => {
