@@ -90,9 +90,8 @@ test('files are named in kebab-case', () => {
 test('every module of the product stands in a folder that has tests', () => {
   const tests = new Set(files.map(({ path }) => path).filter((path) => path.endsWith('.test.ts')))
   const tested = new Set([...tests].map((path) => dirname(path).replace(/^test\//, '')))
-  const untested = product.filter(
-    ({ path }) => !tested.has(dirname(path)) && !tested.has(dirname(dirname(path))),
-  )
+  const hasSuites = (folder: string) => tested.has(folder.replace(/^src\//, ''))
+  const untested = product.filter(({ path }) => !hasSuites(dirname(path)))
   none(
     untested.map(({ path }) => path),
     'test/ mirrors the tree',
