@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname } from 'node:path/posix'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -7,8 +6,7 @@ import { forbiddenIn, foreignWordsIn } from '../scripts/tidy/forbidden.ts'
 import { functionsOf } from '../scripts/tidy/functions.ts'
 import { importCycles, importsOf, rankViolations } from '../scripts/tidy/imports.ts'
 import { readSourceFiles } from '../scripts/tidy/source-files.ts'
-import { ERROR_TABLE } from '../src/core/errors.ts'
-import * as limits from '../src/core/limits.ts'
+import { none, trackedFiles } from './fixtures/tidy.ts'
 
 const test = suite('tidy')
 const files = readSourceFiles()
@@ -18,11 +16,6 @@ const notTests = files.filter(({ path }) => !path.startsWith('test/'))
 
 /** Modules that give others functions of the form that these ask for. */
 const FORM_OF_OTHERS = new Set(['src/p2p/noise-crypto.ts'])
-
-/** Fails with one line for each finding. */
-function none(found: readonly string[], rule: string): void {
-  assert.is(found.join('\n'), '', rule)
-}
 
 function shareBelow(figures: readonly number[], bound: number): number {
   return figures.filter((figure) => figure < bound).length / figures.length
@@ -110,45 +103,6 @@ test('every file that stands beside the tests is used by one', () => {
   )
 })
 
-test('docs/errors.md lists the errors as they are', () => {
-  const rows = [
-    ...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `(E_\w+)` \| (\d+) \| (\d+) \| (.+) \|$/gm),
-  ]
-  const documented = rows.map(([, code, http, exit, meaning]) => `${code} ${http} ${exit} ${meaning}`)
-  const real = Object.entries(ERROR_TABLE).map(
-    ([code, { http, exit, meaning }]) => `${code} ${http} ${exit} ${meaning}`,
-  )
-  assert.equal(documented, real)
-})
-
-test('docs/limits.md lists the limits as they are', () => {
-  const rows = [...readFileSync('docs/limits.md', 'utf8').matchAll(/^\| `([A-Z0-9_]+)` \| ([\d,]+) \|/gm)]
-  const documented = Object.fromEntries(
-    rows.map(([, name, value]) => [name, Number(value?.replaceAll(',', ''))]),
-  )
-  assert.equal(documented, { ...limits }, 'npm run docs writes it')
-})
-
-test('docs/dependencies.md gives a reason for every dependency', () => {
-  const rows = [...readFileSync('docs/dependencies.md', 'utf8').matchAll(/^\| `([^`]+)` \| .{10,}\|$/gm)]
-  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
-  const real = [...Object.keys(dependencies), ...Object.keys(devDependencies)].sort()
-  assert.equal(rows.map(([, name]) => name).sort(), real)
-})
-
-test('links between documents lead somewhere', () => {
-  const broken: string[] = []
-  for (const path of trackedFiles().filter((name) => name.endsWith('.md'))) {
-    for (const [, target = ''] of readFileSync(path, 'utf8').matchAll(
-      /\]\((?!https?:|mailto:|#)([^)#\s]+)[^)]*\)/g,
-    )) {
-      const at = new URL(target, `file:///${path}`).pathname.slice(1)
-      if (!existsSync(at)) broken.push(`${path} links to ${target}`)
-    }
-  }
-  none(broken, 'mend the link')
-})
-
 test('texts speak of no machine that they were written on', () => {
   const found: string[] = []
   for (const path of trackedFiles().filter((name) => /\.(ts|js|md|json|ya?ml|sh)$|run$/.test(name))) {
@@ -160,10 +114,5 @@ test('texts speak of no machine that they were written on', () => {
   }
   none(found, 'use a path that exists everywhere')
 })
-
-function trackedFiles(): string[] {
-  const args = ['ls-files', '--cached', '--others', '--exclude-standard']
-  return execFileSync('git', args, { encoding: 'utf8' }).split('\n').filter(existsSync)
-}
 
 test.run()
