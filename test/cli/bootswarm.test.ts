@@ -7,14 +7,18 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parse } from 'yaml'
 import { buildProgram } from '../../src/cli/program.ts'
-import { LAUNCHER, runBootswarm, testShell } from '../fixtures/cli.ts'
+import { LAUNCHER, runBootswarm, runHere, testShell } from '../fixtures/cli.ts'
 
 const test = suite('bootswarm')
 let dir = ''
 test.before(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-'))
+  process.chdir(dir)
 })
-test.after(() => rm(dir, { recursive: true }))
+test.after(async () => {
+  process.chdir('/')
+  await rm(dir, { recursive: true })
+})
 
 /** Every command, as `bootswarm help` must explain it. */
 const COMMANDS =
@@ -61,7 +65,7 @@ test('wrong usage ends with 2 and says where the help is', async () => {
     ['image', 'push', 'x', 'a/b@3'],
   ]
   for (const argv of wrong) {
-    const { code, stdout, stderr } = await runBootswarm(argv)
+    const { code, stdout, stderr } = await runHere(argv)
     assert.is(code, 2, argv.join(' '))
     assert.is(stdout, '')
     assert.match(stderr, /^bootswarm: /)
@@ -69,7 +73,7 @@ test('wrong usage ends with 2 and says where the help is', async () => {
 })
 
 test('a command without a tracker says how to give one', async () => {
-  const { code, stderr } = await runBootswarm(['image', 'ls'])
+  const { code, stderr } = await runHere(['image', 'ls'])
   assert.is(code, 2)
   assert.match(stderr, /no tracker is given[\s\S]*--tracker.*BOOTSWARM_TRACKER.*context add/)
 })
@@ -82,14 +86,14 @@ test('a node that does not run is unreachable', async () => {
 
 test('version is data: json, yaml, name', async () => {
   const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
-  assert.is((await runBootswarm(['--version'])).stdout, `${version}\n`)
-  assert.is((await runBootswarm(['version', '-o', 'name'])).stdout, `${version}\n`)
+  assert.is((await runHere(['--version'])).stdout, `${version}\n`)
+  assert.is((await runHere(['version', '-o', 'name'])).stdout, `${version}\n`)
   assert.equal(JSON.parse((await runBootswarm(['version', '-o', 'json'])).stdout).bootswarm, version)
-  assert.is(parse((await runBootswarm(['version', '-o', 'yaml'])).stdout).node, process.version)
+  assert.is(parse((await runHere(['version', '-o', 'yaml'])).stdout).node, process.version)
 })
 
 test('help exit-codes prints the table', async () => {
-  const { code, stdout } = await runBootswarm(['help', 'exit-codes'])
+  const { code, stdout } = await runHere(['help', 'exit-codes'])
   assert.is(code, 0)
   assert.match(stdout, /^ +6 {2}integrity/m)
 })
@@ -121,7 +125,7 @@ test('a site authority issues an identity whose key is private', async () => {
 
 test('contexts are kept, listed, chosen and explained', async () => {
   const env = { XDG_CONFIG_HOME: join(dir, 'xdg') }
-  const run = (...argv: string[]) => runBootswarm(argv, { env, cwd: dir })
+  const run = (...argv: string[]) => runHere(argv, env)
   await run(
     'context',
     'add',
@@ -163,7 +167,7 @@ test('contexts are kept, listed, chosen and explained', async () => {
 test('a wrong configuration file is named with its key', async () => {
   const path = join(dir, 'wrong.yaml')
   await writeFile(path, 'curent: x\n')
-  const { code, stderr } = await runBootswarm(['image', 'ls'], { env: { BOOTSWARM_CONFIG: path } })
+  const { code, stderr } = await runHere(['image', 'ls'], { BOOTSWARM_CONFIG: path })
   assert.is(code, 2)
   assert.match(stderr, /wrong\.yaml: curent: /)
 })

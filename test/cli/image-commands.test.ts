@@ -7,8 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runCli } from '../../src/cli/main.ts'
-import { type CliRun, LAUNCHER, testShell, testTerminal } from '../fixtures/cli.ts'
+import { type CliRun, LAUNCHER, runHere } from '../fixtures/cli.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
 
 const MiB = 1024 * 1024
@@ -16,12 +15,7 @@ const test = suite('image commands')
 let dir = ''
 let tracker: ChildProcess | undefined
 
-/** A command line in this process, which starts faster than one of its own; `bootswarm.test.ts` starts those. */
-async function run(...argv: string[]): Promise<CliRun> {
-  const terminal = testTerminal({ XDG_CONFIG_HOME: dir })
-  const code = await runCli(argv, testShell().programs, { terminal })
-  return { code, stdout: terminal.stdout.text, stderr: terminal.stderr.text }
-}
+const run = (...argv: string[]): Promise<CliRun> => runHere(argv, { XDG_CONFIG_HOME: dir })
 
 async function json(...argv: string[]) {
   const { code, stdout, stderr } = await run(...argv, '-o', 'json')
