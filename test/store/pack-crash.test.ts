@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
-import { assertHolds, failsWith, packPaths, withDir, withStore } from '../fixtures/pack-dir.ts'
+import { assertHolds, failsWith, packPaths, withStore } from '../fixtures/pack-dir.ts'
+import { withDir } from '../fixtures/temporary-dir.ts'
 
 const child = fileURLToPath(new URL('../fixtures/put-worker.ts', import.meta.url))
 const PUT_BLOCKS = 20

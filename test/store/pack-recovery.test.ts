@@ -8,7 +8,8 @@ import type { Log } from '../../src/core/log.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { ENTRY_HEADER_BYTES, PACK_HEAD } from '../../src/store/pack-entry.ts'
 import { digestsOf, frameOf, framesOf } from '../fixtures/blocks.ts'
-import { assertHolds, packPaths, withDir, withStore } from '../fixtures/pack-dir.ts'
+import { assertHolds, packPaths, withStore } from '../fixtures/pack-dir.ts'
+import { withDir } from '../fixtures/temporary-dir.ts'
 
 const test = suite('pack recovery')
 
