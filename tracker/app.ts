@@ -1,45 +1,24 @@
-import type { Server, ServerOptions } from 'node:https'
+import type { ServerOptions } from 'node:https'
 import fastifySwagger from '@fastify/swagger'
 import type { TSchema } from '@sinclair/typebox'
-import {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  type FastifyRequest,
-  fastify,
-  type RawReplyDefaultExpression,
-  type RawRequestDefaultExpression,
-} from 'fastify'
+import { fastify } from 'fastify'
 import {
   API_BODY_BYTES_MAX,
   TRACKER_IDLE_TIMEOUT_MS,
   TRACKER_REQUEST_TIMEOUT_MS,
 } from '../src/core/limits.ts'
-import type { Principal } from '../src/identity/path-validation.ts'
 import type { RouteContext } from './context.ts'
+import type { App } from './http/app-type.ts'
 import { problemHandler, unknownRoute } from './http/errors.ts'
 import { type TypeBoxProvider, validatorCompiler } from './http/validation.ts'
 import { OPENAPI } from './openapi.ts'
+import { SHARED_SCHEMAS } from './routes/answers.ts'
 import { imageRoutes } from './routes/images.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { versionRoutes } from './routes/versions.ts'
-
-export type App = FastifyInstance<
-  Server,
-  RawRequestDefaultExpression<Server>,
-  RawReplyDefaultExpression<Server>,
-  FastifyBaseLogger,
-  TypeBoxProvider
->
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who asks; undefined on routes that are open to everybody. */
-    principal: Principal | undefined
-  }
-}
 
 /** The tracker's HTTP interface, ready to listen or to be injected requests. */
 export async function buildApp(context: RouteContext, init: { tls?: ServerOptions } = {}): Promise<App> {
@@ -63,7 +42,8 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     }
     context.metrics.httpSeconds.observe(labels, reply.elapsedTime / 1000)
   })
-  await app.register(fastifySwagger, { openapi: OPENAPI })
+  for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
+  await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })
   await app.register(async (scope) => openRoutes(scope as App, context))
   await app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
@@ -77,8 +57,9 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   return app
 }
 
-/** Who asks, on routes that need a certificate. */
-export function askerOf(request: Pick<FastifyRequest, 'principal'>): Principal {
-  if (request.principal === undefined) throw new TypeError('route without authentication')
-  return request.principal
+/** Name of a shared schema in the OpenAPI document. */
+function buildLocalReference(
+  ...[schema, , , index]: [Record<string, unknown>, unknown, string, number]
+): string {
+  return typeof schema['$id'] === 'string' ? schema['$id'] : `schema-${index}`
 }

@@ -40,6 +40,14 @@ export class TrackerMetrics {
     })
   }
 
+  /** Frames that an upload brought were stored. */
+  readonly stored = (blocks: number, bytes: number): void => {
+    this.blocksStored.inc(blocks)
+    this.storedBytes.inc(bytes)
+  }
+
+  readonly granted = (): void => this.grantsIssued.inc()
+
   /** Shows the swarms; they are counted when somebody looks. */
   watchSwarms(swarms: Swarms): void {
     new Gauge({

@@ -102,8 +102,12 @@ export class Origin implements Lifecycle {
     this.#evict()
   }
 
-  /** Stops serving a manifest that no image has any more. */
-  forget(manifest: ManifestId): void {
+  /** Stops serving what is not among these: no image has it any more. */
+  serveOnly(manifests: ReadonlySet<ManifestId>): void {
+    for (const manifest of [...this.#used]) if (!manifests.has(manifest)) this.#forget(manifest)
+  }
+
+  #forget(manifest: ManifestId): void {
     this.#used.delete(manifest)
     this.#exchange.removeSwarm(manifest)
   }
@@ -111,7 +115,7 @@ export class Origin implements Lifecycle {
   #evict(): void {
     for (const manifest of this.#used) {
       if (this.#used.size <= ORIGIN_SWARMS_MAX) return
-      this.forget(manifest)
+      this.#forget(manifest)
     }
   }
 }

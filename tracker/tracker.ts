@@ -1,16 +1,10 @@
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { StateError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
 import { readImage } from '../src/image/export.ts'
-import { FramePool } from '../src/store/frame-pool.ts'
-import { openFsStore } from '../src/store/fs-store.ts'
-import { openPackStore } from '../src/store/pack-store.ts'
 import { buildApp } from './app.ts'
-import { openCatalog } from './catalog/catalog.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
 import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
@@ -19,6 +13,7 @@ import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
 import { Origin } from './origin.ts'
 import { Policy } from './policy/decide.ts'
+import { openStores } from './stores.ts'
 import { Swarms } from './swarm/swarms.ts'
 import { Collector } from './uploads/collector.ts'
 import { Gate } from './uploads/gate.ts'
@@ -47,19 +42,8 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { log, clock = systemClock } = components
   await using opened = new AsyncDisposableStack()
   const identity = await loadIdentity(config.identity)
-  const { dataDir } = config
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-
-  // The pack store's lock keeps a second tracker out of the whole folder.
-  const pool = opened.adopt(new FramePool(), (it) => it.close())
-  const blocks = opened.adopt(
-    await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames: pool }),
-    (it) => it.close(),
-  )
-  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), (it) => it.close())
-  const catalog = opened.adopt(await openCatalog({ path: join(dataDir, 'catalog.sqlite') }), (it) =>
-    it.close(),
-  )
+  const { dataDir, p2p } = config
+  const { pool, blocks, nodes, catalog } = await openStores({ opened, log }, { dataDir })
 
   const metrics = new TrackerMetrics()
   const policy = new Policy({ admins: config.admins })
@@ -67,26 +51,13 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const gate = new Gate()
   const swarms = new Swarms({ clock })
   metrics.watchSwarms(swarms)
-  const grants = new GrantIssuer(
-    { sign, clock },
-    { ...config.grants, onIssued: () => metrics.grantsIssued.inc() },
-  )
-  const onStored = (count: number, bytes: number) => {
-    metrics.blocksStored.inc(count)
-    metrics.storedBytes.inc(bytes)
-  }
+  const grants = new GrantIssuer({ sign, clock }, { ...config.grants, onIssued: metrics.granted })
   const uploads = new Uploads({
-    catalog,
-    policy,
+    ...{ catalog, policy, pool, gate, sign, clock },
     stores: { blocks, nodes },
-    pool,
-    gate,
-    sign,
-    clock,
-    onStored,
+    onStored: metrics.stored,
   })
 
-  const { p2p } = config
   const origin = await Origin.open(
     { identity, blocks, nodes, verifier: pool, clock, log },
     { dataDir, ...p2p },
@@ -104,7 +75,10 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   }
   const context: RouteContext = {
     authenticate: socketAuthenticator({ trust: identity.trust, clock }),
-    collector: new Collector({ catalog, blocks, nodes, gate, clock }),
+    collector: new Collector({
+      ...{ catalog, blocks, nodes, gate, clock },
+      serveOnly: (manifests) => origin.serveOnly(manifests),
+    }),
     serve: (manifest) => origin.serve(manifest),
     readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),
     ...{ catalog, policy, uploads, swarms, grants, metrics, clock, log, checkReady },

@@ -12,8 +12,8 @@ import {
 } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import type { ListenAddress } from '../../src/util/config-file.ts'
-import type { App } from '../app.ts'
 import type { TrackerMetrics } from '../metrics.ts'
+import type { App } from './app-type.ts'
 
 /**
  * TLS of the main listener. Any certificate passes the handshake: Node.js would refuse RFC 3820 proxies, and the routes

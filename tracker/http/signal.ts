@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { AbortedError } from '../../src/core/errors.ts'
+import { API_LONG_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
 
 /** Aborted when the client goes away before its answer is complete. */
 export function signalOf(reply: FastifyReply): AbortSignal {
@@ -8,4 +9,9 @@ export function signalOf(reply: FastifyReply): AbortSignal {
     if (!reply.raw.writableFinished) controller.abort(new AbortedError('the client has gone'))
   })
   return controller.signal
+}
+
+/** Lets an answer take its time although nothing moves on the connection. */
+export function allowLong(reply: FastifyReply): void {
+  reply.raw.setTimeout(API_LONG_ANSWER_TIMEOUT_MS)
 }

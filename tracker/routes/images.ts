@@ -1,9 +1,9 @@
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { CreateImageBody, ImageParams, ImageView, ImageViews } from '../../src/api/tracker-schemas.ts'
 import { ConflictError } from '../../src/core/errors.ts'
-import { type App, askerOf } from '../app.ts'
 import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
+import { type App, askerOf } from '../http/app-type.ts'
 import { NoContent, problems } from './answers.ts'
 
 /** Images as a whole. */

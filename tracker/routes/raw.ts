@@ -3,12 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
-import { type App, askerOf } from '../app.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
+import { type App, askerOf } from '../http/app-type.ts'
 import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
 import { signalOf } from '../http/signal.ts'
-import { problems } from './answers.ts'
+import { Octets, problems } from './answers.ts'
 
 /** Bytes that are read ahead of a slow client. */
 const READ_AHEAD_BYTES = 1024 * 1024
@@ -23,10 +23,9 @@ export function rawRoutes(app: App, context: RouteContext): void {
       tags: ['images'],
       summary: 'The bytes of an image',
       description: 'The entity tag is the manifest CID. One range at a time.',
-      produces: ['application/octet-stream'],
       params: ImageParams,
       querystring: VersionQuery,
-      response: problems,
+      response: { 200: Octets, 206: Octets, ...problems },
     },
     handler: async (request, reply) => {
       context.policy.decide(askerOf(request), { action: 'read' })

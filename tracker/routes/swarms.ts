@@ -11,8 +11,8 @@ import {
 import type { ManifestId } from '../../src/core/cid.ts'
 import { InvalidError, NotFoundError } from '../../src/core/errors.ts'
 import { formatReference, parseReference } from '../../src/core/reference.ts'
-import { type App, askerOf } from '../app.ts'
 import type { RouteContext } from '../context.ts'
+import { type App, askerOf } from '../http/app-type.ts'
 import type { SwarmPeer } from '../swarm/swarms.ts'
 import { NoContent, problems } from './answers.ts'
 

@@ -1,14 +1,14 @@
 import { Type } from '@sinclair/typebox'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { GcAnswer, WhoamiAnswer } from '../../src/api/tracker-schemas.ts'
-import { type App, askerOf } from '../app.ts'
 import type { RouteContext } from '../context.ts'
-import { problems } from './answers.ts'
-import { allowLong } from './uploads.ts'
+import { type App, askerOf } from '../http/app-type.ts'
+import { allowLong } from '../http/signal.ts'
+import { PlainText, problems } from './answers.ts'
 
 /** Health, for everybody: a probe has no certificate. */
 export function openRoutes(app: App, context: RouteContext): void {
-  const schema = { tags: ['system'], security: [], response: { 200: Type.String(), ...problems } }
+  const schema = { tags: ['system'], security: [], response: { 200: PlainText, ...problems } }
   app.route({
     method: 'GET',
     url: TRACKER_PATHS.live,
@@ -64,7 +64,7 @@ export function systemRoutes(app: App, context: RouteContext): void {
     schema: {
       tags: ['system'],
       summary: 'Metrics for Prometheus',
-      response: { 200: Type.String(), ...problems },
+      response: { 200: PlainText, ...problems },
     },
     handler: async (_request, reply) => {
       const { registry } = context.metrics

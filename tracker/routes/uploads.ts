@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type Static, Type } from '@sinclair/typebox'
-import type { FastifyReply } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import {
   CommitAnswer,
@@ -11,11 +11,12 @@ import {
 } from '../../src/api/tracker-schemas.ts'
 import { DIGEST_BYTES } from '../../src/core/cid.ts'
 import { InvalidError, LimitError } from '../../src/core/errors.ts'
-import { API_LONG_ANSWER_TIMEOUT_MS, NEED_DIGESTS_MAX } from '../../src/core/limits.ts'
-import { type App, askerOf } from '../app.ts'
+import { NEED_DIGESTS_MAX } from '../../src/core/limits.ts'
 import type { RouteContext } from '../context.ts'
-import { signalOf } from '../http/signal.ts'
-import { NoContent, problems } from './answers.ts'
+import { type App, askerOf } from '../http/app-type.ts'
+import { allowLong, signalOf } from '../http/signal.ts'
+import type { UploadUse } from '../uploads/uploads.ts'
+import { NoContent, Octets, problems } from './answers.ts'
 
 const OCTETS = 'application/octet-stream'
 type UploadRequest = { Params: Static<typeof UploadParams> }
@@ -37,7 +38,7 @@ export function uploadRoutes(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      await context.uploads.abort(askerOf(request), request.params.upload)
+      await context.uploads.abort(useOf(request))
       return reply.code(204).send(null)
     },
   })
@@ -71,13 +72,12 @@ function needRoute(app: App, context: RouteContext): void {
       summary: 'Which blocks the tracker needs',
       description: `Body: up to ${NEED_DIGESTS_MAX} digests of 32 bytes. Answer: a bitmap, bit i (low bits first) set when digest i is needed.`,
       consumes: [OCTETS],
-      produces: [OCTETS],
       params: UploadParams,
-      response: problems,
+      response: { 200: Octets, ...problems },
     },
     handler: async (request, reply) => {
       const digests = await readBody(bodyOf(request.body), NEED_DIGESTS_MAX * DIGEST_BYTES)
-      const needed = await context.uploads.need(askerOf(request), request.params.upload, digests)
+      const needed = await context.uploads.need(useOf(request), digests)
       return reply.type(OCTETS).send(Buffer.from(needed.bytes))
     },
   })
@@ -97,8 +97,7 @@ function blocksRoute(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      const { upload } = request.params
-      await context.uploads.put(askerOf(request), upload, bodyOf(request.body), { signal: signalOf(reply) })
+      await context.uploads.put(useOf(request), bodyOf(request.body), { signal: signalOf(reply) })
       return reply.code(204).send(null)
     },
   })
@@ -117,19 +116,15 @@ function commitRoute(app: App, context: RouteContext): void {
     },
     handler: async (request, reply) => {
       allowLong(reply)
-      const { upload } = request.params
-      const answer = await context.uploads.commit(askerOf(request), upload, request.body, {
-        signal: signalOf(reply),
-      })
+      const answer = await context.uploads.commit(useOf(request), request.body, { signal: signalOf(reply) })
       reply.code(201)
       return answer
     },
   })
 }
 
-/** Lets an answer take its time although nothing moves on the connection. */
-export function allowLong(reply: FastifyReply): void {
-  reply.raw.setTimeout(API_LONG_ANSWER_TIMEOUT_MS)
+function useOf(request: Pick<FastifyRequest, 'principal'> & { params: { upload: string } }): UploadUse {
+  return { asker: askerOf(request), upload: request.params.upload }
 }
 
 function bodyOf(body: unknown): Readable {

@@ -9,8 +9,8 @@ import {
   VersionQuery,
 } from '../../src/api/tracker-schemas.ts'
 import type { Namespace } from '../../src/core/reference.ts'
-import { type App, askerOf } from '../app.ts'
 import type { RouteContext } from '../context.ts'
+import { type App, askerOf } from '../http/app-type.ts'
 import { NoContent, problems } from './answers.ts'
 
 /** Versions, their records, and the tags that point to them. */

@@ -1,6 +1,6 @@
 import type { GcAnswer } from '../../src/api/tracker-schemas.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
-import { parseManifestId } from '../../src/core/cid.ts'
+import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { DigestSet } from '../../src/store/digest-set.ts'
 import { type CollectedStore, collectGarbage, type GcReport } from '../../src/store/gc.ts'
@@ -12,6 +12,8 @@ export interface CollectorComponents {
   readonly blocks: CollectedStore & { compact(options?: CallOptions): Promise<unknown> }
   readonly nodes: CollectedStore
   readonly gate: Gate
+  /** Told of the manifests that are left, before blocks of others go. */
+  readonly serveOnly: (manifests: ReadonlySet<ManifestId>) => void
   readonly clock: Clock
 }
 
@@ -36,10 +38,12 @@ export class Collector {
   }
 
   async #sweep(options: CallOptions): Promise<GcReport> {
-    const { catalog, blocks, nodes } = this.#c
+    const { catalog, blocks, nodes, serveOnly } = this.#c
     const leased = new DigestSet()
     for await (const digest of catalog.uploads.leased()) leased.add(digest)
-    const roots = (await catalog.images.manifests()).map(parseManifestId)
+    const manifests = new Set(await catalog.images.manifests())
+    serveOnly(manifests)
+    const roots = [...manifests].map(parseManifestId)
     return await collectGarbage({ blocks, nodes, roots, keep: (digest) => leased.has(digest) }, options)
   }
 }

@@ -31,6 +31,12 @@ export interface UploadsComponents {
   readonly onStored?: (blocks: number, bytes: number) => void
 }
 
+/** An upload and who goes on with it. */
+export interface UploadUse {
+  readonly asker: Asker
+  readonly upload: string
+}
+
 /** From the slot to the committed version. Whoever opened an upload goes on with it, nobody else. */
 export class Uploads {
   readonly #c: UploadsComponents
@@ -58,7 +64,7 @@ export class Uploads {
   }
 
   /** Which of the digests, 32 bytes each, the tracker lacks. Those that it has are kept for the upload. */
-  async need(asker: Asker, upload: string, digests: Uint8Array): Promise<Bitmap> {
+  async need({ asker, upload }: UploadUse, digests: Uint8Array): Promise<Bitmap> {
     if (digests.length % DIGEST_BYTES !== 0) throw new InvalidError('not a list of digests of 32 bytes each')
     await this.#mine(asker, upload)
     const list: Digest[] = []
@@ -83,8 +89,7 @@ export class Uploads {
    * wrong one is dropped as a whole. Errors: IntegrityError, ProtocolError, LimitError, BusyError, StorageFullError.
    */
   async put(
-    asker: Asker,
-    upload: string,
+    { asker, upload }: UploadUse,
     body: AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): Promise<void> {
@@ -100,8 +105,7 @@ export class Uploads {
 
   /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes. */
   async commit(
-    asker: Asker,
-    upload: string,
+    { asker, upload }: UploadUse,
     init: { manifest: ManifestId; tags: readonly Tag[] },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
@@ -125,7 +129,7 @@ export class Uploads {
     })
   }
 
-  async abort(asker: Asker, upload: string): Promise<void> {
+  async abort({ asker, upload }: UploadUse): Promise<void> {
     await this.#mine(asker, upload)
     await this.#c.catalog.uploads.remove(upload)
   }
