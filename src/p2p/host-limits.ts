@@ -30,7 +30,9 @@ export interface HostLimits {
   readonly inboundUpgradeTimeoutMs: number
   /** Time for agreeing on the protocol of a stream. */
   readonly negotiationTimeoutMs: number
-  /** Time for what is queued to leave when a channel or the host closes. */
+  /** Time for what is queued to leave when a channel closes: sendQueueBytesMax at 10 Mbit/s. */
+  readonly flushTimeoutMs: number
+  /** Time for all connections to close when the host stops. */
   readonly closeTimeoutMs: number
   /** Time that a channel closed on this side waits for the other side to close too. */
   readonly lingerTimeoutMs: number
@@ -53,6 +55,8 @@ export interface HostLimits {
   readonly readBufferBytesMax: number
   /** Received bytes waiting for their reader before the channel stops reading. */
   readonly receivePauseBytes: number
+  /** Bytes sent piece by piece that are gathered into one frame, at most until the end of the running turn. */
+  readonly coalesceBytes: number
   /** Bytes queued for sending past which `send` answers false, and past which the channel is aborted. */
   readonly sendPauseBytes: number
   readonly sendQueueBytesMax: number
@@ -92,6 +96,7 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   dialTimeoutMs: 15_000,
   inboundUpgradeTimeoutMs: 15_000,
   negotiationTimeoutMs: 10_000,
+  flushTimeoutMs: 20_000,
   closeTimeoutMs: 5_000,
   lingerTimeoutMs: 10_000,
   pingIntervalMs: 10_000,
@@ -104,6 +109,7 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   windowBytes: 4 * MiB,
   readBufferBytesMax: 5 * MiB,
   receivePauseBytes: 2 * MiB,
+  coalesceBytes: 256 * KiB,
   sendPauseBytes: 1 * MiB,
   sendQueueBytesMax: 20 * MiB,
   socketBufferBytes: 256 * KiB,

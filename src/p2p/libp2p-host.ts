@@ -165,7 +165,7 @@ export class Libp2pHost implements Carrier, Lifecycle {
   }
 
   #onStream(stream: Stream, connection: Connection): void {
-    if (this.#handler === undefined) {
+    if (this.#handler === undefined || this.#stopped !== undefined) {
       stream.abort(new BusyError('not ready to accept channels'))
       return
     }
@@ -178,9 +178,20 @@ export class Libp2pHost implements Carrier, Lifecycle {
     return new StreamChannel({ stream, clock }, { peer: peerKeyOf(connection.remotePeer), inbound, limits })
   }
 
+  /** Connections first: libp2p stops everything at once, and its listener drops what inbound sockets have queued. */
   async #stop(): Promise<void> {
     this.#bootstrap.stop()
-    await this.#parts.libp2p.stop()
+    const { libp2p, log, limits } = this.#parts
+    const signal = AbortSignal.timeout(limits.closeTimeoutMs)
+    const closing = libp2p.getConnections().map(async (connection) => {
+      try {
+        await connection.close({ signal })
+      } catch (error) {
+        log.debug({ peer: peerKeyOf(connection.remotePeer), err: error }, 'connection did not close in time')
+      }
+    })
+    await Promise.all(closing)
+    await libp2p.stop()
     await this.#parts.datastore?.close()
   }
 }

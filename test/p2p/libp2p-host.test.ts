@@ -144,6 +144,33 @@ test('breaks the other side when a channel is aborted', async ({ start }) => {
   assert.is(channel.send(new Uint8Array(1)), false)
 })
 
+test('loses nothing that was sent when a host stops after closing', async ({ start }) => {
+  const [a, b] = [await start(), await start()]
+  const bytes = new Uint8Array(3_000_000)
+  b.accept(async (channel) => {
+    channel.send(bytes)
+    await channel.close()
+    await b.stop()
+  })
+  const channel = await a.open(addressOf(b))
+  assert.is(await countBytes(channel), bytes.byteLength)
+})
+
+test('sends small pieces in order, in large frames and small', async ({ start }) => {
+  const [a, b] = [await start(), await start({ limits: { coalesceBytes: 1 } })]
+  const echo = async (channel: Channel) => {
+    for await (const piece of channel.receive()) if (!channel.send(piece)) await channel.drained()
+    await channel.close()
+  }
+  b.accept((channel) => void echo(channel))
+  const channel = await a.open(addressOf(b))
+  for (let index = 0; index < 50_000; index++) channel.send(Uint8Array.of(index % 251))
+  await channel.close()
+  let index = 0
+  for await (const piece of channel.receive()) for (const byte of piece) if (byte === index % 251) index++
+  assert.is(index, 50_000)
+})
+
 test('waits no longer than the linger time for a side that never closes', async ({ start }) => {
   const a = await start({ limits: { lingerTimeoutMs: 50 } })
   const b = await start()
