@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
-import { AbortedError, UsageError } from '../core/errors.ts'
+import type { NodeClient } from '../api/node-client.ts'
+import { AbortedError, NotFoundError, UsageError } from '../core/errors.ts'
 import { formatReference, parseReference, type Reference } from '../core/reference.ts'
 import { withNode, withTracker } from './connect.ts'
 import { teach } from './help.ts'
@@ -29,7 +30,7 @@ export function addImageRm(image: Command, shell: Shell): void {
     interruptible('run it again', async (signal) => {
       const asked = parseReference(text)
       if (flags.local === true) {
-        await withNode(shell, flags, (client) => client.remove(text, { signal }))
+        await withNode(shell, flags, (client) => removeHere(client, asked, signal))
       } else {
         if (isWhole(asked) && flags.yes !== true) await confirm(shell, asked, signal)
         await withTracker(shell, flags, ({ client }) => removeAtTracker(client, asked, signal))
@@ -47,6 +48,15 @@ async function removeAtTracker(client: Client, asked: Reference, signal: AbortSi
   if (tag !== undefined) return await client.removeTag({ namespace, name, tag }, { signal })
   const version = versionOf(await client.getImage(namespace, name, { signal }), asked)
   await client.removeVersion({ namespace, name, version }, { signal })
+}
+
+/** Without a tag or version, every version that is here. */
+async function removeHere(client: NodeClient, asked: Reference, signal: AbortSignal): Promise<void> {
+  if (!isWhole(asked)) return await client.remove(formatReference(asked), { signal })
+  const images = await client.images({ signal })
+  const here = images.filter(({ namespace, name }) => namespace === asked.namespace && name === asked.name)
+  if (here.length === 0) throw new NotFoundError(`${formatReference(asked)} is not on this machine`)
+  for (const { version } of here) await client.remove(formatReference({ ...asked, version }), { signal })
 }
 
 function isWhole({ tag, version, manifest }: Reference): boolean {

@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Testnet } from '../../testnet/handles.ts'
+import { firstDifference } from '../../testnet/images/compare.ts'
+import { createTestnet } from '../../testnet/testnet.ts'
+import { writeDiskImage } from '../fixtures/disk-image.ts'
+
+const MiB = 1024 * 1024
+const test = suite<{ dir: string; image: string; testnet: Testnet }>('node commands')
+
+test.before(async (context) => {
+  context.dir = await mkdtemp(join(tmpdir(), 'bs-cmd-'))
+  context.image = join(context.dir, 'disk.img')
+  await writeDiskImage(context.image, 8 * MiB)
+  context.testnet = await createTestnet({ nodes: 1 })
+  await json(context.testnet, 'image', 'push', context.image, 'site/disk:1')
+})
+
+test.after(async ({ testnet, dir }) => {
+  await testnet?.destroy()
+  await rm(dir, { recursive: true })
+})
+
+async function json(testnet: Testnet, ...argv: string[]) {
+  const { code, stdout, stderr } = await testnet.cli([...argv, '-o', 'json'])
+  assert.is(code, 0, stderr)
+  return JSON.parse(stdout)
+}
+
+test('an image is pulled and written to a file that has its bytes', async ({ testnet, image }) => {
+  const target = join(testnet.nodes[0]?.exports ?? '', 'disk.img')
+  const pulled = await json(testnet, 'image', 'pull', 'site/disk:1', '--output', target)
+  assert.is(pulled.version, 1)
+  assert.is(pulled.imageBytes, 8 * MiB)
+  assert.ok(pulled.bytes.wireFromOrigin > 0)
+  assert.is(pulled.exported.path, target)
+  assert.is(await firstDifference(image, target), undefined)
+})
+
+test('a second pull fetches nothing', async ({ testnet }) => {
+  const { bytes } = await json(testnet, 'image', 'pull', 'site/disk:1')
+  assert.is(bytes.wireFromOrigin + bytes.wireFromPeers, 0)
+})
+
+test('a file outside the export directories is refused', async ({ testnet, dir }) => {
+  const { code, stderr } = await testnet.cli([
+    'image',
+    'pull',
+    'site/disk:1',
+    '--output',
+    join(dir, 'no.img'),
+  ])
+  assert.is(code, 4, stderr)
+})
+
+test('an image that is not there ends with 3', async ({ testnet }) => {
+  const { code, stderr } = await testnet.cli(['image', 'pull', 'site/none'])
+  assert.is(code, 3, stderr)
+})
+
+test('what is here is listed, and the node tells how it is doing', async ({ testnet }) => {
+  const [local] = await json(testnet, 'image', 'ls', '--local')
+  assert.is(`${local.namespace}/${local.name}@${local.version}`, 'site/disk@1')
+  assert.is(local.complete, true)
+  const status = await json(testnet, 'node', 'status')
+  assert.is(status.peer, testnet.nodes[0]?.peer)
+  assert.ok(status.store.blocks > 0)
+  assert.match((await testnet.cli(['node', 'status'])).stdout, /tracker +https:.*reachable/)
+  assert.ok(Array.isArray(await json(testnet, 'node', 'peers')))
+  assert.match((await testnet.cli(['node', 'peers'])).stdout, /^PEER +KIND/)
+})
+
+test('every block of the store verifies', async ({ testnet }) => {
+  const { blocks, corrupt } = await json(testnet, 'node', 'verify')
+  assert.ok(blocks > 0)
+  assert.is(corrupt, 0)
+  assert.is((await json(testnet, 'image', 'verify', '--local', 'site/disk:1')).corrupt, 0)
+})
+
+test('space comes back when an image is removed here', async ({ testnet }) => {
+  assert.is((await testnet.cli(['image', 'rm', '--local', 'site/disk'])).code, 0)
+  assert.equal(await json(testnet, 'image', 'ls', '--local'), [])
+  const dry = await json(testnet, 'node', 'gc', '--dry-run')
+  assert.ok(dry.blocksDeleted > 0)
+  assert.is((await json(testnet, 'node', 'gc')).blocksDeleted, dry.blocksDeleted)
+  assert.is((await json(testnet, 'node', 'status')).store.blocks, 0)
+})
+
+test.run()
