@@ -1,7 +1,8 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
+import type { Digest } from '../core/cid.ts'
 import type { Codec } from '../core/frame.ts'
 import { entryBytes, type PackedEntry } from './pack-entry.ts'
+import { WaitingRows } from './waiting-rows.ts'
 
 /** Where an entry is: what the index knows of a block beside its digest. */
 export interface Location {
@@ -59,7 +60,7 @@ const SCHEMA = `
 const SQL = {
   find: 'SELECT pack, offset, codec, length, stored FROM blocks WHERE digest = ?',
   has: 'SELECT 1 FROM blocks WHERE digest = ?',
-  add: 'INSERT OR IGNORE INTO blocks VALUES (?, ?, ?, ?, ?, ?)',
+  add: 'INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?)',
   drop: 'DELETE FROM blocks WHERE digest = ? RETURNING pack, stored',
   dropAt: 'DELETE FROM blocks WHERE digest = ? AND pack = ? AND offset = ? RETURNING pack, stored',
   move: 'UPDATE blocks SET pack = ?, offset = ? WHERE digest = ? AND pack = ? AND offset = ?',
@@ -87,7 +88,7 @@ type Numbers = number[]
 export class PackIndex {
   readonly #db: DatabaseSync
   readonly #sql: Statements
-  readonly #waiting = new Map<DigestKey, Location>()
+  readonly #waiting = new WaitingRows()
   /** Pack to the end of its last waiting entry. */
   readonly #ends = new Map<number, number>()
   #timer: NodeJS.Timeout | undefined
@@ -123,12 +124,11 @@ export class PackIndex {
   }
 
   has(digest: Digest): boolean {
-    if (this.#waiting.size > 0 && this.#waiting.has(digestKey(digest))) return true
-    return this.#sql.has.get(digest) !== undefined
+    return this.#waiting.has(digest) || this.#sql.has.get(digest) !== undefined
   }
 
   find(digest: Digest): Location | undefined {
-    const waiting = this.#waiting.size > 0 ? this.#waiting.get(digestKey(digest)) : undefined
+    const waiting = this.#waiting.find(digest)
     if (waiting !== undefined) return waiting
     const row = this.#sql.find.get(digest) as unknown as Numbers | undefined
     if (row === undefined) return undefined
@@ -144,10 +144,14 @@ export class PackIndex {
         this.#sql.addPack.run(pack, end)
         this.#sql.setEnd.run(end, pack)
       }
-      for (const key of [...this.#waiting.keys()].sort()) {
-        const row = this.#waiting.get(key)
-        if (row !== undefined) this.#add(Buffer.from(key, 'hex'), row)
+      const tally = new Tally()
+      for (const row of this.#waiting.sorted()) {
+        const location = this.#waiting.at(row)
+        const { pack, offset, codec, length, stored } = location
+        this.#sql.add.run(this.#waiting.digestAt(row), pack, offset, codec, length, stored)
+        tally.count(location, 1)
       }
+      this.#write(tally)
     })
     this.#waiting.clear()
     this.#ends.clear()
@@ -184,20 +188,15 @@ export class PackIndex {
   }
 
   totals(): { blocks: number; storedBytes: number } {
-    let [blocks = 0, storedBytes = 0] = this.#sql.total.get() as unknown as Numbers
-    for (const { stored } of this.#waiting.values()) {
-      blocks++
-      storedBytes += stored
-    }
-    return { blocks, storedBytes }
+    const [blocks = 0, storedBytes = 0] = this.#sql.total.get() as unknown as Numbers
+    return { blocks: blocks + this.#waiting.size, storedBytes: storedBytes + this.#waiting.storedBytes }
   }
 
   /** Adds entries of a pack and says how far it is indexed now. A digest that is known already keeps its place. */
   insert(pack: number, entries: readonly PackedEntry[], end: number): void {
     if (this.#waiting.size >= WAITING_MAX) this.flush()
     for (const { digest, offset, codec, length, stored } of entries) {
-      // The key is a copy: a digest may be a view of a whole run.
-      if (!this.has(digest)) this.#waiting.set(digestKey(digest), { pack, offset, codec, length, stored })
+      if (!this.has(digest)) this.#waiting.add(digest, { pack, offset, codec, length, stored })
     }
     this.#ends.set(pack, end)
     this.#timer ??= setTimeout(() => this.#flushLater(), WAITING_MS).unref()
@@ -212,9 +211,9 @@ export class PackIndex {
     }
   }
 
-  #add(digest: Digest, { pack, offset, codec, length, stored }: Location): void {
-    if (this.#sql.add.run(digest, pack, offset, codec, length, stored).changes === 0) return
-    this.#sql.count.run(1, stored, entryBytes({ stored }), pack)
+  #write(tally: Tally): void {
+    for (const [pack, { blocks, stored, live }] of tally.packs)
+      this.#sql.count.run(blocks, stored, live, pack)
   }
 
   /** Takes digests out; returns how many there were. */
@@ -234,6 +233,7 @@ export class PackIndex {
     offsets: readonly number[],
   ): number {
     const { from, to, end } = way
+    const tally = new Tally()
     let moved = 0
     this.flush()
     this.#transaction(() => {
@@ -243,10 +243,11 @@ export class PackIndex {
         const offset = offsets[i]
         if (offset === undefined) return
         if (this.#sql.move.run(to, offset, entry.digest, from, entry.offset).changes === 0) return
-        this.#sql.count.run(-1, -entry.stored, -entryBytes(entry), from)
-        this.#sql.count.run(1, entry.stored, entryBytes(entry), to)
+        tally.count({ pack: from, stored: entry.stored }, -1)
+        tally.count({ pack: to, stored: entry.stored }, 1)
         moved++
       })
+      this.#write(tally)
     })
     return moved
   }
@@ -269,6 +270,7 @@ export class PackIndex {
   }
 
   #remove<T>(items: readonly T[], drop: (item: T) => unknown): number {
+    const tally = new Tally()
     let removed = 0
     this.flush()
     this.removals++
@@ -277,9 +279,10 @@ export class PackIndex {
         const row = drop(item) as Numbers | undefined
         if (row === undefined) continue
         const [pack = 0, stored = 0] = row
-        this.#sql.count.run(-1, -stored, -entryBytes({ stored }), pack)
+        tally.count({ pack, stored }, -1)
         removed++
       }
+      this.#write(tally)
     })
     return removed
   }
@@ -293,6 +296,22 @@ export class PackIndex {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
       throw error
     }
+  }
+}
+
+/** How the sums of packs change within a transaction. */
+class Tally {
+  readonly packs = new Map<number, { blocks: number; stored: number; live: number }>()
+
+  count({ pack, stored }: { pack: number; stored: number }, sign: 1 | -1): void {
+    let sums = this.packs.get(pack)
+    if (sums === undefined) {
+      sums = { blocks: 0, stored: 0, live: 0 }
+      this.packs.set(pack, sums)
+    }
+    sums.blocks += sign
+    sums.stored += sign * stored
+    sums.live += sign * entryBytes({ stored })
   }
 }
 
