@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import type { PeerAddress } from '../../src/core/router.ts'
 
 type Labels = Readonly<Record<string, string>>
@@ -12,17 +11,28 @@ const NEAR_SHARE = 0.7
  */
 export function chooseHandout(
   peers: readonly PeerAddress[],
-  init: { max: number; labels: Labels; random?: (below: number) => number },
+  init: { max: number; labels: Labels; random?: () => number },
 ): PeerAddress[] {
-  const { max, labels, random = randomInt } = init
-  const pool = shuffled(peers, random)
-  if (pool.length <= max) return pool
-  const rack = pool.filter((peer) => nearness(peer, labels) === 2)
-  const zone = pool.filter((peer) => nearness(peer, labels) >= 1)
+  const { max, labels, random = Math.random } = init
   const chosen = new Set<PeerAddress>()
-  fill(chosen, rack, Math.floor(max * NEAR_SHARE))
-  fill(chosen, zone, chosen.size + Math.floor((max - chosen.size) * NEAR_SHARE))
-  fill(chosen, pool, max)
+  const fill = (from: readonly PeerAddress[], size: number) => {
+    // As many more as may be chosen already.
+    for (const peer of sample(from, size + chosen.size, random)) {
+      if (chosen.size >= size) return
+      chosen.add(peer)
+    }
+  }
+  if (peers.length > max) {
+    fill(
+      peers.filter((peer) => nearness(peer, labels) === 2),
+      Math.floor(max * NEAR_SHARE),
+    )
+    fill(
+      peers.filter((peer) => nearness(peer, labels) >= 1),
+      chosen.size + Math.floor((max - chosen.size) * NEAR_SHARE),
+    )
+  }
+  fill(peers, max)
   return [...chosen]
 }
 
@@ -34,20 +44,15 @@ function nearness(peer: PeerAddress, labels: Labels): 0 | 1 | 2 {
   return same('zone') ? 1 : 0
 }
 
-function fill(chosen: Set<PeerAddress>, candidates: readonly PeerAddress[], size: number): void {
-  for (const candidate of candidates) {
-    if (chosen.size >= size) return
-    chosen.add(candidate)
-  }
-}
-
-function shuffled<T>(items: readonly T[], random: (below: number) => number): T[] {
+/** Up to `count` of the items, at random: the first steps of a Fisher-Yates shuffle. */
+function sample<T>(items: readonly T[], count: number, random: () => number): T[] {
   const out = [...items]
-  for (let i = out.length - 1; i > 0; i--) {
-    const j = random(i + 1)
+  const end = Math.min(count, out.length)
+  for (let i = 0; i < end; i++) {
+    const j = i + Math.floor(random() * (out.length - i))
     const swap = out[i] as T
     out[i] = out[j] as T
     out[j] = swap
   }
-  return out
+  return out.slice(0, end)
 }
