@@ -43,13 +43,44 @@ function handOver(runtime) {
   child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code))
 }
 
+/** Daemons run for months beside virtual machines that want the memory: see docs/decisions/0004-memory.md. */
+const DAEMON_FLAGS = ['--max-semi-space-size=2']
+const DAEMON_ENV = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+}
+
+function isDaemon() {
+  const noun = process.argv[2]
+  return (noun === 'node' || noun === 'tracker') && process.argv[3] === 'serve'
+}
+
+/** Keeps what type stripping and compiling made; never in a folder that others could write to. */
+function compileCache() {
+  const home = process.env.XDG_CACHE_HOME || (process.env.HOME && join(process.env.HOME, '.cache'))
+  return home ? { NODE_COMPILE_CACHE: join(home, 'bootswarm', 'compiled') } : {}
+}
+
+/** Becomes the same program with other flags and environment: malloc and V8 read them only at the start. */
+function replaceSelf(flags, env) {
+  const args = [process.execPath].concat(process.execArgv, flags, [fileURLToPath(import.meta.url)])
+  process.removeAllListeners('warning')
+  process.execve(process.execPath, args.concat(process.argv.slice(2)), Object.assign({}, env, process.env, TUNED))
+}
+
+const TUNED = { BOOTSWARM_TUNED: '1' }
+
 function fail(message) {
   process.stderr.write('bootswarm: ' + message + '\n')
   process.exit(1)
 }
 
-if (isNew) {
+if (isNew && isDaemon() && process.execve && !process.env.BOOTSWARM_TUNED) {
+  replaceSelf(DAEMON_FLAGS, Object.assign({}, DAEMON_ENV, compileCache()))
+} else if (isNew) {
   delete process.env.BOOTSWARM_RUNTIME
+  delete process.env.BOOTSWARM_TUNED
   import(pathToFileURL(entryPath()).href).catch((error) => fail((error && error.stack) || String(error)))
 } else if (process.env.BOOTSWARM_RUNTIME) {
   fail(
