@@ -93,8 +93,9 @@ async function copy(
   let stats: ExportProgress = { doneBytes: 0, totalBytes: manifest.size, blockBytes: 0 }
   try {
     for await (const parts of openedParts(components, { manifest, start: 0, end: manifest.size }, options)) {
-      await Promise.all([components.target.write(parts), whole?.update(wholePart(parts), false)])
       stats = advance(stats, parts)
+      const last = stats.doneBytes === manifest.size
+      await Promise.all([components.target.write(parts), whole?.update(wholePart(parts), last)])
       options.onProgress?.(stats)
     }
     const digest = await whole?.finish()

@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { PageTailChunker } from '../../src/image/chunker-page-tail.ts'
 import { blocksOf, cutImage } from '../fixtures/cut-image.ts'
-import { seededBytes } from '../fixtures/manifest-vectors.ts'
+import { noise } from '../fixtures/noise.ts'
 
 const test = suite('page-tail chunker')
 const PAGE = 4096
@@ -11,7 +11,7 @@ const chunker = new PageTailChunker()
 /** Without cuts by hash, but for one page in a million. */
 const plain = new PageTailChunker({ oneIn: 2 ** 20 })
 
-const data = (seed: string, bytes: number) => seededBytes(seed, bytes)
+const data = (seed: string, bytes: number) => noise(seed, bytes)
 const zeros = (bytes: number) => Buffer.alloc(bytes)
 
 test('cuts at the end of each file that does not fill its last page', () => {

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert'
 import { InvalidError } from '../../src/core/errors.ts'
 import { chooseChunker, chunkerOf } from '../../src/image/chunkers.ts'
 import { cutImage } from '../fixtures/cut-image.ts'
-import { seededBytes } from '../fixtures/manifest-vectors.ts'
+import { noise } from '../fixtures/noise.ts'
 
 const test = suite('chunkers')
 
@@ -20,7 +20,7 @@ test('auto takes gear for compressed and archived streams', () => {
 })
 
 test('auto takes page-tail for everything else', () => {
-  for (const head of [Buffer.alloc(0), Buffer.alloc(512), Buffer.from('QFI\xfb'), seededBytes('disk', 512)]) {
+  for (const head of [Buffer.alloc(0), Buffer.alloc(512), Buffer.from('QFI\xfb'), noise('disk', 512)]) {
     assert.is(named('auto', head), 'page-tail')
   }
 })
@@ -35,7 +35,7 @@ test('a choice is a choice', () => {
 })
 
 test('a chunker is made again from what the manifest says', () => {
-  const image = seededBytes('again', 500_000)
+  const image = noise('again', 500_000)
   for (const name of ['page-tail', 'gear'] as const) {
     const first = chooseChunker(name, image)
     const again = chunkerOf(first.parameters)

@@ -14,7 +14,7 @@ import { openSource } from '../../src/image/source.ts'
 import { FramePool } from '../../src/store/frame-pool.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { importBytes } from '../fixtures/import-image.ts'
-import { seededBytes } from '../fixtures/manifest-vectors.ts'
+import { noise } from '../fixtures/noise.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('export')
@@ -24,9 +24,9 @@ const run = promisify(execFile)
 /** 12 MiB with long and short holes, and a partial last page. */
 const IMAGE = Buffer.concat([
   Buffer.alloc(MiB),
-  seededBytes('x', 3 * MiB + 77),
+  noise('x', 3 * MiB + 77),
   Buffer.alloc(5 * MiB),
-  seededBytes('y', 50_000),
+  noise('y', 50_000),
   Buffer.alloc(3 * MiB + 1),
 ])
 
@@ -107,7 +107,7 @@ test('replaces a file at once, keeps its permissions, and follows its link', asy
 
 test('a link in the place of the partial file is not followed', async () => {
   await withScratch(async (dir) => {
-    const { store, manifestId } = await importBytes(seededBytes('z', 5000))
+    const { store, manifestId } = await importBytes(noise('z', 5000))
     await writeFile(join(dir, 'victim'), 'untouched')
     await symlink('victim', join(dir, 'image.partial'))
     await exportImage(both(store), { manifest: manifestId, target: join(dir, 'image') })
@@ -131,7 +131,7 @@ test('writes everything in order to standard output', async () => {
 
 test('says how many blocks are missing and leaves no file', async () => {
   await withScratch(async (dir) => {
-    const { store, manifestId, stats } = await importBytes(seededBytes('missing', 9 * MiB))
+    const { store, manifestId, stats } = await importBytes(noise('missing', 9 * MiB))
     const hole = {
       ...both(store),
       blocks: {
@@ -173,7 +173,7 @@ test('a full disk is an error of its own', async () => {
 
 test('can be stopped, and leaves no file', async () => {
   await withScratch(async (dir) => {
-    const { store, manifestId } = await importBytes(seededBytes('stop', 12 * MiB))
+    const { store, manifestId } = await importBytes(noise('stop', 12 * MiB))
     const stop = new AbortController()
     const options = { signal: stop.signal, onProgress: () => stop.abort() }
     const error = await codeOf(

@@ -14,7 +14,7 @@ import { openSource } from '../../src/image/source.ts'
 import { StreamSource } from '../../src/image/source-stream.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { importBytes } from '../fixtures/import-image.ts'
-import { seededBytes } from '../fixtures/manifest-vectors.ts'
+import { noise } from '../fixtures/noise.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 import { writeSparse } from '../fixtures/sparse-file.ts'
 
@@ -39,9 +39,7 @@ test('one image has one manifest, whatever the sizes of the reads', async () => 
       fc.integer({ min: 1000, max: 90_000 }),
       chunkers,
       async (made, pieceBytes, chunker) => {
-        const bytes = Buffer.concat(
-          made.map(([zero, n], i) => (zero ? Buffer.alloc(n) : seededBytes(`i${i}`, n))),
-        )
+        const bytes = Buffer.concat(made.map(([zero, n], i) => (zero ? Buffer.alloc(n) : noise(`i${i}`, n))))
         const [whole, pieces] = [
           await importBytes(bytes, { pieceBytes: MiB, chunker }),
           await importBytes(bytes, { pieceBytes, chunker }),
@@ -59,8 +57,8 @@ test('images of several batches too, and sparse files as dense ones', async () =
   await withScratch(async (dir) => {
     const size = 23 * MiB + 100
     const data = [
-      { offset: 0, bytes: seededBytes('a', 5 * MiB + 1) },
-      { offset: 9 * MiB + 4096, bytes: seededBytes('b', 6 * MiB) },
+      { offset: 0, bytes: noise('a', 5 * MiB + 1) },
+      { offset: 9 * MiB + 4096, bytes: noise('b', 6 * MiB) },
       { offset: size - 5, bytes: Buffer.from('tail!') },
     ]
     await writeSparse({ path: join(dir, 'sparse'), size, data })
@@ -82,7 +80,7 @@ test('images of several batches too, and sparse files as dense ones', async () =
 })
 
 test('a block that comes again is sent once', async () => {
-  const file = Buffer.concat([seededBytes('file', 9000), Buffer.alloc(3288)])
+  const file = Buffer.concat([noise('file', 9000), Buffer.alloc(3288)])
   const bytes = Buffer.concat(Array.from({ length: 300 }, () => file))
   const store = new MemoryStore()
   const sent: string[] = []
@@ -113,7 +111,7 @@ test('the manifest is put last, and segments after their blocks', async () => {
       await store.put(frames)
     },
   }
-  const { manifest, stats } = await importImage({ sink }, { source: streamOf(seededBytes('order', 9 * MiB)) })
+  const { manifest, stats } = await importImage({ sink }, { source: streamOf(noise('order', 9 * MiB)) })
   const nodes = manifest.segments.map(({ digest }) => order.indexOf(Buffer.from(digest).toString('hex')))
   assert.is(order.length, stats.newBlocks + nodes.length + 1)
   assert.ok(nodes.every((at) => at >= stats.newBlocks && at < order.length - 1))
@@ -121,7 +119,7 @@ test('the manifest is put last, and segments after their blocks', async () => {
 
 test('progress grows and ends with everything', async () => {
   const seen: ImportProgress[] = []
-  const bytes = Buffer.concat([seededBytes('progress', 5 * MiB), Buffer.alloc(MiB)])
+  const bytes = Buffer.concat([noise('progress', 5 * MiB), Buffer.alloc(MiB)])
   const options = { onProgress: (progress: ImportProgress) => seen.push(progress) }
   const { stats } = await importImage({ sink: new MemoryStore() }, { source: streamOf(bytes) }, options)
   assert.equal(seen.at(-1), stats)
@@ -147,13 +145,13 @@ test('can be stopped while it waits for its source', async () => {
 test('can be stopped while it works', async () => {
   const stop = new AbortController()
   const options = { signal: stop.signal, onProgress: () => stop.abort() }
-  const source = streamOf(seededBytes('stop', 12 * MiB))
+  const source = streamOf(noise('stop', 12 * MiB))
   assert.instance(await errorOf(importImage({ sink: new MemoryStore() }, { source }, options)), AbortedError)
 })
 
 test('errors of the sink arrive as they are, and the next import goes on', async () => {
   const store = new MemoryStore()
-  const bytes = seededBytes('full', 9 * MiB)
+  const bytes = noise('full', 9 * MiB)
   let puts = 0
   const sink = {
     has: (digests: readonly Uint8Array[]) => store.has(digests),
@@ -171,7 +169,7 @@ test('errors of the sink arrive as they are, and the next import goes on', async
 
 test('errors of the source arrive as they are, and no manifest is put', async () => {
   const store = new MemoryStore()
-  const inner = streamOf(seededBytes('source', 3 * MiB))
+  const inner = streamOf(noise('source', 3 * MiB))
   const source: ImageSource = {
     name: 'changing',
     size: 3 * MiB,

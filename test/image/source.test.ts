@@ -9,7 +9,7 @@ import { AbortedError, ConflictError, InvalidError, NotFoundError } from '../../
 import type { ImageSource } from '../../src/image/image-source.ts'
 import { openSource } from '../../src/image/source.ts'
 import { wholePages } from '../../src/image/source-file.ts'
-import { seededBytes } from '../fixtures/manifest-vectors.ts'
+import { noise } from '../fixtures/noise.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 import { writeSparse } from '../fixtures/sparse-file.ts'
 
@@ -48,10 +48,10 @@ async function rejects(promise: Promise<unknown>, Class: new (message: string) =
 test('reads a file of any name', async () => {
   await withScratch(async (dir) => {
     for (const name of ['plain', '-rf', "a 'b' $c;\n", 'ä\t"']) {
-      await writeFile(join(dir, name), seededBytes(name, 100_001))
+      await writeFile(join(dir, name), noise(name, 100_001))
       const source = await openSource(join(dir, name))
       assert.is(source.size, 100_001)
-      assert.equal((await readAll(source)).bytes, seededBytes(name, 100_001))
+      assert.equal((await readAll(source)).bytes, noise(name, 100_001))
     }
   })
 })
@@ -59,7 +59,7 @@ test('reads a file of any name', async () => {
 test('finds the holes of a sparse file', async () => {
   await withScratch(async (dir) => {
     const path = join(dir, 'it\'s; a "sparse" file')
-    const bytes = seededBytes('sparse', 5000)
+    const bytes = noise('sparse', 5000)
     const data = [
       { offset: 3 * MiB, bytes },
       { offset: 10 * MiB + 1, bytes },
@@ -99,7 +99,7 @@ test('ranges of data are widened to whole pages', () => {
 })
 
 test('reads standard input to its end, in whatever pieces it comes', async () => {
-  const bytes = seededBytes('stdin', 300_000)
+  const bytes = noise('stdin', 300_000)
   const pieces = [bytes.subarray(0, 1), bytes.subarray(1, 200_000), bytes.subarray(200_000)]
   const source = await openSource('-', { stdin: Readable.from(pieces) })
   assert.is(source.size, undefined)
@@ -133,7 +133,7 @@ test('a file that grows, shrinks or is written to while it is read is a conflict
       () => utimes(path, new Date(1000), new Date(1000)),
     ]
     for (const change of changes) {
-      await writeFile(path, seededBytes('image', 100_000))
+      await writeFile(path, noise('image', 100_000))
       const source = await openSource(path)
       await source.next(new Uint8Array(4096))
       await change()

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { dataRanges } from '../../src/image/sparse-map.ts'
-import { seededBytes } from '../fixtures/manifest-vectors.ts'
+import { noise } from '../fixtures/noise.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 import { writeSparse } from '../fixtures/sparse-file.ts'
 
@@ -22,7 +22,7 @@ async function rangesOf(path: string, size: number) {
 test('gives the ranges that hold data, short holes with them', async () => {
   await withScratch(async (dir) => {
     const path = join(dir, 'file')
-    const bytes = seededBytes('x', 4096)
+    const bytes = noise('x', 4096)
     const at = (offset: number) => ({ offset, bytes })
     await writeSparse({ path, size: 2 ** 40, data: [at(0), at(8192), at(5 * MiB), at(2 ** 39)] })
     assert.equal(await rangesOf(path, 2 ** 40), [
@@ -36,7 +36,7 @@ test('gives the ranges that hold data, short holes with them', async () => {
 test('data that was appended after the size was taken is left out', async () => {
   await withScratch(async (dir) => {
     const path = join(dir, 'file')
-    await writeSparse({ path, size: 10 * MiB, data: [{ offset: 5 * MiB, bytes: seededBytes('x', MiB) }] })
+    await writeSparse({ path, size: 10 * MiB, data: [{ offset: 5 * MiB, bytes: noise('x', MiB) }] })
     assert.equal(await rangesOf(path, 5 * MiB + 10), [{ start: 5 * MiB, end: 5 * MiB + 10 }])
   })
 })
