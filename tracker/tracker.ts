@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from '../src/core/clock.ts'
-import { StateError } from '../src/core/errors.ts'
+import { BusyError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
@@ -69,7 +69,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
 
   let stopping = false
   const checkReady = async () => {
-    if (stopping) throw new StateError('the tracker is stopping')
+    if (stopping) throw new BusyError('the tracker is stopping')
     await catalog.check()
     await blocks.stat()
   }

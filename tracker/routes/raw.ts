@@ -2,12 +2,11 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
-import { API_LONG_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
 import { type App, askerOf } from '../http/app-type.ts'
 import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
-import { signalOf } from '../http/signal.ts'
+import { allowLong, signalOf } from '../http/signal.ts'
 import { Octets, problems } from './answers.ts'
 
 /** Bytes that are read ahead of a slow client. */
@@ -63,7 +62,7 @@ function sendImage(
   reply.header('content-length', end - start)
   if (request.method === 'HEAD' || end === start) return reply.send()
   // A client that reads nothing for so long is cut off; the signal then stops the reading here.
-  reply.raw.setTimeout(API_LONG_ANSWER_TIMEOUT_MS)
+  allowLong(reply)
   const bytes = counted(context, version, { range: { start, end }, signal: signalOf(reply) })
   return reply.send(Readable.from(bytes, { objectMode: false, highWaterMark: READ_AHEAD_BYTES }))
 }

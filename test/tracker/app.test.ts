@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { encodeFrames } from '../../src/api/frame-stream.ts'
+import type { Problem } from '../../src/api/problem.ts'
+import { fillPath, TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import { BusyError, StorageFullError } from '../../src/core/errors.ts'
+import type { Frame } from '../../src/core/frame.ts'
+import { silentLog } from '../../src/core/log.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { buildApp } from '../../tracker/app.ts'
+import { type Catalog, openCatalog } from '../../tracker/catalog/catalog.ts'
+import type { RouteContext } from '../../tracker/context.ts'
+import type { App } from '../../tracker/http/app-type.ts'
+import { TrackerMetrics } from '../../tracker/metrics.ts'
+import { Policy } from '../../tracker/policy/decide.ts'
+import { Gate } from '../../tracker/uploads/gate.ts'
+import { Uploads } from '../../tracker/uploads/uploads.ts'
+import { testImage } from '../fixtures/test-image.ts'
+
+/** A disk that can be full. */
+class SmallStore extends MemoryStore {
+  full = false
+
+  override async put(frames: readonly Frame[]): Promise<void> {
+    if (this.full) throw new StorageFullError('no space left', { data: { freeBytes: 0 } })
+    await super.put(frames)
+  }
+
+  async lengths(digests: readonly Uint8Array[]): Promise<(number | undefined)[]> {
+    return (await this.get(digests)).map((frame) => frame?.length)
+  }
+}
+
+interface Context {
+  dir: string
+  app: App
+  catalog: Catalog
+  blocks: SmallStore
+  ready: boolean
+}
+const test = suite<Context>('tracker app')
+
+test.before(async (context) => {
+  context.dir = mkdtempSync(join(tmpdir(), 'bootswarm-app-'))
+  context.catalog = await openCatalog({ path: join(context.dir, 'catalog.sqlite') })
+  context.blocks = new SmallStore()
+  context.ready = true
+  context.app = await buildApp(contextOf(context))
+})
+test.after(async ({ dir, app, catalog }) => {
+  await app.close()
+  await catalog.close()
+  rmSync(dir, { recursive: true })
+})
+
+/** Real routes, uploads and catalog; no TLS, no peers. */
+function contextOf(context: Context): RouteContext {
+  const { catalog, blocks } = context
+  const policy = new Policy({ admins: [] })
+  const uploads = new Uploads({
+    ...{ catalog, policy, gate: new Gate(), clock: systemClock },
+    stores: { blocks, nodes: new MemoryStore() },
+    pool: { verify: async (frames) => frames.map(() => true) },
+    sign: async () => 'record',
+  })
+  const parts: Partial<RouteContext> = {
+    ...{ catalog, policy, uploads, clock: systemClock, log: silentLog, metrics: new TrackerMetrics() },
+    authenticate: () => ({
+      dn: '/CN=alice',
+      commonName: 'alice',
+      notAfterMs: Date.now() + 1e6,
+      fingerprint256: '',
+    }),
+    checkReady: async () => {
+      if (!context.ready) throw new BusyError('the tracker is stopping')
+    },
+  }
+  // The routes that use the other parts are not called here.
+  return parts as RouteContext
+}
+
+async function openUpload(app: App): Promise<string> {
+  const path = fillPath(TRACKER_PATHS.imageUploads, { namespace: 'alice', name: 'debian' })
+  const answer = await app.inject({ method: 'POST', url: path, payload: {} })
+  return (answer.json() as { upload: string }).upload
+}
+
+test('a full disk is a 507 that says so, and the push goes on when there is space again', async ({
+  app,
+  blocks,
+}) => {
+  const image = testImage({ seed: 'full', blocks: 20 })
+  const upload = await openUpload(app)
+  const put = () =>
+    app.inject({
+      method: 'POST',
+      url: fillPath(TRACKER_PATHS.blocks, { upload }),
+      headers: { 'content-type': 'application/octet-stream' },
+      payload: Buffer.from(encodeFrames([...image.blocks, ...image.nodes])),
+    })
+  blocks.full = true
+  const refused = await put()
+  assert.is(refused.statusCode, 507)
+  assert.match(String(refused.headers['content-type']), /^application\/problem\+json/)
+  const problem = refused.json() as Problem
+  assert.equal([problem.code, problem.data], ['E_STORAGE_FULL', { freeBytes: 0 }])
+  blocks.full = false
+  assert.is((await put()).statusCode, 204)
+  const commit = await app.inject({
+    method: 'POST',
+    url: fillPath(TRACKER_PATHS.commit, { upload }),
+    payload: { manifest: image.manifestId, tags: ['latest'] },
+  })
+  assert.equal([commit.statusCode, commit.json()], [201, { record: 'record', version: 1 }])
+})
+
+test('a defect is a 500 that tells nothing', async ({ app }) => {
+  // Joining needs parts that are not here, which is a TypeError.
+  const payload = { reference: 'alice/debian', peer: '12D3KooWAAAAAAAAAAAAAAAA1', addresses: [] }
+  const answer = await app.inject({ method: 'POST', url: TRACKER_PATHS.join, payload })
+  assert.is(answer.statusCode, 500)
+  assert.is((answer.json() as Problem).code, 'E_INTERNAL')
+  assert.not.match(answer.body, /undefined|TypeError/)
+})
+
+test('is alive and not ready while it stops', async (context) => {
+  context.ready = false
+  assert.is((await context.app.inject('/livez')).statusCode, 200)
+  assert.is((await context.app.inject('/readyz')).statusCode, 503)
+  context.ready = true
+  assert.is((await context.app.inject('/readyz')).statusCode, 200)
+})
+
+test.run()
