@@ -10,7 +10,7 @@ export interface PageTailInit {
   oneIn?: number
 }
 
-/** Default of `oneIn`: docs/decisions has the figures. */
+/** Default of `oneIn`: docs/decisions/0003 has the figures. */
 const ONE_IN = 32
 
 /**
