@@ -1,8 +1,12 @@
 import { IntegrityError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
-import { decodeFrame } from '../core/frame-codec.ts'
+import { NODE_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
 import { type Handled, serveWorker } from '../util/worker-serve.ts'
+import { openFrames } from './frame-opener.ts'
 import { type FrameTable, framesOf } from './frame-table.ts'
+
+/** Bytes of the blocks of one request: a run, or one node larger than that. */
+const INFLATE_BYTES_MAX = RUN_BYTES_MAX + NODE_BYTES_MAX
 
 /** Both buffers are moved to the worker. */
 export interface FrameRequest {
@@ -20,33 +24,28 @@ export interface FrameAnswer {
 
 serveWorker<FrameRequest, FrameAnswer>(({ do: what, buffer, table }): Handled<FrameAnswer> => {
   const frames = framesOf(buffer, table)
-  const result = what === 'verify' ? Uint8Array.from(frames, isValid) : inflateAll(frames)
+  const result = what === 'verify' ? verifyAll(frames) : inflateAll(frames)
   return { answer: { buffer, table, result }, transfer: [buffer.buffer, table.buffer, result.buffer] }
 })
 
-function isValid(frame: Frame | undefined): number {
-  if (frame === undefined) return 0
-  try {
-    decodeFrame(frame)
-    return 1
-  } catch (error) {
-    if (error instanceof IntegrityError) return 0
-    throw error
-  }
+function verifyAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {
+  const result = new Uint8Array(frames.length)
+  openFrames(frames, (block, i) => {
+    result[i] = block === undefined ? 0 : 1
+  })
+  return result
 }
 
 function inflateAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {
-  const blocks = frames.map((frame) => {
-    if (frame === undefined) throw new IntegrityError('frame has an unknown codec or lies outside its buffer')
-    return decodeFrame(frame)
-  })
   let size = 0
-  for (const block of blocks) size += block.length
+  for (const frame of frames) size += frame?.length ?? 0
+  if (size > INFLATE_BYTES_MAX) throw new IntegrityError('frames claim too many bytes')
   const result = new Uint8Array(size)
   let offset = 0
-  for (const block of blocks) {
+  openFrames(frames, (block, i) => {
+    if (block === undefined) throw new IntegrityError(`frame ${i} is not the block that its digest names`)
     result.set(block, offset)
     offset += block.length
-  }
+  })
   return result
 }
