@@ -1,7 +1,6 @@
 import { DIGEST_BYTES, type Digest, digestOf } from '../core/cid.ts'
-import { CODEC_RAW, CODEC_ZSTD, type Codec, type Frame } from '../core/frame.ts'
+import type { Codec, Frame } from '../core/frame.ts'
 import { decodeFrame, encodeFrame } from '../core/frame-codec.ts'
-import { ZstdEncoder } from './zstd-encoder.ts'
 
 /** Blocks within one piece of memory. */
 export interface BlockPlaces {
@@ -39,16 +38,6 @@ function hashBlocks({ bytes, places, lengths }: BlockPlaces): ImageJobAnswer {
   return { bytes: digests, codecs: [], lengths: [] }
 }
 
-/** One for each thread, made with the first block; undefined where the fast way does not work. */
-let encoder: ZstdEncoder | undefined | null = null
-
-function packBlock(bytes: Uint8Array, digest: Digest | undefined): Pick<Frame, 'codec' | 'bytes'> {
-  if (encoder === null) encoder = ZstdEncoder.open()
-  if (encoder === undefined) return encodeFrame(bytes, digest)
-  const packed = encoder.encode(bytes)
-  return packed === undefined ? { codec: CODEC_RAW, bytes } : { codec: CODEC_ZSTD, bytes: packed }
-}
-
 function packBlocks({
   bytes,
   places,
@@ -56,7 +45,7 @@ function packBlocks({
   digests,
 }: BlockPlaces & { digests: readonly Digest[] }): ImageJobAnswer {
   const frames = places.map((place, i) =>
-    packBlock(bytes.subarray(place, place + (lengths[i] ?? 0)), digests[i]),
+    encodeFrame(bytes.subarray(place, place + (lengths[i] ?? 0)), digests[i]),
   )
   return {
     bytes: join(frames.map((frame) => frame.bytes)),
