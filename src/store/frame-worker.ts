@@ -1,8 +1,8 @@
 import { IntegrityError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
+import { decodeFrame } from '../core/frame-codec.ts'
 import { NODE_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
 import { type Handled, serveWorker } from '../util/worker-serve.ts'
-import { openFrames } from './frame-opener.ts'
 import { type FrameTable, framesOf } from './frame-table.ts'
 
 /** Bytes of the blocks of one request: a run, or one node larger than that. */
@@ -29,11 +29,17 @@ serveWorker<FrameRequest, FrameAnswer>(({ do: what, buffer, table }): Handled<Fr
 })
 
 function verifyAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {
-  const result = new Uint8Array(frames.length)
-  openFrames(frames, (block, i) => {
-    result[i] = block === undefined ? 0 : 1
-  })
-  return result
+  return Uint8Array.from(frames, (frame) => (frame !== undefined && isBlock(frame) ? 1 : 0))
+}
+
+function isBlock(frame: Frame): boolean {
+  try {
+    decodeFrame(frame)
+    return true
+  } catch (error) {
+    if (error instanceof IntegrityError) return false
+    throw error
+  }
 }
 
 function inflateAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {
@@ -42,10 +48,11 @@ function inflateAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuf
   if (size > INFLATE_BYTES_MAX) throw new IntegrityError('frames claim too many bytes')
   const result = new Uint8Array(size)
   let offset = 0
-  openFrames(frames, (block, i) => {
-    if (block === undefined) throw new IntegrityError(`frame ${i} is not the block that its digest names`)
+  for (const frame of frames) {
+    if (frame === undefined) throw new IntegrityError('frame has an unknown codec or lies outside its buffer')
+    const block = decodeFrame(frame)
     result.set(block, offset)
     offset += block.length
-  })
+  }
   return result
 }

@@ -81,6 +81,34 @@ test('accepts what another compressor made', () => {
   assert.is(Buffer.compare(decodeFrame(frame), block), 0)
 })
 
+test('opens frames of every form, one after the other, and none that is cut or has something behind', () => {
+  const form = fc.record({
+    length: fc.oneof(fc.constantFrom(4096, 8192, BLOCK_BYTES_MAX), fc.integer({ min: 600, max: 9000 })),
+    level: fc.integer({ min: 1, max: 6 }),
+    size: fc.nat(1),
+    checksum: fc.nat(1),
+    cut: fc.integer({ min: 1, max: 9 }),
+  })
+  fc.assert(
+    fc.property(form, ({ length, level, size, checksum, cut }) => {
+      const block = text(length)
+      const params = {
+        [constants.ZSTD_c_compressionLevel]: level,
+        [constants.ZSTD_c_contentSizeFlag]: size,
+        [constants.ZSTD_c_checksumFlag]: checksum,
+        [constants.ZSTD_c_windowLog]: 18,
+      }
+      const bytes = zstdCompressSync(block, { params })
+      const frame: Frame = { digest: digestOf(block), codec: CODEC_ZSTD, length, bytes }
+      assert.is(Buffer.compare(decodeFrame(frame), block), 0)
+      refuses({ ...frame, bytes: bytes.subarray(0, -cut) })
+      refuses({ ...frame, bytes: Buffer.concat([bytes, bytes.subarray(0, cut)]) })
+      assert.is(Buffer.compare(decodeFrame(frame), block), 0)
+    }),
+    { numRuns: 100 },
+  )
+})
+
 test('throws nothing but IntegrityError on hostile frames', () => {
   const hostile = fc.record({
     digest: fc.uint8Array({ maxLength: 40 }),
