@@ -73,6 +73,8 @@ export const SESSION_FLIGHT_BYTES_MAX = 24 * MiB
 export const PEER_FLIGHT_BYTES_MAX = 6 * MiB
 /** Runs that a session keeps assigned by an origin. */
 export const ORIGIN_ASSIGNED_RUNS = 8
+/** Runs assigned by an origin that a session keeps at most, those of segments that it has not read yet included. */
+export const ORIGIN_KEPT_RUNS_MAX = 64
 /** A want outstanding for so long may be sent to a second peer when nothing else is missing. */
 export const ENDGAME_AFTER_MS = 2000
 /** Nothing under way for so long: the session tells the origin that it is starving. */
@@ -162,6 +164,8 @@ export const UPLOAD_BODIES_MAX = 32
 export const UPLOAD_EXPIRY_MS = 24 * 3_600_000
 /** Uploads that one principal may have open: bounds what leases keep from garbage collection. */
 export const UPLOADS_OPEN_MAX = 64
+/** Digests that one upload may keep from garbage collection: an image of 1 TiB in blocks of 16 KiB. */
+export const UPLOAD_LEASES_MAX = 64 * 1024 * KiB
 /** Tags that one commit may set. */
 export const COMMIT_TAGS_MAX = 16
 /** Multiaddrs of one peer. */
@@ -172,6 +176,8 @@ export const PEER_TEXT_CHARS_MAX = 256
 export const PEER_LABELS_MAX = 16
 /** Peers in one swarm at the tracker: twice the largest site that we simulate. */
 export const SWARM_PEERS_MAX = 20_000
+/** Places in all swarms together: every node of the largest site in twenty. About 1 KB each. */
+export const SWARM_PLACES_MAX = 200_000
 /** Swarms that the tracker keeps: one for every manifest that somebody announces. */
 export const SWARMS_MAX = 10_000
 

@@ -13,6 +13,7 @@ import type { FrameVerifier } from '../core/frame.ts'
 import {
   ENDGAME_AFTER_MS,
   ORIGIN_ASSIGNED_RUNS,
+  ORIGIN_KEPT_RUNS_MAX,
   PEER_FLIGHT_BYTES_MAX,
   PEER_TIMEOUTS_MAX,
   RUN_BYTES_MAX,
@@ -119,23 +120,26 @@ export class Fetcher {
     return picker.pickEndgame(peer.key, clock.monotonic() - ENDGAME_AFTER_MS)
   }
 
-  /** The next run that the origin assigned and that is still missing; asks for more in time. */
+  /**
+   * The next run that the origin assigned and that is still missing; asks for more in time. The origin assigns a run once, so
+   * one whose segment is not planned yet is kept for later, and so is one whose want failed.
+   */
   #assignedRun(peer: SessionPeer): number | undefined {
     const { picker } = this.#components
-    let run: number | undefined
-    while (run === undefined && peer.assigned.length > 0) {
-      const next = peer.assigned.shift()
-      if (next !== undefined && picker.isMissing(next)) run = next
-    }
-    if (peer.assigned.length < ORIGIN_ASSIGNED_RUNS / 2 && picker.missingCount > 0) void this.#ask(peer)
+    peer.assigned = peer.assigned.filter((run) => picker.isMissing(run) || picker.isUnplanned(run))
+    const ready = peer.assigned.filter((run) => picker.isMissing(run))
+    const [run] = ready
+    if (run !== undefined) peer.assigned.splice(peer.assigned.indexOf(run), 1)
+    if (ready.length <= ORIGIN_ASSIGNED_RUNS / 2 && picker.missingCount > 0) void this.#ask(peer)
     return run
   }
 
   async #ask(peer: SessionPeer): Promise<void> {
     if (peer.asking) return
-    peer.asking = true
     const starving = this.#flightBytes === 0 && this.idleMs > STARVING_AFTER_MS
-    const count = ORIGIN_ASSIGNED_RUNS - peer.assigned.length
+    const count = Math.min(ORIGIN_ASSIGNED_RUNS, ORIGIN_KEPT_RUNS_MAX - peer.assigned.length)
+    if (count <= 0) return
+    peer.asking = true
     try {
       const assign = await peer.connection.ask({ id: peer.id, count, starving })
       peer.assigned.push(...assign.runs.slice(0, count))
@@ -174,12 +178,18 @@ export class Fetcher {
       await Promise.all(awaited)
       await this.#settle(peer, run, blocks)
     } catch (error) {
-      picker.failed(run, peer.key)
+      this.#giveBack(peer, run)
       this.#wantFailed(peer, error)
     } finally {
       this.#reserve(peer, -reserved)
     }
     this.pump()
+  }
+
+  /** The run did not come from this peer. */
+  #giveBack(peer: SessionPeer, run: number): void {
+    this.#components.picker.failed(run, peer.key)
+    if (peer.origin) peer.assigned.push(run)
   }
 
   #reserve(peer: SessionPeer, bytes: number): void {
@@ -226,7 +236,7 @@ export class Fetcher {
   async #settle(peer: SessionPeer, run: number, blocks: RunBlocks): Promise<void> {
     const { picker } = this.#components
     const missing = await missingIndices(blocks, this.#components.blocks)
-    if (missing.length > 0) return picker.failed(run, peer.key)
+    if (missing.length > 0) return this.#giveBack(peer, run)
     for (const other of picker.senders(run)) this.#cancelCopy(other, run)
     picker.setHeld(run)
     if (!this.#swarm.have.has(run)) this.#events.held(run)
