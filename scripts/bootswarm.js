@@ -44,7 +44,7 @@ function handOver(runtime) {
 }
 
 /** Daemons run for months beside virtual machines that want the memory: see docs/decisions/0004-memory.md. */
-const DAEMON_FLAGS = ['--max-semi-space-size=2']
+const DAEMON_FLAGS = ['--optimize-for-size']
 const DAEMON_ENV = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '131072',
@@ -66,7 +66,11 @@ function compileCache() {
 function replaceSelf(flags, env) {
   const args = [process.execPath].concat(process.execArgv, flags, [fileURLToPath(import.meta.url)])
   process.removeAllListeners('warning')
-  process.execve(process.execPath, args.concat(process.argv.slice(2)), Object.assign({}, env, process.env, TUNED))
+  process.execve(
+    process.execPath,
+    args.concat(process.argv.slice(2)),
+    Object.assign({}, env, process.env, TUNED),
+  )
 }
 
 const TUNED = { BOOTSWARM_TUNED: '1' }

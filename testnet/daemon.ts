@@ -26,10 +26,10 @@ export interface StartedDaemon {
   readonly ready: ReadyLine
 }
 
-/** The program that `bootswarm` starts, as source or compiled, whichever this file is. */
+/** The launcher: it starts daemons as an operator would, from sources or from what `npm run build` made. */
 export function programPath(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return fileURLToPath(new URL(`../scripts/bootswarm.${extension}`, import.meta.url))
+  const root = import.meta.url.endsWith('.ts') ? '..' : '../..'
+  return fileURLToPath(new URL(`${root}/scripts/bootswarm.js`, import.meta.url))
 }
 
 /**

@@ -132,8 +132,9 @@ export function decodeSegment(bytes: Uint8Array): Segment {
   const count = blocks.length / DIGEST_BYTES
   if (count > SEGMENT_BLOCKS_MAX || spans.length === 0)
     throw new ManifestError('segment has no or too many blocks')
+  const own = blocks.slice()
   const digests: Digest[] = []
-  for (let i = 0; i < count; i++) digests.push(blocks.slice(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES))
+  for (let i = 0; i < count; i++) digests.push(own.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES))
   checkSpans(spans, count)
   checkLengths(digests, spans)
   if (segmentSize({ digests, spans }) > IMAGE_BYTES_MAX)
