@@ -14,7 +14,7 @@ const first: Migration = {
         foreign key (image, version) references versions on delete cascade) strict`,
       'create index tags_by_version on tags (image, version)',
       `create table uploads (upload text primary key, image integer not null references images, principal text not null,
-        expires_at integer not null) strict`,
+        expires_at integer not null, leased integer not null) strict`,
       `create table leases (id integer primary key, upload text not null references uploads on delete cascade,
         digests blob not null) strict`,
       'create index leases_by_upload on leases (upload)',

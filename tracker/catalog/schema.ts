@@ -43,6 +43,8 @@ export interface CatalogSchema {
     image: Fixed<number>
     principal: Fixed<string>
     expires_at: number
+    /** Digests in its leases. */
+    leased: number
   }
   /** Digests, one after the other, that garbage collection keeps for an upload. */
   leases: {

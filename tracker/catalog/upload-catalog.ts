@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { DIGEST_BYTES, type Digest } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError } from '../../src/core/errors.ts'
-import { UPLOAD_EXPIRY_MS, UPLOADS_OPEN_MAX } from '../../src/core/limits.ts'
+import { UPLOAD_EXPIRY_MS, UPLOAD_LEASES_MAX, UPLOADS_OPEN_MAX } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -43,7 +43,10 @@ export class UploadCatalog {
           data: { limit: UPLOADS_OPEN_MAX },
         })
       }
-      await trx.insertInto('uploads').values({ upload, image, principal, expires_at: expiresAtMs }).execute()
+      await trx
+        .insertInto('uploads')
+        .values({ upload, image, principal, expires_at: expiresAtMs, leased: 0 })
+        .execute()
     })
     return { upload, expiresAtMs }
   }
@@ -62,16 +65,25 @@ export class UploadCatalog {
     return row
   }
 
-  /** Keeps blocks from garbage collection while the upload is open, and the upload open for longer. Throws NotFoundError. */
+  /**
+   * Keeps blocks from garbage collection while the upload is open, and the upload open for longer. Errors: NotFoundError,
+   * LimitError past UPLOAD_LEASES_MAX.
+   */
   async lease(upload: string, digests: readonly Digest[], init: { nowMs: number }): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
-      const expires_at = init.nowMs + UPLOAD_EXPIRY_MS
       const touched = await trx
         .updateTable('uploads')
-        .set({ expires_at })
+        .set((columns) => ({
+          expires_at: init.nowMs + UPLOAD_EXPIRY_MS,
+          leased: columns('leased', '+', digests.length),
+        }))
         .where('upload', '=', upload)
+        .returning('leased')
         .executeTakeFirst()
-      if (touched.numUpdatedRows === 0n) throw new NotFoundError('there is no such upload, or it has ended')
+      if (touched === undefined) throw new NotFoundError('there is no such upload, or it has ended')
+      if (touched.leased > UPLOAD_LEASES_MAX) {
+        throw new LimitError('the upload names too many blocks', { data: { limit: UPLOAD_LEASES_MAX } })
+      }
       if (digests.length === 0) return
       await trx
         .insertInto('leases')

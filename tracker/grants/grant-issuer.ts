@@ -17,8 +17,8 @@ interface Cached {
   readonly exp: number
 }
 
-/** Grants that are kept: every peer of the largest site in a few swarms. About 3 KB each. */
-const GRANTS_MAX = 20_000
+/** Grants that are kept: every node of the largest site in one swarm. About 4 KB each. */
+const GRANTS_MAX = 10_000
 
 /**
  * Signs grants. A grant that has more than half of its life left is given again, so that a node which asks every few

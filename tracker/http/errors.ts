@@ -1,6 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PROBLEM_TYPE, problemOf } from '../../src/api/problem.ts'
-import { BootswarmError, InvalidError, LimitError, NotFoundError } from '../../src/core/errors.ts'
+import {
+  AbortedError,
+  BootswarmError,
+  InvalidError,
+  LimitError,
+  NotFoundError,
+} from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 
 /** Every error as a problem document. What is not ours goes to the log and not into the answer. */
@@ -14,8 +20,6 @@ export function problemHandler(components: { log: Log }) {
         'request failed',
       )
     }
-    // The rest of a body that nobody reads would be taken for the next request.
-    if (!request.raw.complete) reply.header('connection', 'close')
     return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
   }
 }
@@ -37,6 +41,7 @@ function ofFramework(error: unknown): BootswarmError | undefined {
   const refused = statusCode !== undefined && statusCode >= 400 && statusCode < 500
   if (refused && code?.startsWith('FST_'))
     return new InvalidError(`the request is malformed: ${error.message}`)
+  if (code === 'ECONNRESET') return new AbortedError('the client has gone')
   // secure-json-parse and JSON.parse: Fastify gives their errors a status and no code of its own.
   if (statusCode === 400 && error instanceof SyntaxError) return new InvalidError('the body is not JSON')
   return undefined

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
@@ -127,17 +127,19 @@ function useOf(request: Pick<FastifyRequest, 'principal'> & { params: { upload: 
   return { asker: askerOf(request), upload: request.params.upload }
 }
 
-function bodyOf(body: unknown): Readable {
-  if (body === null || typeof body !== 'object' || !(Symbol.asyncIterator in body)) {
-    throw new InvalidError(`the body must be of type ${OCTETS}`)
-  }
-  return body as Readable
+/**
+ * The body in pieces. Who stops reading leaves the rest to Node.js, which reads and drops it: closing the connection
+ * instead would often take the answer with it.
+ */
+function bodyOf(body: unknown): AsyncIterable<Uint8Array> {
+  if (!(body instanceof Readable)) throw new InvalidError(`the body must be of type ${OCTETS}`)
+  return body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
 }
 
-async function readBody(body: Readable, bytesMax: number): Promise<Uint8Array> {
+async function readBody(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []
   let size = 0
-  for await (const piece of body as AsyncIterable<Uint8Array>) {
+  for await (const piece of body) {
     size += piece.length
     if (size > bytesMax)
       throw new LimitError(`the body has more than ${bytesMax} bytes`, { data: { limitBytes: bytesMax } })

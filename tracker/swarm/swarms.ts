@@ -1,7 +1,13 @@
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { LimitError, NotAuthorisedError } from '../../src/core/errors.ts'
-import { ANNOUNCE_EXPIRY_MS, HANDOUT_PEERS_MAX, SWARM_PEERS_MAX, SWARMS_MAX } from '../../src/core/limits.ts'
+import {
+  ANNOUNCE_EXPIRY_MS,
+  HANDOUT_PEERS_MAX,
+  SWARM_PEERS_MAX,
+  SWARM_PLACES_MAX,
+  SWARMS_MAX,
+} from '../../src/core/limits.ts'
 import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
 import { chooseHandout } from './handout.ts'
 
@@ -34,6 +40,8 @@ export class Swarms {
   readonly #clock: Clock
   readonly #swarms = new Map<ManifestId, Map<PeerKey, SwarmPeer>>()
   #origin: PeerAddress | undefined
+  /** Peers in all swarms. */
+  #places = 0
 
   constructor(components: { clock: Clock }) {
     this.#clock = components.clock
@@ -58,6 +66,7 @@ export class Swarms {
     if (before === undefined && swarm.size >= SWARM_PEERS_MAX) {
       throw new LimitError('the swarm is full', { data: { limit: SWARM_PEERS_MAX } })
     }
+    if (before === undefined) this.#takePlace()
     const address = { peer, addresses, labels: labels ?? before?.address.labels ?? {} }
     swarm.delete(peer)
     swarm.set(peer, { address, principal, runs, runsTotal, announcedAtMs: this.#clock.now() })
@@ -78,6 +87,7 @@ export class Swarms {
     const swarm = this.#swarms.get(manifest)
     if (swarm?.get(peer)?.principal !== principal) return
     swarm.delete(peer)
+    this.#places--
     if (swarm.size === 0) this.#swarms.delete(manifest)
   }
 
@@ -89,8 +99,20 @@ export class Swarms {
     }
   }
 
+  #takePlace(): void {
+    if (this.#places >= SWARM_PLACES_MAX) this.#dropSilent()
+    if (this.#places >= SWARM_PLACES_MAX) {
+      throw new LimitError('the swarms are full', { data: { limit: SWARM_PLACES_MAX } })
+    }
+    this.#places++
+  }
+
+  #dropSilent(): void {
+    for (const manifest of [...this.#swarms.keys()]) this.#living(manifest)
+  }
+
   #make(manifest: ManifestId): Map<PeerKey, SwarmPeer> {
-    if (this.#swarms.size >= SWARMS_MAX) for (const key of [...this.#swarms.keys()]) this.#living(key)
+    if (this.#swarms.size >= SWARMS_MAX) this.#dropSilent()
     if (this.#swarms.size >= SWARMS_MAX) {
       throw new LimitError('the tracker has too many swarms', { data: { limit: SWARMS_MAX } })
     }
@@ -107,6 +129,7 @@ export class Swarms {
     for (const [peer, { announcedAtMs }] of swarm) {
       if (announcedAtMs > oldestMs) break
       swarm.delete(peer)
+      this.#places--
     }
     if (swarm.size > 0) return swarm
     this.#swarms.delete(manifest)

@@ -2,7 +2,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import { LimitError, NotAuthorisedError } from '../../../src/core/errors.ts'
-import { ANNOUNCE_EXPIRY_MS, HANDOUT_PEERS_MAX, SWARMS_MAX } from '../../../src/core/limits.ts'
+import {
+  ANNOUNCE_EXPIRY_MS,
+  HANDOUT_PEERS_MAX,
+  SWARM_PLACES_MAX,
+  SWARMS_MAX,
+} from '../../../src/core/limits.ts'
 import type { PeerKey } from '../../../src/core/router.ts'
 import { Swarms } from '../../../tracker/swarm/swarms.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
@@ -91,6 +96,25 @@ test('has room for so many swarms, and finds it again when they die', async () =
   )
   await clock.advance(ANNOUNCE_EXPIRY_MS)
   swarms.announce(other(SWARMS_MAX))
+})
+
+test('has so many places in all swarms together, and counts them right', async () => {
+  const clock = new FakeClock()
+  const swarms = new Swarms({ clock })
+  const perSwarm = SWARM_PLACES_MAX / 20
+  for (let s = 0; s < 20; s++) {
+    for (let n = 0; n < perSwarm; n++) swarms.announce(announcement(n, { manifest: `m${s}` }))
+  }
+  const more = announcement('more', { manifest: 'm0' })
+  assert.throws(
+    () => swarms.announce(more),
+    (error: unknown) => error instanceof LimitError,
+  )
+  swarms.announce(announcement(1, { manifest: 'm3' }))
+  swarms.leave('m7' as typeof manifest, peerKey(5), '/CN=node-5')
+  swarms.announce(more)
+  await clock.advance(ANNOUNCE_EXPIRY_MS)
+  for (let n = 0; n < perSwarm; n++) swarms.announce(announcement(n, { manifest: 'new' }))
 })
 
 test.run()

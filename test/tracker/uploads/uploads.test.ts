@@ -209,6 +209,27 @@ test('a body that is cut off, too long or malformed is a typed error', async ({
   await upload.abort()
 })
 
+test('a large body that is refused early still gets its answer', async ({
+  alice,
+  tracker,
+  site,
+  identity,
+}) => {
+  const upload = await alice.openUpload(key.namespace, key.name)
+  await upload.abort()
+  const node = rawFrame(new Uint8Array(4_000_000))
+  for (let i = 0; i < 5; i++) assert.is((await failureOf(upload.put([node]))).code, 'E_NOT_FOUND')
+  const open = await alice.openUpload(key.namespace, key.name)
+  const wrong = Buffer.concat([Buffer.alloc(41, 0xff), node.bytes])
+  const caller = new HttpsCaller({ url: tracker.url, site, identity })
+  for (let i = 0; i < 5; i++) {
+    const path = fillPath(TRACKER_PATHS.blocks, { upload: open.id })
+    assert.is((await caller.call({ method: 'POST', path, body: wrong })).problem?.code, 'E_PROTOCOL')
+  }
+  caller.close()
+  await open.abort()
+})
+
 test('what an open upload holds survives garbage collection, what an expired one held does not', async ({
   alice,
   bob,
