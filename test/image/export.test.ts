@@ -43,8 +43,8 @@ async function codeOf(promise: Promise<unknown>): Promise<BootswarmError> {
 }
 
 test('gives every image back byte for byte', async () => {
-  const sizes = [0, 1, 4095, 4096, 4097, 300_001]
-  const images = [IMAGE, ...sizes.map((n) => randomBytes(n)), ...sizes.map((n) => Buffer.alloc(n))]
+  const sizes = [1, 4096, 4097, 300_001]
+  const images = [IMAGE, Buffer.alloc(0), Buffer.alloc(5000), ...sizes.map((n) => randomBytes(n))]
   await withScratch(async (dir) => {
     for (const [i, image] of images.entries()) {
       for (const chunker of ['page-tail', 'gear'] as const) {
