@@ -73,8 +73,8 @@ export const SESSION_FLIGHT_BYTES_MAX = 24 * MiB
 export const PEER_FLIGHT_BYTES_MAX = 6 * MiB
 /** Runs that a session keeps assigned by an origin. */
 export const ORIGIN_ASSIGNED_RUNS = 8
-/** Runs assigned by an origin that a session keeps at most, those of segments that it has not read yet included. */
-export const ORIGIN_KEPT_RUNS_MAX = 64
+/** Runs assigned by an origin that a session keeps at most, those of segments that it has not read yet included: more would keep them from others. */
+export const ORIGIN_KEPT_RUNS_MAX = 16
 /** A want outstanding for so long may be sent to a second peer when nothing else is missing. */
 export const ENDGAME_AFTER_MS = 2000
 /** Nothing under way for so long: the session tells the origin that it is starving. */
