@@ -44,6 +44,11 @@ export const NAME_CHARS_MAX = 128
 /** Size of one pack file before the next is begun: large enough to be few, small enough to compact. */
 export const PACK_BYTES_MAX = 256 * MiB
 
+/** Room that puts leave free on the disk of a store: what deleting everything writes to the index, and the copies of a compaction. */
+export const STORE_RESERVE_BYTES = 64 * MiB
+/** The reserve on small file systems, as a share of them. */
+export const STORE_RESERVE_SHARE = 0.05
+
 /** Largest message of the exchange protocol: one run as raw blocks plus its table of blocks. */
 export const EXCHANGE_MESSAGE_BYTES_MAX = 1 * MiB + 16 * KiB
 /** Bytes of wanted blocks that one peer may have outstanding here: eight runs in flight. */

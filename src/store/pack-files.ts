@@ -15,6 +15,8 @@ export class PackFiles {
   readonly #writev: Writev | undefined
   readonly #files = new Map<number, PackFile>()
   #uses = 0
+  /** No number is used twice in one run: a pack may still be on its way out when the next is made. */
+  #lastId = 0
 
   private constructor(dir: string, writev: Writev | undefined) {
     this.#dir = dir
@@ -48,7 +50,7 @@ export class PackFiles {
 
   /** A new pack with its head, durable as a directory entry. */
   async create(): Promise<PackFile> {
-    const id = Math.max(0, ...this.#files.keys()) + 1
+    const id = ++this.#lastId
     const path = this.#path(id)
     const handle = await open(path, 'wx')
     try {
@@ -93,6 +95,7 @@ export class PackFiles {
   #add(id: number, size: number): PackFile {
     const file = new PackFile({ id, path: this.#path(id), size, writev: this.#writev })
     this.#files.set(id, file)
+    this.#lastId = Math.max(this.#lastId, id)
     return file
   }
 }

@@ -7,6 +7,7 @@ import type { Frame } from '../core/frame.ts'
 import { type Log, silentLog } from '../core/log.ts'
 import { checkFrame } from './check-frame.ts'
 import { FramePool } from './frame-pool.ts'
+import { FreeSpace } from './free-space.ts'
 import { type CompactOptions, type CompactReport, compactPacks } from './pack-compaction.ts'
 import type { Writev } from './pack-file.ts'
 import { PackFiles } from './pack-files.ts'
@@ -62,7 +63,7 @@ export async function openPackStore(
       index = await openIndex(join(init.dir, 'index.sqlite'), log)
       const files = await PackFiles.load({ dir: packsDir, writev: components.writev })
       await recover({ index, files, frames, log })
-      const writer = new PackWriter({ index, files }, init)
+      const writer = new PackWriter({ index, files, space: new FreeSpace(packsDir) }, init)
       return new PackStore({ lock, index, files, writer, frames, log }, components.frames === undefined)
     } catch (error) {
       index?.close()

@@ -2,6 +2,7 @@ import { type DigestKey, digestKey } from '../core/cid.ts'
 import { AbortedError, StateError, StorageFullError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { PACK_BYTES_MAX } from '../core/limits.ts'
+import type { FreeSpace } from './free-space.ts'
 import { ENTRY_HEADER_BYTES, type PackedEntry, writeHeader } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
@@ -37,15 +38,20 @@ export class PackWriter {
   readonly #files: PackFiles
   readonly #packBytesMax: number
   readonly #sync: boolean
+  readonly #space: FreeSpace
   #active: PackFile | undefined
   #queue: Task[] = []
   #turn: Promise<unknown> = Promise.resolve()
   #pumping = false
   #closed = false
 
-  constructor(components: { index: PackIndex; files: PackFiles }, init: PackWriterInit = {}) {
+  constructor(
+    components: { index: PackIndex; files: PackFiles; space: FreeSpace },
+    init: PackWriterInit = {},
+  ) {
     this.#index = components.index
     this.#files = components.files
+    this.#space = components.space
     this.#packBytesMax = init.packBytesMax ?? PACK_BYTES_MAX
     this.#sync = init.sync ?? true
     this.#active = components.files.all().at(-1)
@@ -157,6 +163,7 @@ export class PackWriter {
   }
 
   async #writeSlice(frames: readonly Frame[]): Promise<void> {
+    await this.#space.take(frames.reduce((sum, { bytes }) => sum + ENTRY_HEADER_BYTES + bytes.length, 0))
     const { file, entries, end } = await this.append(frames)
     try {
       this.#index.insert(file.id, entries, end)

@@ -87,6 +87,20 @@ test('lets others read, put and delete meanwhile', () =>
     })
   }))
 
+test('keeps what is put while the last pack is removed', () =>
+  withDir(async (dir) => {
+    await withStore({ dir }, async (store) => {
+      for (let round = 0; round < 10; round++) {
+        const old = framesOf(5, { first: round * 100, length: 3000 })
+        const fresh = framesOf(5, { first: round * 100 + 50, length: 3000 })
+        await store.put(old)
+        for await (const digest of store.list()) await store.delete([digest])
+        await Promise.all([store.compact(), store.put(fresh)])
+        await assertHolds(store, fresh)
+      }
+    })
+  }))
+
 test('stores again what is deleted while it is put', () =>
   withDir(async (dir) => {
     await withStore({ dir }, async (store) => {

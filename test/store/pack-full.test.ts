@@ -58,24 +58,41 @@ test('leaves no pack longer than its entries after a failure', () =>
   }))
 
 const canMount = process.getuid?.() === 0 && process.platform === 'linux' && mounts()
-const full = 'works on a file system that is full, once there is space again'
-if (!canMount) {
-  console.log('skipped without the right to mount a tmpfs')
-  test.skip(full, () => {})
-} else {
-  test(full, () =>
+const onSmallDisk = (title: string, body: (mount: string) => Promise<void>) => {
+  if (!canMount) {
+    console.log(`skipped without the right to mount a tmpfs: ${title}`)
+    test.skip(title, () => {})
+    return
+  }
+  test(title, () =>
     withDir(async (dir) => {
       const mount = join(dir, 'mount')
       execFileSync('mkdir', [mount])
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mount])
       try {
-        await fillUp(mount)
+        await body(mount)
       } finally {
         execFileSync('umount', [mount])
       }
     }),
   )
 }
+
+onSmallDisk('works on a file system that is full, once there is space again', fillUp)
+
+onSmallDisk('leaves room to delete and compact when it has filled the file system', async (mount) => {
+  const frames = framesOf(800, { length: 8192 })
+  await withStore({ dir: join(mount, 'store') }, async (store) => {
+    const fill = async () => {
+      for (let at = 0; at < frames.length; at += 20) await store.put(frames.slice(at, at + 20))
+    }
+    await failsWith('E_STORAGE_FULL', fill())
+    await store.delete(digestsOf(frames))
+    await store.compact()
+    await store.put(frames.slice(0, 100))
+    await assertHolds(store, frames.slice(0, 100))
+  })
+})
 
 async function fillUp(mount: string): Promise<void> {
   const ballast = join(mount, 'ballast')
