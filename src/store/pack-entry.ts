@@ -32,6 +32,16 @@ export interface PackedEntry extends EntryHeader {
   readonly offset: number
 }
 
+/** Where an entry is: what the index knows of a block beside its digest. */
+export interface Location {
+  readonly pack: number
+  /** Offset of the entry's header. */
+  readonly offset: number
+  readonly codec: Codec
+  readonly length: number
+  readonly stored: number
+}
+
 /** Bytes that an entry takes in a pack. */
 export const entryBytes = (entry: { readonly stored: number }) => ENTRY_HEADER_BYTES + entry.stored
 

@@ -1,18 +1,8 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Digest } from '../core/cid.ts'
 import type { Codec } from '../core/frame.ts'
-import { entryBytes, type PackedEntry } from './pack-entry.ts'
+import { entryBytes, type Location, type PackedEntry } from './pack-entry.ts'
 import { WaitingRows } from './waiting-rows.ts'
-
-/** Where an entry is: what the index knows of a block beside its digest. */
-export interface Location {
-  readonly pack: number
-  /** Offset of the entry's header. */
-  readonly offset: number
-  readonly codec: Codec
-  readonly length: number
-  readonly stored: number
-}
 
 export interface PackRow {
   readonly id: number

@@ -1,10 +1,10 @@
 import type { Digest } from '../core/cid.ts'
 import { IntegrityError, StorageError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
-import { ENTRY_HEADER_BYTES, entryBytes, isHeaderOf } from './pack-entry.ts'
+import { ENTRY_HEADER_BYTES, entryBytes, isHeaderOf, type Location } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
-import type { Location, PackIndex } from './pack-index.ts'
+import type { PackIndex } from './pack-index.ts'
 import { storageError } from './storage-errors.ts'
 
 /** Bytes between two wanted entries that are read along rather than asked for apart. */

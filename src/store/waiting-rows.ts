@@ -1,6 +1,6 @@
 import { DIGEST_BYTES, type Digest } from '../core/cid.ts'
 import type { Codec } from '../core/frame.ts'
-import type { Location } from './pack-index.ts'
+import type { Location } from './pack-entry.ts'
 
 const FIELDS = 5
 
