@@ -52,7 +52,8 @@ function collect(child: ChildProcess): () => string {
 }
 
 async function deadlineOf(path: string): Promise<number> {
-  const head = (await readFile(path, 'utf8')).slice(0, 400)
+  // A file that is gone meanwhile fails when Node.js cannot find it.
+  const head = (await readFile(path, 'utf8').catch(() => '')).slice(0, 400)
   const match = /^\/\/ deadline: (\d+) s$/m.exec(head)
   return match === null ? DEADLINE_MS : Number(match[1]) * 1000
 }
