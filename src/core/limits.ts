@@ -134,6 +134,8 @@ export const CLOCK_SKEW_S = 60
 export const HANDOUT_PEERS_MAX = 32
 /** Peers that a session keeps channels with, besides the origin. */
 export const SESSION_NEIGHBOURS_MAX = 12
+/** Addresses of peers that a session remembers, to dial them again. */
+export const SESSION_ADDRESSES_MAX = 128
 /** Time between two announces of a running session. */
 export const ANNOUNCE_INTERVAL_MS = 10_000
 /** A peer that has not announced for so long leaves the handouts. */

@@ -192,7 +192,7 @@ export class Exchange implements Lifecycle {
         verifyGrant,
         graceS,
         segments: this.#segments,
-        swarm: (id) => this.#swarms.get(id),
+        swarm: async (id) => this.#swarms.get(id) ?? (await this.#sessions.get(id)?.prepared()),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),
       },
       connection,

@@ -14,7 +14,6 @@ import {
   ENDGAME_AFTER_MS,
   ORIGIN_ASSIGNED_RUNS,
   ORIGIN_KEPT_RUNS_MAX,
-  PEER_FLIGHT_BYTES_MAX,
   PEER_TIMEOUTS_MAX,
   RUN_BYTES_MAX,
   SESSION_FLIGHT_BYTES_MAX,
@@ -102,7 +101,7 @@ export class Fetcher {
   #hasRoom(peer: SessionPeer): boolean {
     if (peer.pausedUntilMs > this.#components.clock.monotonic()) return false
     return (
-      peer.flightBytes + RUN_BYTES_MAX <= PEER_FLIGHT_BYTES_MAX &&
+      peer.flightBytes + RUN_BYTES_MAX <= peer.flightBytesMax &&
       this.#flightBytes + RUN_BYTES_MAX <= SESSION_FLIGHT_BYTES_MAX
     )
   }

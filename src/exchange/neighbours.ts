@@ -2,7 +2,7 @@ import type { CallOptions } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { BootswarmError, GrantError, ProtocolError } from '../core/errors.ts'
-import { PEER_RETRY_MS, SESSION_NEIGHBOURS_MAX } from '../core/limits.ts'
+import { PEER_RETRY_MS, SESSION_ADDRESSES_MAX, SESSION_NEIGHBOURS_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import type { Connection } from './connection.ts'
@@ -31,6 +31,8 @@ export class Neighbours {
   readonly #retryMs = new Map<PeerKey, number>()
   readonly #banned = new Set<PeerKey>()
   readonly #origins = new Set<PeerKey>()
+  /** Where to dial, the longest unheard of first. */
+  readonly #addresses = new Map<PeerKey, PeerAddress>()
   #closed = false
 
   constructor(components: NeighbourComponents, init: { manifest: ManifestId; events: NeighbourEvents }) {
@@ -60,10 +62,23 @@ export class Neighbours {
   learn(addresses: readonly PeerAddress[]): void {
     for (const address of addresses) {
       if (address.origin === true) this.#origins.add(address.peer)
-      if (this.#wanted(address.peer)) {
-        void this.#join(address.peer, () => this.#components.connect(address))
-      }
+      this.#addresses.delete(address.peer)
+      this.#addresses.set(address.peer, address)
+      this.#dial(address)
     }
+    for (const peer of this.#addresses.keys()) {
+      if (this.#addresses.size <= SESSION_ADDRESSES_MAX) break
+      if (!this.#origins.has(peer)) this.#addresses.delete(peer)
+    }
+  }
+
+  /** Dials peers again whose time has come. */
+  retry(): void {
+    for (const address of this.#addresses.values()) this.#dial(address)
+  }
+
+  #dial(address: PeerAddress): void {
+    if (this.#wanted(address.peer)) void this.#join(address.peer, () => this.#components.connect(address))
   }
 
   /** A peer that has opened the swarm here: open it there. */
@@ -113,9 +128,9 @@ export class Neighbours {
     this.#joining.add(key)
     try {
       const connection = await connect()
-      await connection.hello()
+      const { credit } = await connection.hello()
       const opened = await connection.open(this.#manifest, this.#components.grant())
-      const peer = new SessionPeer({ connection, origin: this.#origins.has(key), opened })
+      const peer = new SessionPeer({ connection, origin: this.#origins.has(key), opened, credit })
       if (this.#closed || connection.closed) return
       this.#peers.set(key, peer)
       this.#events.joined(peer)

@@ -29,7 +29,8 @@ export interface ServerComponents {
   verifyGrant: GrantVerifier
   /** Seconds that an expired grant still counts for: 0 while the tracker can be asked. */
   graceS(): number
-  swarm(manifest: ManifestId): Swarm | undefined
+  /** Waits a while for a swarm whose manifest is just being fetched. */
+  swarm(manifest: ManifestId): Promise<Swarm | undefined>
   /** A peer has joined a swarm here. */
   joined(connection: Connection, swarm: Swarm): void
 }
@@ -128,7 +129,7 @@ export class Server {
     const grant = await this.#components.verifyGrant(token)
     if (grant.manifest !== manifest) throw new GrantError('grant is for another manifest')
     this.#check(grant)
-    const swarm = this.#components.swarm(grant.manifest)
+    const swarm = await this.#components.swarm(grant.manifest)
     if (swarm === undefined) throw new GrantError('manifest is not here')
     return { grant, swarm }
   }

@@ -3,7 +3,12 @@ import { type Digest, digestOf, type ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
-import { HAVE_DELAY_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
+import {
+  EXCHANGE_HELLO_TIMEOUT_MS,
+  HAVE_DELAY_MS,
+  SESSION_STALL_MS,
+  SESSION_TICK_MS,
+} from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PeerAddress } from '../core/router.ts'
@@ -38,6 +43,7 @@ export class Session {
   readonly #components: SessionComponents
   readonly #neighbours: Neighbours
   readonly #done = Promise.withResolvers<void>()
+  readonly #prepared = Promise.withResolvers<Swarm | undefined>()
   #grant: string
   #swarm: Swarm | undefined
   #picker: Picker | undefined
@@ -64,6 +70,13 @@ export class Session {
 
   get swarm(): Swarm | undefined {
     return this.#swarm
+  }
+
+  /** The swarm, as soon as the manifest is known; undefined when the session ends before, or after some seconds. */
+  prepared(): Promise<Swarm | undefined> {
+    const late = Promise.withResolvers<undefined>()
+    const cancel = this.#components.clock.after(EXCHANGE_HELLO_TIMEOUT_MS, () => late.resolve(undefined))
+    return Promise.race([this.#prepared.promise, late.promise]).finally(cancel)
   }
 
   get peers(): number {
@@ -143,6 +156,7 @@ export class Session {
     this.#swarm = swarm
     this.#picker = picker
     for (const peer of this.#neighbours.all) this.#joined(peer)
+    this.#prepared.resolve(swarm)
     this.#fetcher = new Fetcher(
       { blocks, segments, verifier, clock, picker, random, neighbours: this.#neighbours },
       {
@@ -246,6 +260,7 @@ export class Session {
 
   #tick(): void {
     this.#cancelTick = this.#components.clock.after(SESSION_TICK_MS, () => this.#tick())
+    this.#neighbours.retry()
     this.#awake()
     const idleMs = this.#fetcher?.idleMs ?? 0
     if (idleMs > SESSION_STALL_MS) {
@@ -267,6 +282,7 @@ export class Session {
 
   #finish(): void {
     this.#cancelTick()
+    this.#prepared.resolve(undefined)
     this.#fetcher?.stop()
     if (this.#heldRuns.length > 0) this.#announce(this.#heldRuns.splice(0))
     this.#neighbours.close()

@@ -1,0 +1,69 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { Bitmap } from '../../src/core/bitmap.ts'
+import { Superseed } from '../../src/exchange/superseed.ts'
+
+const test = suite('superseed')
+const RUNS = 40
+
+function ask(
+  superseed: Superseed,
+  have: Bitmap,
+  more: { count?: number; starving?: boolean; nowMs?: number } = {},
+) {
+  return superseed.assign({ peer: 'p', have, count: 8, starving: false, nowMs: 0, ...more })
+}
+
+test('assigns each run once, however many ask', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const given: number[] = []
+  for (let i = 0; i < 20; i++) given.push(...ask(superseed, new Bitmap(RUNS)))
+  assert.equal(
+    [...given].sort((a, b) => a - b),
+    Array.from({ length: RUNS }, (_, i) => i),
+  )
+})
+
+test('does not assign what the asker or any other peer holds', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const mine = new Bitmap(RUNS)
+  mine.set(3)
+  superseed.held(5)
+  const given: number[] = []
+  for (let i = 0; i < 20; i++) given.push(...ask(superseed, mine))
+  assert.is(given.length, RUNS - 2)
+  assert.not(given.includes(3))
+  assert.not(given.includes(5))
+  assert.equal(ask(superseed, new Bitmap(RUNS)), [3])
+})
+
+test('assigns a run again when its taker was lost', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  while (ask(superseed, new Bitmap(RUNS)).length > 0);
+  for (let run = 1; run < RUNS; run++) superseed.held(run)
+  assert.equal(ask(superseed, new Bitmap(RUNS), { nowMs: 5000 }), [], 'its taker may still be storing it')
+  assert.equal(ask(superseed, new Bitmap(RUNS), { nowMs: 11_000 }), [0])
+  superseed.held(0)
+  superseed.lost(0)
+  assert.equal(ask(superseed, new Bitmap(RUNS), { nowMs: 30_000 }), [0])
+})
+
+test('gives a starving peer what it has given least', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  while (ask(superseed, new Bitmap(RUNS)).length > 0);
+  for (let run = 0; run < RUNS; run++) superseed.held(run)
+  assert.equal(ask(superseed, new Bitmap(RUNS)), [])
+  const again = ask(superseed, new Bitmap(RUNS), { starving: true })
+  assert.is(again.length, 8)
+  for (const run of again) assert.is(superseed.assignedOf(run), 2)
+  const more = ask(superseed, new Bitmap(RUNS), { starving: true, count: 32 })
+  assert.is(new Set([...again, ...more]).size, RUNS)
+})
+
+test('gives nothing to a peer that holds everything', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  assert.equal(ask(superseed, Bitmap.full(RUNS), { starving: true }), [])
+  assert.equal(ask(new Superseed({ runs: 0, random: Math.random }), new Bitmap(0), { starving: true }), [])
+})
+
+test.run()
