@@ -82,6 +82,8 @@ export const ORIGIN_ASSIGNED_RUNS = 8
 export const ORIGIN_KEPT_RUNS_MAX = 16
 /** A want outstanding for so long may be sent to a second peer when nothing else is missing. */
 export const ENDGAME_AFTER_MS = 2000
+/** ... but not before it has taken so many times what wants take on average: a loaded machine is slow everywhere. */
+export const ENDGAME_AFTER_WANTS = 3
 /** Nothing under way for so long: the session tells the origin that it is starving. */
 export const STARVING_AFTER_MS = 2000
 /** Time before a peer that failed is dialled again. */

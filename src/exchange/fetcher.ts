@@ -12,6 +12,7 @@ import {
 import type { FrameVerifier } from '../core/frame.ts'
 import {
   ENDGAME_AFTER_MS,
+  ENDGAME_AFTER_WANTS,
   ORIGIN_ASSIGNED_RUNS,
   ORIGIN_KEPT_RUNS_MAX,
   PEER_TIMEOUTS_MAX,
@@ -57,6 +58,10 @@ export class Fetcher {
   readonly #flights = new Flights()
   #flightBytes = 0
   #progressMs: number
+  /** Answers that are being verified and stored, by run. */
+  readonly #storing = new Map<number, Promise<void>>()
+  /** Moving average of the time from a want to its answer. */
+  #wantMs = 0
   #stopped = false
 
   constructor(components: FetcherComponents, init: { swarm: Swarm; events: FetcherEvents }) {
@@ -116,7 +121,8 @@ export class Fetcher {
 
   #endgameRun(peer: SessionPeer): number | undefined {
     const { picker, clock } = this.#components
-    return picker.pickEndgame(peer.key, clock.monotonic() - ENDGAME_AFTER_MS)
+    const afterMs = Math.max(ENDGAME_AFTER_MS, this.#wantMs * ENDGAME_AFTER_WANTS)
+    return picker.pickEndgame(peer.key, clock.monotonic() - afterMs)
   }
 
   /**
@@ -204,29 +210,49 @@ export class Fetcher {
   }
 
   async #fetchWant(peer: SessionPeer, want: RunWant): Promise<void> {
+    const { clock } = this.#components
     const land = this.#flights.depart(want.indices.map((i) => want.blocks.digests[i] as Uint8Array))
+    const sentMs = clock.monotonic()
     try {
       const { request, answer } = peer.connection.want({ id: peer.id, run: want.run, missing: want.missing })
       peer.requests.set(want.run, request)
-      await this.#take(peer, want, await answer)
+      const blocks = await answer
+      this.#progressMs = clock.monotonic()
+      this.#wantMs += (this.#progressMs - sentMs - this.#wantMs) / 8
+      await this.#take(peer, want, blocks)
     } finally {
       peer.requests.delete(want.run)
       land()
     }
   }
 
+  /** The first answer for a run is stored; those of copies that come while or after that only count. */
   async #take(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
-    this.#progressMs = this.#components.clock.monotonic()
     peer.timeouts = 0
+    peer.requests.delete(want.run)
+    const storing = this.#storing.get(want.run)
+    if (storing !== undefined || this.#swarm.have.has(want.run)) {
+      this.#events.arrived(peer, { blocks: 0, bytes: 0, wireBytes: answer.payload.length, duplicate: true })
+      await storing
+      return
+    }
+    const stored = this.#store(peer, want, answer)
+    const settled = stored.catch(() => {})
+    this.#storing.set(want.run, settled)
+    void settled.then(() => this.#storing.delete(want.run))
+    this.#cancelCopies(want.run)
+    await stored
+  }
+
+  async #store(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
     const frames = framesOf(want, answer)
     const wireBytes = answer.payload.length
-    const duplicate = this.#swarm.have.has(want.run)
     const { blocks: store, verifier } = this.#components
     const stored = await storeVerified({ store, verifier }, frames).catch((error: unknown) => {
       this.#events.broken(error)
       throw new AbortedError('the local store failed', { cause: error })
     })
-    this.#events.arrived(peer, { blocks: stored.blocks, bytes: stored.bytes, wireBytes, duplicate })
+    this.#events.arrived(peer, { blocks: stored.blocks, bytes: stored.bytes, wireBytes, duplicate: false })
     if (stored.wrong > 0)
       throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
   }
@@ -236,17 +262,17 @@ export class Fetcher {
     const { picker } = this.#components
     const missing = await missingIndices(blocks, this.#components.blocks)
     if (missing.length > 0) return this.#giveBack(peer, run)
-    for (const other of picker.senders(run)) this.#cancelCopy(other, run)
+    this.#cancelCopies(run)
     picker.setHeld(run)
     if (!this.#swarm.have.has(run)) this.#events.held(run)
   }
 
-  #cancelCopy(key: string, run: number): void {
+  /** Takes back what other peers were asked for besides. */
+  #cancelCopies(run: number): void {
     for (const peer of this.#components.neighbours.all) {
       const request = peer.requests.get(run)
-      if (peer.key === key && request !== undefined) {
-        peer.connection.cancel(request, new AbortedError('another peer was faster'))
-      }
+      if (request === undefined) continue
+      peer.connection.cancel(request, new AbortedError('another peer was faster'))
     }
   }
 
