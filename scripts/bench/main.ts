@@ -9,6 +9,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { type Column, formatTable } from '../../src/cli/table.ts'
 import { UsageError } from '../../src/core/errors.ts'
 import { parseSize } from '../../testnet/console.ts'
+import { guard } from '../../testnet/guard.ts'
 import { makeImagePair } from '../../testnet/images/images.ts'
 import type { Bench, BenchOptions } from './bench.ts'
 import type { Row } from './row.ts'
@@ -60,6 +61,7 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
     throw new UsageError(`there is no bench "${unknown}"; there are: ${Object.keys(BENCHES).join(', ')}`)
   }
   const dir = await mkdtemp(join(tmpdir(), 'bootswarm-bench-'))
+  const release = guard({ dir, processes: () => [] })
   try {
     const rows = await runAll(names.length === 0 ? Object.keys(BENCHES) : names, flags, dir)
     const machine = { cpu: cpus()[0]?.model ?? '', cores: availableParallelism(), node: process.version }
@@ -71,6 +73,7 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
       )
   } finally {
     await rm(dir, { recursive: true, force: true })
+    release()
   }
 }
 
@@ -90,8 +93,14 @@ async function runAll(names: readonly string[], flags: Flags, dir: string): Prom
   for (const name of names) {
     const own: BenchOptions = { dir: join(dir, name), runs, seed, imageBytes, say, images }
     await mkdir(own.dir)
-    const bench = await BENCHES[name]?.()
-    rows.push(...((await bench?.run(own)) ?? []))
+    try {
+      const bench = await BENCHES[name]?.()
+      rows.push(...((await bench?.run(own)) ?? []))
+    } catch (error) {
+      // The figures of the others still count.
+      process.exitCode = 1
+      say(`${name} failed: ${error instanceof Error ? error.message : String(error)}`)
+    }
     await rm(own.dir, { recursive: true, force: true })
   }
   return rows
@@ -118,3 +127,7 @@ await new Command('npm run bench --')
   .option('--seed <n>', 'seed of everything random', Number, 1)
   .action((names: string[], flags: Flags) => main(names, flags))
   .parseAsync()
+  .catch((error: unknown) => {
+    process.exitCode = 1
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
+  })

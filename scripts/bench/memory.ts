@@ -4,6 +4,7 @@ import { StateError } from '../../src/core/errors.ts'
 import type { Testnet } from '../../testnet/handles.ts'
 import { firstDifference } from '../../testnet/images/compare.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
+import { withNode } from '../../testnet/with-node.ts'
 import type { BenchOptions } from './bench.ts'
 import { MB } from './measure.ts'
 import { type Row, rowOf } from './row.ts'
@@ -32,29 +33,18 @@ async function measurePull(testnet: Testnet, image: string, options: BenchOption
   const [node] = testnet.nodes
   if (node === undefined) throw new StateError('the testnet has no node')
   options.say('memory: pull')
-  const client = node.client()
-  try {
-    const pull = await client.pull('bench/large:v1')
-    const peaks = [node.resident()?.peakBytes, testnet.tracker.resident()?.peakBytes]
-    options.say('memory: export and compare')
-    const path = join(node.exports, 'large.img')
-    await client.export({ reference: 'bench/large:v1', path })
-    if ((await firstDifference(image, path)) !== undefined)
-      throw new StateError('the export differs from the source')
-    const [nodePeak, trackerPeak] = peaks.map((bytes) => (bytes ?? Number.NaN) / MB)
-    const note = `${pull.blocks.fetched} blocks, ${pull.seconds.toFixed(1)} s, export identical`
-    const row = { bench: 'memory', unit: 'MB' }
-    return [
-      rowOf({
-        ...row,
-        figure: 'node pulling 4 GiB, peak',
-        value: nodePeak ?? Number.NaN,
-        goal: { atMost: 250 },
-        note,
-      }),
-      rowOf({ ...row, figure: 'tracker taking and serving it, peak', value: trackerPeak ?? Number.NaN }),
-    ]
-  } finally {
-    await client.close()
-  }
+  const pull = await withNode(node, (client) => client.pull('bench/large:v1'))
+  const peaks = [node.resident()?.peakBytes, testnet.tracker.resident()?.peakBytes]
+  options.say('memory: export and compare')
+  const path = join(node.exports, 'large.img')
+  await withNode(node, (client) => client.export({ reference: 'bench/large:v1', path }))
+  if ((await firstDifference(image, path)) !== undefined)
+    throw new StateError('the export differs from the source')
+  const [nodePeak = Number.NaN, trackerPeak = Number.NaN] = peaks.map((bytes) => (bytes ?? Number.NaN) / MB)
+  const note = `${pull.blocks.fetched} blocks, ${pull.seconds.toFixed(1)} s, export identical`
+  const row = { bench: 'memory', unit: 'MB' }
+  return [
+    rowOf({ ...row, figure: 'node pulling 4 GiB, peak', value: nodePeak, goal: { atMost: 250 }, note }),
+    rowOf({ ...row, figure: 'tracker taking and serving it, peak', value: trackerPeak }),
+  ]
 }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { PullResult } from '../../src/api/node-schemas.ts'
 import { StateError } from '../../src/core/errors.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
+import { withNode } from '../../testnet/with-node.ts'
 import type { BenchOptions } from './bench.ts'
 import { MB, median } from './measure.ts'
 import { type Row, rowOf } from './row.ts'
@@ -58,11 +59,9 @@ async function pullOnce(image: string): Promise<PullResult> {
   try {
     const done = await testnet.cli(['image', 'push', image, 'bench/disk:v1'])
     if (done.code !== 0) throw new StateError(`push failed: ${done.stderr}`)
-    const client = testnet.nodes[0]?.client()
-    const pull = await client?.pull('bench/disk:v1')
-    await client?.close()
-    if (pull === undefined) throw new StateError('the testnet has no node')
-    return pull
+    const [node] = testnet.nodes
+    if (node === undefined) throw new StateError('the testnet has no node')
+    return await withNode(node, (client) => client.pull('bench/disk:v1'))
   } finally {
     await testnet.destroy()
   }

@@ -1,12 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { NodeClient } from '../../src/api/node-client.ts'
 import type { PullProgress, PullResult } from '../../src/api/node-schemas.ts'
 import { StateError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 import { mapLimit } from '../concurrency.ts'
 import type { NodeHandle, Testnet } from '../handles.ts'
 import { firstDifference } from '../images/compare.ts'
+import { withNode } from '../with-node.ts'
 
 /** Exports at once; each reads and writes a whole image. */
 const EXPORTS_AT_ONCE = 2
@@ -80,7 +80,7 @@ async function pullAll(
   try {
     return await Promise.all(
       nodes.map((node, i) =>
-        withClient(node, (client) =>
+        withNode(node, (client) =>
           client.pull(init.reference, {
             ...options,
             onProgress: (now) => {
@@ -108,19 +108,10 @@ async function exportAndCompare(
 ): Promise<number | undefined> {
   const path = join(node.exports, 'mass-boot.img')
   try {
-    await withClient(node, (client) => client.export({ reference: init.reference, path }, options))
+    await withNode(node, (client) => client.export({ reference: init.reference, path }, options))
     return await firstDifference(init.image, path)
   } finally {
     await rm(path, { force: true })
-  }
-}
-
-async function withClient<T>(node: NodeHandle, work: (client: NodeClient) => Promise<T>): Promise<T> {
-  const client = node.client()
-  try {
-    return await work(client)
-  } finally {
-    await client.close()
   }
 }
 
