@@ -1,6 +1,5 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { BlockStore } from '../../src/core/blockstore.ts'
 import { StorageFullError } from '../../src/core/errors.ts'
 import type { Session } from '../../src/exchange/session.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
@@ -11,6 +10,7 @@ import {
   type TestPeer,
   testGrant,
 } from '../fixtures/exchange-peers.ts'
+import { lyingStore } from '../fixtures/lying-store.ts'
 import { MemoryNetwork } from '../fixtures/memory-carrier.ts'
 
 const test = suite('exchange')
@@ -126,26 +126,9 @@ test('peers finish from each other when the origin is gone', async () => {
   await stopAll(one, two)
 })
 
-/** A store that gives other bytes than its digests promise. */
-function lying(blocks: BlockStore): BlockStore {
-  return {
-    ...{ has: blocks.has.bind(blocks), put: blocks.put.bind(blocks), delete: blocks.delete.bind(blocks) },
-    ...{ list: blocks.list.bind(blocks), stat: blocks.stat.bind(blocks) },
-    async get(digests) {
-      const frames = await blocks.get(digests)
-      return frames.map((frame) => {
-        if (frame === undefined) return undefined
-        const bytes = frame.bytes.slice()
-        bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 0xff
-        return { ...frame, bytes }
-      })
-    },
-  }
-}
-
 test('a peer that sends wrong bytes is dropped, and nothing wrong is stored', async () => {
   const network = new MemoryNetwork()
-  const liar = await startPeer(network, 'liar', { holds: IMAGE, blocks: lying(new MemoryStore()) })
+  const liar = await startPeer(network, 'liar', { holds: IMAGE, blocks: lyingStore(new MemoryStore()) })
   const honest = await startPeer(network, 'honest', { holds: IMAGE })
   const peer = await startPeer(network, 'peer')
   const session = open(peer, IMAGE, [liar])

@@ -1,0 +1,58 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parseNodeConfig } from '../../node/config.ts'
+import { ConfigError } from '../../src/core/errors.ts'
+
+const test = suite('node configuration')
+const path = '/etc/bootswarm/node.yaml'
+const BASE = `dataDir: data
+tracker: { url: "https://tracker.example:8443" }
+identity: { certificate: node.pem, key: /secret/node.key, ca: ca.pem }
+`
+const parse = (text: string) => parseNodeConfig(text, { path })
+
+test('fills in defaults and makes paths absolute', () => {
+  const config = parse(BASE)
+  assert.is(config.dataDir, '/etc/bootswarm/data')
+  assert.is(config.tracker.name, 'tracker.example')
+  assert.is(config.identity.key, '/secret/node.key')
+  assert.is(config.control.socket, '/run/bootswarm/node.sock')
+  assert.equal(config.export.directories, ['/etc/bootswarm/data/exports'])
+  assert.is(config.grants.graceSeconds, 3600)
+  assert.is(config.metrics, undefined)
+})
+
+test('takes what is given', () => {
+  const config = parse(`${BASE}labels: { rack: r1 }
+grants: { graceSeconds: 0 }
+metrics: { listen: "[::1]:9100" }
+p2p: { listen: [/ip4/10.0.0.1/tcp/4002], announce: [] }
+`)
+  assert.equal(config.labels, { rack: 'r1' })
+  assert.is(config.grants.graceSeconds, 0)
+  assert.equal(config.metrics?.listen, { host: '::1', port: 9100 })
+  assert.equal(config.p2p.listen, ['/ip4/10.0.0.1/tcp/4002'])
+})
+
+test('names the file and the key of what is wrong', () => {
+  const wrong: [string, RegExp][] = [
+    [`${BASE}lables: {}\n`, /node\.yaml: lables/],
+    [`${BASE}labels: { room: x }\n`, /labels\.room/],
+    [BASE.replace('https:', 'http:'), /tracker\.url/],
+    [BASE.replace('dataDir: data\n', ''), /dataDir/],
+    [`${BASE}grants: { graceSeconds: -1 }\n`, /grants\.graceSeconds/],
+    [`${BASE}control: { socket: /${'x'.repeat(120)} }\n`, /control\.socket/],
+    [`${BASE}metrics: { listen: "127.0.0.1:99999" }\n`, /no port 99999/],
+    ['{', /not YAML/],
+    [`a: &x 1\nb: *x\n${BASE}`, /not YAML/],
+  ]
+  for (const [text, reason] of wrong) {
+    assert.throws(
+      () => parse(text),
+      (error: unknown) => error instanceof ConfigError && reason.test(error.message),
+      reason.source,
+    )
+  }
+})
+
+test.run()

@@ -1,0 +1,60 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type CatalogEntry, ImageCatalog } from '../../node/image-catalog.ts'
+import type { Log } from '../../src/core/log.ts'
+import { silentLog } from '../../src/core/log.ts'
+import { parseReference } from '../../src/core/reference.ts'
+import { withScratch } from '../fixtures/scratch.ts'
+
+const test = suite('image catalog of a node')
+
+function entry(version: number, more: Partial<CatalogEntry> = {}): CatalogEntry {
+  return {
+    ...{ namespace: 'site', name: 'disk', version, manifest: `b${version}`, size: 4096, sha256: null },
+    ...{ complete: true, pulledAt: 1, record: 'r', grant: 'g' },
+    ...more,
+  }
+}
+
+const find = (catalog: ImageCatalog, text: string) => catalog.find(parseReference(text))?.version
+
+test('finds versions, and the newest version that was asked for by a tag', () =>
+  withScratch(async (dir) => {
+    const catalog = await ImageCatalog.open({ log: silentLog }, { dir })
+    await catalog.save(entry(1, { tag: 'latest' }))
+    await catalog.save(entry(2, { tag: 'latest' }))
+    await catalog.save(entry(3, { tag: 'beta' }))
+    await catalog.save(entry(9, { name: 'other', tag: 'latest' }))
+    assert.is(find(catalog, 'site/disk'), 2)
+    assert.is(find(catalog, 'site/disk:beta'), 3)
+    assert.is(find(catalog, 'site/disk@1'), 1)
+    assert.is(find(catalog, 'site/disk@7'), undefined)
+    assert.is(find(catalog, 'elsewhere/disk'), undefined)
+  }))
+
+test('finds everything again after a restart', () =>
+  withScratch(async (dir) => {
+    const catalog = await ImageCatalog.open({ log: silentLog }, { dir })
+    await catalog.save(entry(1, { complete: false }))
+    await catalog.save(entry(2))
+    await catalog.remove(entry(2))
+    const again = await ImageCatalog.open({ log: silentLog }, { dir })
+    assert.equal(again.all(), [entry(1, { complete: false })])
+  }))
+
+test('leaves files alone that it does not understand, and says so', () =>
+  withScratch(async (dir) => {
+    await mkdir(join(dir, 'site', 'disk'), { recursive: true })
+    await writeFile(join(dir, 'site', 'disk', '1.json'), '{"half":')
+    await writeFile(join(dir, 'site', 'disk', '2.json.partial'), 'x')
+    const errors: object[] = []
+    const log: Log = { ...silentLog, error: (data) => void errors.push(data) }
+    const catalog = await ImageCatalog.open({ log }, { dir })
+    assert.equal(catalog.all(), [])
+    assert.equal(errors, [{ file: 'site/disk/1.json' }])
+    assert.is((await readdir(join(dir, 'site', 'disk'))).length, 2)
+  }))
+
+test.run()
