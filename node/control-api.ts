@@ -1,5 +1,4 @@
-import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
+import { type TSchema, Type } from '@sinclair/typebox'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
 import { NDJSON, NODE_PATHS } from '../src/api/node-paths.ts'
@@ -12,6 +11,7 @@ import {
   type VerifyProgress,
 } from '../src/api/node-schemas.ts'
 import { PROBLEM_TYPE, problemOf } from '../src/api/problem.ts'
+import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.ts'
 import { InvalidError, NotFoundError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
@@ -35,7 +35,8 @@ export interface ControlComponents {
 
 /** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */
 export function buildControlApi(components: ControlComponents): FastifyInstance {
-  const app = fastify({ bodyLimit: 64 * 1024, ajv: { customOptions: { removeAdditional: false } } })
+  const app = fastify({ bodyLimit: 64 * 1024 })
+  app.setValidatorCompiler<TSchema>(validatorCompiler)
   app.setErrorHandler((error, _request, reply) => sendProblem(components.log, error, reply))
   app.setNotFoundHandler((request, reply) =>
     sendProblem(components.log, new NotFoundError(`no such path: ${request.url}`), reply),
@@ -69,7 +70,7 @@ function localImage(entry: CatalogEntry): LocalImage {
 }
 
 function addPulls(app: FastifyInstance, { puller }: ControlComponents): void {
-  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  const typed = app.withTypeProvider<TypeBoxProvider>()
   typed.post(NODE_PATHS.pulls, { schema: { body: PullRequest } }, async (request, reply) => {
     const { pull, result } = await puller.start(parseReference(request.body.reference))
     return reply.type(NDJSON).send(eventStream({ progress: () => pull.progress(), result }))
@@ -77,7 +78,7 @@ function addPulls(app: FastifyInstance, { puller }: ControlComponents): void {
 }
 
 function addMaintenance(app: FastifyInstance, { maintenance, catalog }: ControlComponents): void {
-  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  const typed = app.withTypeProvider<TypeBoxProvider>()
   const Params = Type.Object({ namespace: Type.String(), name: Type.String() })
   const Query = Type.Object(
     { tag: Type.Optional(Type.String()), version: Type.Optional(Type.Integer({ minimum: 1 })) },
@@ -107,7 +108,7 @@ function addMaintenance(app: FastifyInstance, { maintenance, catalog }: ControlC
 }
 
 function addExports(app: FastifyInstance, components: ControlComponents): void {
-  const typed = app.withTypeProvider<TypeBoxTypeProvider>()
+  const typed = app.withTypeProvider<TypeBoxProvider>()
   typed.post(NODE_PATHS.exports, { schema: { body: ExportRequest } }, async (request, reply) => {
     const { reference, path } = request.body
     const entry = found(components.catalog, reference)

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TrackerClient } from '../src/api/tracker-client.ts'
-import { systemClock } from '../src/core/clock.ts'
+import { type Clock, systemClock } from '../src/core/clock.ts'
 import { InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
@@ -14,8 +14,8 @@ import { DhtRouter } from '../src/routing/dht-router.ts'
 import { FallbackRouter } from '../src/routing/fallback-router.ts'
 import { TrackerRouter } from '../src/routing/tracker-router.ts'
 import { FramePool } from '../src/store/frame-pool.ts'
-import { openFsStore } from '../src/store/fs-store.ts'
-import { openPackStore } from '../src/store/pack-store.ts'
+import { type FsStore, openFsStore } from '../src/store/fs-store.ts'
+import { openPackStore, type PackStore } from '../src/store/pack-store.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import { Announcer } from './announcer.ts'
 import type { NodeConfig } from './config.ts'
@@ -54,15 +54,58 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const { frames, blocks, nodes } = await openStores(opened, { log, dataDir: config.dataDir })
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
   const host = await openHost({ log }, config)
+
+  const parts = { log, clock, identity, frames, blocks, nodes, catalog, host }
+  const client = opened.adopt(trackerClient(identity, config), (it) => it.close())
+  const { link, exchange, puller, announcer } = wireSwarm({ ...parts, client }, config)
+  const maintenance = new Maintenance({ blocks, nodes, catalog, exchange, puller, announcer })
+  const report = new NodeReport(
+    { carrier: host, exchange, blocks, catalog, puller, link, clock },
+    { config, principal: identity.principal.dn },
+  )
+  const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
+  const metrics = nodeMetrics(report.figures(), packageVersion())
+  const control = buildControlApi({ catalog, puller, maintenance, exporter, report, metrics, log })
+
+  await maintenance.load()
+  await started(host)
+  await started(exchange)
+  await started(announcer)
+  opened.defer(() => puller.stop())
+  const probes = await listenForProbes(metrics, config.metrics?.listen)
+  opened.defer(async () => probes?.close())
+  opened.defer(() => control.close())
+  await listenOnSocket(control, config.control.socket)
+  puller.resume()
+
+  const closing = opened.move()
+  return {
+    socket: config.control.socket,
+    peer: host.self,
+    addresses: host.addresses(),
+    stop: () => closing.disposeAsync(),
+  }
+}
+
+interface SwarmParts {
+  log: Log
+  clock: Clock
+  identity: Identity
+  client: TrackerClient
+  host: Libp2pHost
+  frames: FramePool
+  blocks: PackStore
+  nodes: FsStore
+  catalog: ImageCatalog
+}
+
+/** What finds, fetches, serves and announces. */
+function wireSwarm(parts: SwarmParts, config: NodeConfig) {
+  const { log, clock, identity, client, host, frames, blocks, nodes, catalog } = parts
   const content = host.contentRouting
   if (content === undefined) throw new InternalError('the host has no DHT')
-
   const link: TrackerLink = new TrackerLink(
-    {
-      client: opened.adopt(trackerClient(identity, config), (it) => it.close()),
-      clock,
-      trust: identity.trust,
-    },
+    { client, clock, trust: identity.trust },
     {
       name: config.tracker.name,
       self: host.self,
@@ -92,33 +135,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     completed: (manifest) => announcer.completed(manifest),
   })
   const announcer = new Announcer({ catalog, exchange, puller, link, router, dht, budget, clock, log })
-  const maintenance = new Maintenance({ blocks, nodes, catalog, exchange, puller, announcer })
-  const report = new NodeReport(
-    { carrier: host, exchange, blocks, catalog, puller, link, clock },
-    { config, principal: identity.principal.dn },
-  )
-  const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
-  const metrics = nodeMetrics(report.figures(), packageVersion())
-  const control = buildControlApi({ catalog, puller, maintenance, exporter, report, metrics, log })
-
-  await maintenance.load()
-  await started(host)
-  await started(exchange)
-  await started(announcer)
-  opened.defer(() => puller.stop())
-  const probes = await listenForProbes(metrics, config.metrics?.listen)
-  opened.defer(async () => probes?.close())
-  opened.defer(() => control.close())
-  await listenOnSocket(control, config.control.socket)
-  puller.resume()
-
-  const closing = opened.move()
-  return {
-    socket: config.control.socket,
-    peer: host.self,
-    addresses: host.addresses(),
-    stop: () => closing.disposeAsync(),
-  }
+  return { link, exchange, puller, announcer }
 }
 
 async function openStores(opened: AsyncDisposableStack, init: { log: Log; dataDir: string }) {

@@ -2,6 +2,7 @@ import type { ServerOptions } from 'node:https'
 import fastifySwagger from '@fastify/swagger'
 import type { TSchema } from '@sinclair/typebox'
 import { fastify } from 'fastify'
+import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.ts'
 import {
   API_BODY_BYTES_MAX,
   TRACKER_IDLE_TIMEOUT_MS,
@@ -10,7 +11,6 @@ import {
 import type { RouteContext } from './context.ts'
 import type { App } from './http/app-type.ts'
 import { problemHandler, unknownRoute } from './http/errors.ts'
-import { type TypeBoxProvider, validatorCompiler } from './http/validation.ts'
 import { OPENAPI } from './openapi.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
 import { imageRoutes } from './routes/images.ts'

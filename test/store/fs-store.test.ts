@@ -6,7 +6,7 @@ import { openFsStore } from '../../src/store/fs-store.ts'
 import { testBlockStore } from '../conformance/blockstore.ts'
 import { digestsOf, frameOf, framesOf } from '../fixtures/blocks.ts'
 import { failsWith } from '../fixtures/pack-dir.ts'
-import { temporaryDir, withDir } from '../fixtures/temporary-dir.ts'
+import { temporaryDir, withScratch } from '../fixtures/scratch.ts'
 
 testBlockStore('fs store', async () => {
   const { dir, remove } = await temporaryDir()
@@ -27,7 +27,7 @@ async function oneFile(dir: string) {
 }
 
 test('keeps everything over a restart', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(5)
     const store = await openFsStore({ dir })
     await store.put(frames)
@@ -37,7 +37,7 @@ test('keeps everything over a restart', () =>
   }))
 
 test('never takes a failing disk for a missing block', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const { store, frame, path } = await oneFile(dir)
     await rm(path)
     await mkdir(path)
@@ -51,7 +51,7 @@ test('never takes a failing disk for a missing block', () =>
   }))
 
 test('does not give a damaged block', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const { store, frame, path } = await oneFile(dir)
     await writeFile(path, 'damaged')
     await failsWith('E_INTEGRITY', store.get([frame.digest]))
@@ -60,7 +60,7 @@ test('does not give a damaged block', () =>
   }))
 
 test('takes an empty file, as power loss leaves it, for no block', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const { store, frame, path } = await oneFile(dir)
     await writeFile(path, '')
     assert.equal(await store.has([frame.digest]), [false])

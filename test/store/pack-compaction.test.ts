@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
 import { assertHolds, packPaths, withStore } from '../fixtures/pack-dir.ts'
-import { withDir } from '../fixtures/temporary-dir.ts'
+import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('pack compaction')
 
@@ -18,7 +18,7 @@ const kept = frames.filter((_, i) => i % 3 === 1)
 const gone = frames.filter((_, i) => i % 3 !== 1)
 
 test('gives the space of deleted blocks back', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const init = { dir, packBytesMax: 100_000 }
     await withStore(init, async (store) => {
       await store.put(frames)
@@ -48,7 +48,7 @@ test('gives the space of deleted blocks back', () =>
   }))
 
 test('removes packs in which nothing is left', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     await withStore({ dir, packBytesMax: 100_000 }, async (store) => {
       await store.put(frames)
       await store.delete(digestsOf(frames))
@@ -60,7 +60,7 @@ test('removes packs in which nothing is left', () =>
   }))
 
 test('lets others read, put and delete meanwhile', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const init = { dir, packBytesMax: 100_000 }
     await withStore(init, async (store) => {
       await store.put(frames)
@@ -88,7 +88,7 @@ test('lets others read, put and delete meanwhile', () =>
   }))
 
 test('keeps what is put while the last pack is removed', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     await withStore({ dir }, async (store) => {
       for (let round = 0; round < 10; round++) {
         const old = framesOf(5, { first: round * 100, length: 3000 })
@@ -102,7 +102,7 @@ test('keeps what is put while the last pack is removed', () =>
   }))
 
 test('stores again what is deleted while it is put', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     await withStore({ dir }, async (store) => {
       const [old, fresh] = [frames.slice(0, 20), frames.slice(20, 40)]
       await store.put(old)
@@ -116,7 +116,7 @@ test('stores again what is deleted while it is put', () =>
   }))
 
 test('stops when it is told to, and when the store is closed', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const init = { dir, packBytesMax: 100_000 }
     await withStore(init, async (store) => {
       await store.put(frames)

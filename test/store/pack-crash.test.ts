@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
 import { assertHolds, failsWith, packPaths, withStore } from '../fixtures/pack-dir.ts'
-import { withDir } from '../fixtures/temporary-dir.ts'
+import { withScratch } from '../fixtures/scratch.ts'
 
 const child = fileURLToPath(new URL('../fixtures/put-worker.ts', import.meta.url))
 const PUT_BLOCKS = 20
@@ -37,7 +37,7 @@ const seedsOf = (said: readonly string[], word: string) =>
   said.filter((line) => line.startsWith(`${word} `)).map((line) => Number(line.split(' ')[1]))
 
 test('keeps what it acknowledged after kill -9, each time', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const acknowledged: number[] = []
     for (const lines of [1, 7, 40]) {
       const first = (acknowledged.length + 1) * 10_000 * PUT_BLOCKS
@@ -54,7 +54,7 @@ test('keeps what it acknowledged after kill -9, each time', () =>
   }))
 
 test('keeps what it acknowledged when it is killed while it compacts', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     for (const lines of [1, 2, 4]) {
       const first = lines * 10_000 * PUT_BLOCKS
       const said = await killAfter(dir, { first, mode: 'compact', word: 'compacted 1', lines })
@@ -70,7 +70,7 @@ test('keeps what it acknowledged when it is killed while it compacts', () =>
   }))
 
 test('is taken over from a dead process, and not from a living one', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const args = [child, dir, '0', 'put']
     const process_ = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     try {
@@ -96,7 +96,7 @@ test('is taken over from a dead process, and not from a living one', () =>
   }))
 
 test('finishes the removal of a pack that it was killed in', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(10)
     await withStore({ dir }, (store) => store.put(frames))
     const { DatabaseSync } = await import('node:sqlite')

@@ -7,7 +7,7 @@ import type { Writev } from '../../src/store/pack-file.ts'
 import { openPackStore } from '../../src/store/pack-store.ts'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
 import { assertHolds, failsWith, packPaths, withStore } from '../fixtures/pack-dir.ts'
-import { withDir } from '../fixtures/temporary-dir.ts'
+import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('pack store on a bad disk')
 
@@ -23,7 +23,7 @@ function failingDisk(disk: { room: number; code: string }): Writev {
 
 for (const code of ['ENOSPC', 'EIO']) {
   test(`tears nothing and goes on later when a write fails with ${code}`, () =>
-    withDir(async (dir) => {
+    withScratch(async (dir) => {
       const frames = framesOf(40)
       const disk = { room: 60_000, code }
       await withStore({ dir, writev: failingDisk(disk) }, async (store) => {
@@ -46,7 +46,7 @@ for (const code of ['ENOSPC', 'EIO']) {
 }
 
 test('leaves no pack longer than its entries after a failure', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(40)
     await withStore({ dir, writev: failingDisk({ room: 60_000, code: 'ENOSPC' }) }, async (store) => {
       await store.put(frames.slice(0, 10))
@@ -65,7 +65,7 @@ const onSmallDisk = (title: string, body: (mount: string) => Promise<void>) => {
     return
   }
   test(title, () =>
-    withDir(async (dir) => {
+    withScratch(async (dir) => {
       const mount = join(dir, 'mount')
       execFileSync('mkdir', [mount])
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mount])

@@ -9,7 +9,7 @@ import { silentLog } from '../../src/core/log.ts'
 import { ENTRY_HEADER_BYTES, PACK_HEAD } from '../../src/store/pack-entry.ts'
 import { digestsOf, frameOf, framesOf } from '../fixtures/blocks.ts'
 import { assertHolds, packPaths, withStore } from '../fixtures/pack-dir.ts'
-import { withDir } from '../fixtures/temporary-dir.ts'
+import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('pack recovery')
 
@@ -57,7 +57,7 @@ async function assertRecovered(dir: string, whole: number): Promise<void> {
 }
 
 test('keeps every whole entry wherever the pack is cut', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const variants = await makeVariants(dir)
     const ends = endsOf(frames)
     const last = ends.at(-1) ?? 0
@@ -79,7 +79,7 @@ test('keeps every whole entry wherever the pack is cut', () =>
   }))
 
 test('cuts a tail of other bytes, and keeps the entries before it', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const [, half = ''] = await makeVariants(dir)
     const ends = endsOf(frames)
     const tails = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.constant(new Uint8Array(9000)))
@@ -98,7 +98,7 @@ test('cuts a tail of other bytes, and keeps the entries before it', () =>
   }))
 
 test('makes the index anew when it is gone or is no index', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const many = framesOf(300, { length: 5000 })
     const init = { dir, packBytesMax: 200_000 }
     await withStore(init, (store) => store.put(many))
@@ -120,7 +120,7 @@ test('makes the index anew when it is gone or is no index', () =>
   }))
 
 test('passes over a damaged entry when it makes the index anew', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     await withStore({ dir }, (store) => store.put(frames))
     const ends = endsOf(frames)
     const [pack = ''] = await packPaths(dir)
@@ -139,7 +139,7 @@ test('passes over a damaged entry when it makes the index anew', () =>
   }))
 
 test('forgets the blocks of a pack file that is gone, and says so', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const init = { dir, packBytesMax: 2000 }
     await withStore(init, async (store) => {
       for (const frame of frames) await store.put([frame])

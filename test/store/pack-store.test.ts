@@ -6,7 +6,7 @@ import { openPackStore } from '../../src/store/pack-store.ts'
 import { testBlockStore } from '../conformance/blockstore.ts'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
 import { assertHolds, failsWith, packPaths, withStore } from '../fixtures/pack-dir.ts'
-import { temporaryDir, withDir } from '../fixtures/temporary-dir.ts'
+import { temporaryDir, withScratch } from '../fixtures/scratch.ts'
 
 testBlockStore('pack store', async () => {
   const { dir, remove } = await temporaryDir()
@@ -17,7 +17,7 @@ testBlockStore('pack store', async () => {
 const test = suite('pack store')
 
 test('keeps everything over a restart, in packs of bounded size', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(120)
     const init = { dir, packBytesMax: 100_000 }
     await withStore(init, async (store) => {
@@ -33,7 +33,7 @@ test('keeps everything over a restart, in packs of bounded size', () =>
   }))
 
 test('finds corrupt blocks when it verifies, and takes them again', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(60)
     await withStore({ dir }, async (store) => {
       await store.put(frames)
@@ -60,7 +60,7 @@ test('finds corrupt blocks when it verifies, and takes them again', () =>
   }))
 
 test('refuses to give a block whose header is damaged, and drops it when it verifies', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(10)
     await withStore({ dir }, async (store) => {
       await store.put(frames)
@@ -78,7 +78,7 @@ test('refuses to give a block whose header is damaged, and drops it when it veri
   }))
 
 test('never takes a failing disk for a missing block', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(10)
     await withStore({ dir }, async (store) => {
       await store.put(frames)
@@ -89,7 +89,7 @@ test('never takes a failing disk for a missing block', () =>
   }))
 
 test('stops when it is told to, and does nothing after it was closed', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(10)
     const signal = AbortSignal.abort()
     const closed = await withStore({ dir }, async (store) => {
@@ -105,7 +105,7 @@ test('stops when it is told to, and does nothing after it was closed', () =>
   }))
 
 test('waits for puts when it is closed', () =>
-  withDir(async (dir) => {
+  withScratch(async (dir) => {
     const frames = framesOf(100)
     const store = await openPackStore({ dir })
     const puts = [0, 25, 50, 75].map((at) => store.put(frames.slice(at, at + 25)))

@@ -6,8 +6,8 @@ import type {
   RawReplyDefaultExpression,
   RawRequestDefaultExpression,
 } from 'fastify'
+import type { TypeBoxProvider } from '../../src/api/validation.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
-import type { TypeBoxProvider } from './validation.ts'
 
 /** The HTTPS application that routes are registered on. */
 export type App = FastifyInstance<
