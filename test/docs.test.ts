@@ -19,11 +19,17 @@ test('docs/errors.md lists the errors as they are', () => {
 })
 
 test('docs/limits.md lists the limits as they are', () => {
-  const rows = [...readFileSync('docs/limits.md', 'utf8').matchAll(/^\| `([A-Z0-9_]+)` \| ([\d,]+) \|/gm)]
-  const documented = Object.fromEntries(
-    rows.map(([, name, value]) => [name, Number(value?.replaceAll(',', ''))]),
+  const rows = [...readFileSync('docs/limits.md', 'utf8').matchAll(/^\| `([A-Z0-9_]+)` \| ([\d,.]+) \|/gm)]
+  const documented = rows.map(([, name, value]) => `${name} ${value?.replaceAll(',', '')}`)
+  const real = Object.entries(limits).map(([name, value]) => `${name} ${value}`)
+  none(
+    real.filter((line) => !documented.includes(line)),
+    'npm run docs writes them',
   )
-  assert.equal(documented, { ...limits }, 'npm run docs writes it')
+  none(
+    documented.filter((line) => !real.includes(line)),
+    'npm run docs removes them',
+  )
 })
 
 test('docs/dependencies.md gives a reason for every dependency', () => {
