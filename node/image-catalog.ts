@@ -31,6 +31,8 @@ export type CatalogEntry = Static<typeof Entry>
 export class ImageCatalog {
   readonly #dir: string
   readonly #entries = new Map<string, CatalogEntry>()
+  /** End of the last write: one after the other, or two would share a half-written file. */
+  #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(dir: string) {
     this.#dir = dir
@@ -70,7 +72,32 @@ export class ImageCatalog {
   }
 
   /** Errors: those of the file system. */
-  async save(entry: CatalogEntry): Promise<void> {
+  save(entry: CatalogEntry): Promise<void> {
+    return this.#inTurn(() => this.#write(entry))
+  }
+
+  /** Changes an entry as it is by then; one that was removed meanwhile stays removed. Errors: as `save`. */
+  update(entry: CatalogEntry, change: Partial<CatalogEntry>): Promise<void> {
+    return this.#inTurn(async () => {
+      const now = this.#entries.get(keyOf(entry))
+      if (now !== undefined) await this.#write({ ...now, ...change })
+    })
+  }
+
+  remove(entry: CatalogEntry): Promise<void> {
+    return this.#inTurn(async () => {
+      await rm(this.#path(entry), { force: true })
+      this.#entries.delete(keyOf(entry))
+    })
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  async #write(entry: CatalogEntry): Promise<void> {
     const path = this.#path(entry)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     const partial = `${path}.partial`
@@ -83,11 +110,6 @@ export class ImageCatalog {
     }
     await rename(partial, path)
     this.#entries.set(keyOf(entry), entry)
-  }
-
-  async remove(entry: CatalogEntry): Promise<void> {
-    await rm(this.#path(entry), { force: true })
-    this.#entries.delete(keyOf(entry))
   }
 
   #path(entry: CatalogEntry): string {

@@ -1,7 +1,7 @@
 import type { GcAnswer, VerifyAnswer, VerifyProgress } from '../src/api/node-schemas.ts'
 import { Bitmap } from '../src/core/bitmap.ts'
-import { type ManifestId, parseManifestId } from '../src/core/cid.ts'
-import { BootswarmError } from '../src/core/errors.ts'
+import { type Digest, type ManifestId, parseManifestId } from '../src/core/cid.ts'
+import { IntegrityError, ManifestError } from '../src/core/errors.ts'
 import { decodeFrame } from '../src/core/frame-codec.ts'
 import { decodeManifest, type Manifest, runCount } from '../src/core/manifest.ts'
 import { decodeSegment } from '../src/core/segment.ts'
@@ -30,12 +30,12 @@ export class Maintenance {
     this.#components = components
   }
 
-  /** Serves the images that are complete here. One whose manifest was lost becomes incomplete. */
+  /** Serves the images that are complete here. One whose manifest was lost or is damaged becomes incomplete. */
   async load(): Promise<void> {
     const { catalog, exchange } = this.#components
     for (const entry of catalog.all().filter(({ complete }) => complete)) {
       const manifest = await this.#manifest(entry)
-      if (manifest === undefined) await catalog.save({ ...entry, complete: false })
+      if (manifest === undefined) await catalog.update(entry, { complete: false })
       else exchange.addSwarm(entry.manifest as ManifestId, manifest, Bitmap.full(runCount(manifest)))
     }
   }
@@ -75,32 +75,36 @@ export class Maintenance {
       if (await this.#isWhole(entry)) continue
       incompleteImages.push(`${entry.namespace}/${entry.name}@${entry.version}`)
       exchange.removeSwarm(entry.manifest as ManifestId)
-      await catalog.save({ ...entry, complete: false })
+      await catalog.update(entry, { complete: false })
     }
     return { blocks: report.blocks + report.corrupt.length, corrupt: report.corrupt.length, incompleteImages }
   }
 
   async #isWhole(entry: CatalogEntry): Promise<boolean> {
-    const { blocks, nodes } = this.#components
+    const { blocks } = this.#components
     const manifest = await this.#manifest(entry)
     if (manifest === undefined) return false
     for (const link of manifest.segments) {
-      const [frame] = await nodes.get([link.digest])
-      if (frame === undefined) return false
-      const held = await blocks.has(decodeSegment(decodeFrame(frame)).digests)
-      if (held.includes(false)) return false
+      const segment = await this.#node(link.digest, decodeSegment)
+      if (segment === undefined || (await blocks.has(segment.digests)).includes(false)) return false
     }
     return true
   }
 
-  async #manifest(entry: CatalogEntry): Promise<Manifest | undefined> {
-    const [frame] = await this.#components.nodes.get([parseManifestId(entry.manifest)])
-    if (frame === undefined) return undefined
+  #manifest(entry: CatalogEntry): Promise<Manifest | undefined> {
+    return this.#node(parseManifestId(entry.manifest), decodeManifest)
+  }
+
+  /** Undefined when the node is not here. A damaged one is deleted, so that the next pull fetches it again. */
+  async #node<T>(digest: Digest, decode: (bytes: Uint8Array) => T): Promise<T | undefined> {
+    const { nodes } = this.#components
     try {
-      return decodeManifest(decodeFrame(frame))
+      const [frame] = await nodes.get([digest])
+      return frame && decode(decodeFrame(frame))
     } catch (error) {
-      if (error instanceof BootswarmError) return undefined
-      throw error
+      if (!(error instanceof IntegrityError || error instanceof ManifestError)) throw error
+      await nodes.delete([digest])
+      return undefined
     }
   }
 }

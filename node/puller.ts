@@ -67,7 +67,7 @@ export class Puller {
     this.#checkOpen()
     const { joined, entry } = await this.#join(reference)
     const running = this.#running.get(joined.manifest)
-    if (running !== undefined) return running
+    if (running !== undefined) return this.#follow(running, entry)
     this.#checkOpen()
     const { exchange, clock, catalog } = this.#components
     const session = exchange.openSession({ manifest: joined.manifest, grant: joined.grant })
@@ -78,6 +78,19 @@ export class Puller {
     started.result.catch(() => {})
     this.#running.set(joined.manifest, started)
     return started
+  }
+
+  /** Another name of a manifest that is being pulled already: it is complete with it. */
+  #follow({ pull, result }: Running, entry: CatalogEntry): Running {
+    const { catalog } = this.#components
+    const reference = `${entry.namespace}/${entry.name}@${entry.version}`
+    const followed = catalog.save(entry).then(async () => {
+      const done = await result
+      await catalog.update(entry, { complete: true })
+      return { ...done, reference, version: entry.version }
+    })
+    followed.catch(() => {})
+    return { pull, result: followed }
   }
 
   /** Keeps new pulls out while `work` runs. Throws StateError when one is under way. */
@@ -180,7 +193,7 @@ export class Puller {
     if (joined.peers.length === 0) void this.findPeers(pull)
     await pull.session.run({ signal: pull.signal })
     pull.state = 'complete'
-    await catalog.save({ ...entry, complete: true })
+    await catalog.update(entry, { complete: true })
     this.#components.completed(pull.manifest)
     const result = pull.result({ reference, version: entry.version, imageBytes: entry.size })
     log.info({ image: reference, seconds: result.seconds, bytes: result.bytes }, 'image is complete')
@@ -204,7 +217,7 @@ export class Puller {
     this.#running.get(manifest)?.pull.session.renew(grant)
     const open = catalog.withManifest(manifest).filter((entry) => !entry.complete && entry.grant !== grant)
     try {
-      for (const entry of open) await catalog.save({ ...entry, grant })
+      for (const entry of open) await catalog.update(entry, { grant })
     } catch (error) {
       log.error({ manifest, err: error }, 'could not keep a grant')
     }

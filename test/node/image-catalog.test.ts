@@ -44,6 +44,32 @@ test('finds everything again after a restart', () =>
     assert.equal(again.all(), [entry(1, { complete: false })])
   }))
 
+test('keeps changes that come at the same time, all of them', () =>
+  withScratch(async (dir) => {
+    const catalog = await ImageCatalog.open({ log: silentLog }, { dir })
+    const before = entry(1, { complete: false })
+    await catalog.save(before)
+    for (let i = 0; i < 20; i++) {
+      const grant = `g${i}`.repeat(i + 1)
+      await Promise.all([
+        catalog.save(before),
+        catalog.update(before, { grant }),
+        catalog.update(before, { complete: true }),
+      ])
+      const again = await ImageCatalog.open({ log: silentLog }, { dir })
+      assert.equal(again.all(), [{ ...before, grant, complete: true }])
+    }
+  }))
+
+test('does not bring back what is removed while it changes', () =>
+  withScratch(async (dir) => {
+    const catalog = await ImageCatalog.open({ log: silentLog }, { dir })
+    await catalog.save(entry(1))
+    await Promise.all([catalog.remove(entry(1)), catalog.update(entry(1), { grant: 'new' })])
+    assert.equal(catalog.all(), [])
+    assert.equal((await ImageCatalog.open({ log: silentLog }, { dir })).all(), [])
+  }))
+
 test('leaves files alone that it does not understand, and says so', () =>
   withScratch(async (dir) => {
     await mkdir(join(dir, 'site', 'disk'), { recursive: true })

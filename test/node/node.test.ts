@@ -119,6 +119,35 @@ test('a corrupt block on disk is found, and a pull puts it right', async (contex
   assert.is((await context.client.verify()).corrupt, 0)
 })
 
+/** Spoils the manifest of the node, or its segments. */
+async function damageNodes(site: TrackerSite, what: 'manifest' | 'segments'): Promise<void> {
+  const dir = join(site.dir, 'node', 'nodes')
+  for (const name of await readdir(dir, { recursive: true })) {
+    if (!name.endsWith('.data')) continue
+    const isManifest = (await readFile(join(dir, name), 'latin1')).includes('bootswarm/manifest')
+    if (isManifest !== (what === 'manifest')) continue
+    const file = await open(join(dir, name), 'r+')
+    await file.write(Buffer.from([0xff]), 0, 1, 20)
+    await file.close()
+  }
+}
+
+test('a damaged manifest on disk keeps a node from nothing, and is fetched again', async (context) => {
+  await context.node.stop()
+  await context.client.close()
+  await damageNodes(context.site, 'manifest')
+  context.node = await start(context)
+  context.client = new NodeClient({ socket: context.node.socket })
+  assert.equal((await context.client.pull('site/disk')).blocks, { total: 300, local: 300, fetched: 0 })
+})
+
+test('a damaged segment on disk is found, and a pull puts it right', async ({ client, site }) => {
+  await damageNodes(site, 'segments')
+  assert.equal((await client.verify()).incompleteImages, ['site/disk@1'])
+  await client.pull('site/disk')
+  assert.equal((await client.verify()).incompleteImages, [])
+})
+
 test('serves what it holds after a restart', async (context) => {
   await context.node.stop()
   await context.client.close()
@@ -126,6 +155,21 @@ test('serves what it holds after a restart', async (context) => {
   context.client = new NodeClient({ socket: context.node.socket })
   assert.is((await context.client.status()).images, 1)
   assert.equal((await context.client.pull('site/disk')).blocks, { total: 300, local: 300, fetched: 0 })
+})
+
+test('two names of one image, pulled at the same time, are both here', async ({ client, site, tracker }) => {
+  const publisher = site.client(tracker.url, await site.user('alice'))
+  const image = testImage({ seed: 'twice', blocks: 400 })
+  for (const to of ['site/one', 'site/two']) await pushImage(publisher, image, { to })
+  const results = await Promise.all([client.pull('site/one'), client.pull('site/two')])
+  assert.equal(
+    results.map(({ reference }) => reference),
+    ['site/one@1', 'site/two@1'],
+  )
+  const here = (await client.images()).filter(({ complete }) => complete).map(({ name }) => name)
+  assert.equal(here, ['disk', 'one', 'two'])
+  for (const reference of ['site/one', 'site/two']) await client.remove(reference)
+  await client.gc()
 })
 
 test('forgets an image, and garbage collection gives its space back', async ({ client }) => {
