@@ -92,7 +92,10 @@ function describe({ exported, ...result }: Pulled): string {
       `${result.reference}, version ${result.version}, ${formatBytes(result.imageBytes)} in ${formatSeconds(result.seconds)}`,
     ],
     ['already here', `${formatBytes(local)} of ${formatBytes(image)}`],
-    ['over the wire', `${formatBytes(wire)}, ${formatShare(wireFromPeers, wire)} of it from peers`],
+    [
+      'over the wire',
+      wire === 0 ? 'nothing' : `${formatBytes(wire)}, ${formatShare(wireFromPeers, wire)} of it from peers`,
+    ],
     ['manifest', result.manifest],
     [
       'dropped',

@@ -43,6 +43,8 @@ test('an image is pulled and written to a file that has its bytes', async ({ tes
 test('a second pull fetches nothing', async ({ testnet }) => {
   const { bytes } = await json(testnet, 'image', 'pull', 'site/disk:1')
   assert.is(bytes.wireFromOrigin + bytes.wireFromPeers, 0)
+  const { stdout } = await testnet.cli(['image', 'pull', 'site/disk:1'])
+  assert.match(stdout, /^over the wire +nothing$/m)
 })
 
 test('a file outside the export directories is refused', async ({ testnet, dir }) => {
