@@ -1,4 +1,4 @@
-import { mkdir, symlink } from 'node:fs/promises'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -38,6 +38,24 @@ test('refuses everything else, also through links and dots', () =>
     assert.is(await check('a.img'), 'E_INVALID')
     assert.is(await check(`${join(dir, 'exports')}/`), 'E_INVALID')
     assert.is(await check(`${join(dir, 'exports')}/a\0b`), 'E_INVALID')
+  }))
+
+test('refuses a link in an export directory that leads to a file outside', () =>
+  withScratch(async (dir) => {
+    const exports = join(dir, 'exports')
+    await mkdir(exports)
+    await writeFile(join(dir, 'precious'), 'x')
+    await writeFile(join(exports, 'a.img'), 'x')
+    for (const [name, target] of [
+      ['out', join(dir, 'precious')],
+      ['in', join(exports, 'a.img')],
+      ['nowhere', join(dir, 'nothing')],
+    ] as const) {
+      await symlink(target, join(exports, name))
+    }
+    assert.is(await codeOf(checkExportPath(join(exports, 'out'), [exports])), 'E_NOT_AUTHORISED')
+    assert.is(await checkExportPath(join(exports, 'in'), [exports]), join(exports, 'a.img'))
+    assert.is(await checkExportPath(join(exports, 'nowhere'), [exports]), join(exports, 'nowhere'))
   }))
 
 test.run()
