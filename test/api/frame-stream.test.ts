@@ -2,18 +2,22 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
+  type ArrivedFrames,
   batchFrames,
   encodedFrameBytes,
   encodeFrames,
   FRAME_HEADER_BYTES,
   FrameDecoder,
+  RUN_BUFFER_BYTES,
 } from '../../src/api/frame-stream.ts'
 import { digestOf } from '../../src/core/cid.ts'
 import { BootswarmError, IntegrityError, LimitError, ProtocolError } from '../../src/core/errors.ts'
 import { CODEC_RAW, CODEC_ZSTD, type Frame } from '../../src/core/frame.ts'
+import { BufferPool } from '../../src/util/buffer-pool.ts'
 
 const test = suite('frame stream')
 const BYTES_MAX = 1024 * 1024
+const buffers = new BufferPool({ bytes: RUN_BUFFER_BYTES, keepMax: 2 })
 
 const frame = fc
   .record({ bytes: fc.uint8Array({ minLength: 1, maxLength: 2000 }), more: fc.nat(1000), zstd: fc.boolean() })
@@ -23,11 +27,15 @@ const frame = fc
   })
 
 function decode(pieces: Iterable<Uint8Array>, bytesMax = BYTES_MAX): Frame[] {
-  const decoder = new FrameDecoder({ bytesMax })
-  const frames: Frame[] = []
-  for (const piece of pieces) frames.push(...decoder.push(piece))
-  decoder.end()
-  return frames
+  const decoder = new FrameDecoder({ buffers }, { bytesMax })
+  const runs: ArrivedFrames[] = []
+  for (const piece of pieces) runs.push(...decoder.push(piece))
+  const last = decoder.end()
+  return [...runs, ...(last === undefined ? [] : [last])].flatMap(({ buffer, frames }) =>
+    frames.map(({ digest, codec, length, offset, storedLength }) => {
+      return { digest, codec, length, bytes: buffer.subarray(offset, offset + storedLength) }
+    }),
+  )
 }
 
 function* cut(bytes: Uint8Array, sizes: readonly number[]): Generator<Uint8Array> {
@@ -51,6 +59,24 @@ test('gives back what was encoded, however it is cut', () => {
     }),
     { numRuns: 200 },
   )
+})
+
+test('gives full buffers on, and large frames in buffers of their own', () => {
+  const large = new Uint8Array(3 * 1024 * 1024).map((_, i) => i)
+  const sizes = [1, large.length, 100_000, 8 * 1024 * 1024, 5, large.length, 70_000]
+  const bytes = new Uint8Array(8 * 1024 * 1024).map((_, i) => i >> 7)
+  const frames = sizes.map((size): Frame => {
+    const block = bytes.subarray(0, size)
+    return { digest: digestOf(block), codec: CODEC_RAW, length: size, bytes: block }
+  })
+  for (const cuts of [[65_536], [1_000_003], [2 ** 25]]) {
+    const found = decode(cut(encodeFrames(frames), cuts), 2 ** 25)
+    assert.is(found.length, frames.length)
+    found.forEach((frame, i) => {
+      assert.is(Buffer.compare(frame.bytes, frames[i]?.bytes ?? frame.digest), 0)
+      assert.equal([...frame.digest], [...(frames[i]?.digest ?? [])])
+    })
+  }
 })
 
 test('says so when the stream ends inside a frame', () => {
@@ -138,7 +164,7 @@ test('takes memory for what arrived, not for what was promised', () => {
   header.writeUInt32LE(8 * 1024 * 1024, 5)
   const before = process.memoryUsage().arrayBuffers
   const decoders = Array.from({ length: 50 }, () => {
-    const decoder = new FrameDecoder({ bytesMax: 16 * 1024 * 1024 })
+    const decoder = new FrameDecoder({ buffers }, { bytesMax: 16 * 1024 * 1024 })
     decoder.push(header)
     decoder.push(new Uint8Array(10))
     return decoder

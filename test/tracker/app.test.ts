@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { FramePlace } from '../../src/api/frame-stream.ts'
 import { encodeFrames } from '../../src/api/frame-stream.ts'
 import type { Problem } from '../../src/api/problem.ts'
 import { fillPath, TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
@@ -64,7 +65,12 @@ function contextOf(context: Context): RouteContext {
   const uploads = new Uploads({
     ...{ catalog, policy, gate: new Gate(), clock: systemClock },
     stores: { blocks, nodes: new MemoryStore() },
-    pool: { verify: async (frames) => frames.map(() => true) },
+    pool: {
+      verifyRun: async ({ buffer, frames }) => {
+        const bytesOf = ({ offset, storedLength }: FramePlace) => buffer.slice(offset, offset + storedLength)
+        return { frames: frames.map((frame) => ({ ...frame, bytes: bytesOf(frame) })) }
+      },
+    },
     sign: async () => 'record',
   })
   const parts: Partial<RouteContext> = {

@@ -1,4 +1,4 @@
-import { FrameDecoder } from '../../src/api/frame-stream.ts'
+import { type ArrivedFrames, FrameDecoder, RUN_BUFFER_BYTES } from '../../src/api/frame-stream.ts'
 import { RESERVED_NAMESPACES } from '../../src/api/tracker-paths.ts'
 import { Bitmap } from '../../src/core/bitmap.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
@@ -6,10 +6,11 @@ import { DIGEST_BYTES, type Digest, digestKey, type ManifestId, parseManifestId 
 import type { Clock } from '../../src/core/clock.ts'
 import { BusyError, IntegrityError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
-import { UPLOAD_BODIES_MAX, UPLOAD_BODY_BYTES_MAX, UPLOAD_REQUEST_BYTES } from '../../src/core/limits.ts'
+import { UPLOAD_BODIES_MAX, UPLOAD_BODY_BYTES_MAX } from '../../src/core/limits.ts'
 import { runCount } from '../../src/core/manifest.ts'
 import { type ImageRecord, RECORD_TYPE } from '../../src/core/record.ts'
 import type { Namespace, Tag } from '../../src/core/reference.ts'
+import { BufferPool } from '../../src/util/buffer-pool.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
@@ -23,13 +24,18 @@ export interface UploadsComponents {
   readonly policy: Policy
   readonly stores: CommitStores
   /** Checks frames away from the event loop. */
-  readonly pool: { verify(frames: readonly Frame[], options?: CallOptions): Promise<boolean[]> }
+  readonly pool: {
+    verifyRun(run: ArrivedFrames, options?: CallOptions): Promise<{ readonly frames: (Frame | undefined)[] }>
+  }
   readonly gate: Gate
   readonly sign: Signer
   readonly clock: Clock
   /** Told of frames that were stored, for the metrics. */
   readonly onStored?: (blocks: number, bytes: number) => void
 }
+
+/** Buffers of requests that wait for the next one: what a push has under way. */
+const BUFFERS_KEPT_MAX = 4
 
 /** An upload and who goes on with it. */
 export interface UploadUse {
@@ -40,6 +46,7 @@ export interface UploadUse {
 /** From the slot to the committed version. Whoever opened an upload goes on with it, nobody else. */
 export class Uploads {
   readonly #c: UploadsComponents
+  readonly #buffers = new BufferPool({ bytes: RUN_BUFFER_BYTES, keepMax: BUFFERS_KEPT_MAX })
   #bodies = 0
 
   constructor(components: UploadsComponents) {
@@ -76,10 +83,8 @@ export class Uploads {
       held.forEach((has, i) => {
         if (!has) needed.set(i)
       })
-      await this.#lease(
-        upload,
-        list.filter((_, i) => held[i] === true),
-      )
+      const kept = list.filter((_, i) => held[i] === true)
+      if (kept.length > 0) await this.#lease(upload, kept)
       return needed
     })
   }
@@ -135,48 +140,44 @@ export class Uploads {
   }
 
   async #receive(upload: string, body: AsyncIterable<Uint8Array>, options: CallOptions): Promise<void> {
-    const decoder = new FrameDecoder({ bytesMax: UPLOAD_BODY_BYTES_MAX })
+    const decoder = new FrameDecoder({ buffers: this.#buffers }, { bytesMax: UPLOAD_BODY_BYTES_MAX })
     let storing: Promise<void> = Promise.resolve()
-    let batch: Frame[] = []
-    let bytes = 0
     try {
       for await (const piece of body) {
-        batch.push(...decoder.push(piece))
-        bytes += piece.length
-        if (bytes < UPLOAD_REQUEST_BYTES) continue
-        await storing
-        storing = this.#store(upload, batch, options)
-        storing.catch(() => {})
-        batch = []
-        bytes = 0
+        for (const arrived of decoder.push(piece)) {
+          await storing
+          storing = this.#store(upload, arrived, options)
+          storing.catch(() => {})
+        }
       }
-      decoder.end()
     } finally {
       await storing
     }
-    await this.#store(upload, batch, options)
+    const last = decoder.end()
+    if (last !== undefined) await this.#store(upload, last, options)
   }
 
-  async #store(upload: string, frames: readonly Frame[], options: CallOptions): Promise<void> {
-    if (frames.length === 0) return
-    const valid = await this.#c.pool.verify(frames, options)
-    const wrong = frames[valid.indexOf(false)]
-    if (wrong !== undefined) {
+  /** Verifies and stores what arrived; its buffer serves the next request then. */
+  async #store(upload: string, arrived: ArrivedFrames, options: CallOptions): Promise<void> {
+    const { frames: verified } = await this.#c.pool.verifyRun(arrived, options)
+    const frames = verified.filter((frame) => frame !== undefined)
+    if (frames.length < verified.length) {
+      const digest = arrived.frames[verified.indexOf(undefined)]?.digest
       throw new IntegrityError('a frame is not the block that its digest names', {
-        data: { digest: digestKey(wrong.digest) },
+        data: digest === undefined ? {} : { digest: digestKey(digest) },
       })
     }
+    const digests = arrived.frames.map((frame) => frame.digest)
     await this.#c.gate.shared(async () => {
-      await this.#c.stores.blocks.put(frames, options)
-      await this.#lease(
-        upload,
-        frames.map((frame) => frame.digest),
-      )
+      // Side by side: both wait for the disk, and what fails keeps the request from being acknowledged.
+      await settled([this.#c.stores.blocks.put(frames, options), this.#lease(upload, digests)])
     })
     this.#c.onStored?.(
       frames.length,
       frames.reduce((sum, frame) => sum + frame.bytes.length, 0),
     )
+    const { buffer } = frames[0]?.bytes ?? {}
+    if (buffer !== undefined) this.#buffers.give(buffer)
   }
 
   async #lease(upload: string, digests: readonly Digest[]): Promise<void> {
@@ -198,5 +199,12 @@ export class Uploads {
     const { namespace, name, version, manifest, size, sha256, publisher, iat } = facts
     const record: ImageRecord = { namespace, name, version, manifest, size, sha256, publisher, iat }
     return await this.#c.sign({ ...record }, { typ: RECORD_TYPE })
+  }
+}
+
+/** Waits for all, then throws the first failure. */
+async function settled(promises: readonly Promise<void>[]): Promise<void> {
+  for (const result of await Promise.allSettled(promises)) {
+    if (result.status === 'rejected') throw result.reason
   }
 }
