@@ -5,8 +5,9 @@ import { BootswarmError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS, NEED_DIGESTS_MAX, UPLOAD_REQUEST_BYTES } from '../core/limits.ts'
 import type { Tag } from '../core/reference.ts'
+import { BufferPool } from '../util/buffer-pool.ts'
 import { type RetryInit, retry } from '../util/retry.ts'
-import { batchFrames, encodeFrames } from './frame-stream.ts'
+import { batchFrames, encodeFrames, streamBytes } from './frame-stream.ts'
 import type { HttpClient } from './http-client.ts'
 import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
 import { CommitAnswer } from './tracker-schemas.ts'
@@ -20,6 +21,9 @@ const RETRY: RetryInit = {
     error instanceof BootswarmError && ['E_UNREACHABLE', 'E_TIMEOUT', 'E_BUSY'].includes(error.code),
 }
 
+/** Bodies that wait for the next request: those of an import under way. */
+const BUFFERS_KEPT_MAX = 4
+
 /**
  * An open upload: the sink of an import. Blocks, segment nodes and the manifest are put alike; nothing of the
  * image is visible before `commit`. Several calls may be in flight; each one has bounded requests.
@@ -27,6 +31,7 @@ const RETRY: RetryInit = {
 export class UploadClient implements Pick<BlockStore, 'has' | 'put'> {
   readonly id: string
   readonly #http: HttpClient
+  readonly #buffers = new BufferPool({ bytes: UPLOAD_REQUEST_BYTES, keepMax: BUFFERS_KEPT_MAX })
 
   constructor(components: { http: HttpClient }, init: { id: string }) {
     this.#http = components.http
@@ -52,7 +57,10 @@ export class UploadClient implements Pick<BlockStore, 'has' | 'put'> {
   /** Resolves when the tracker would keep the frames through a crash. */
   async put(frames: readonly Frame[], options: CallOptions = {}): Promise<void> {
     for (const batch of batchFrames(frames, UPLOAD_REQUEST_BYTES)) {
-      await this.#post(TRACKER_PATHS.blocks, encodeFrames(batch), options)
+      const body = this.#buffers.take(streamBytes(batch))
+      await this.#post(TRACKER_PATHS.blocks, encodeFrames(batch, body), options)
+      // Answered, so it was read to its end. After an error it may still be on its way.
+      this.#buffers.give(body.buffer)
     }
   }
 

@@ -54,13 +54,23 @@ export class ZstdContext {
    * something follows it, or when the result has more than `bytesMax` bytes. What came before never matters.
    */
   run(input: Uint8Array, bytesMax: number): Uint8Array | undefined {
+    const made = this.runInto(input, { bytes: this.#output, at: 0, bytesMax })
+    return made === undefined ? undefined : this.#output.slice(0, made)
+  }
+
+  /** As `run`, into memory of the caller, which has room for one byte more than `bytesMax`; returns how many bytes it took. */
+  runInto(
+    input: Uint8Array,
+    target: { readonly bytes: Uint8Array; readonly at: number; readonly bytesMax: number },
+  ): number | undefined {
+    const { bytes, at, bytesMax } = target
     this.#stream ??= this.#open()
     const { _handle: handle, _writeState: state } = this.#stream
-    const room = Math.min(bytesMax + 1, this.#output.length)
+    const room = Math.min(bytesMax + 1, bytes.length - at)
     this.#failed = false
-    handle.writeSync(constants.ZSTD_e_end, input, 0, input.length, this.#output, 0, room)
+    handle.writeSync(constants.ZSTD_e_end, input, 0, input.length, bytes, at, room)
     const [free = 0, unread = 0] = state
-    if (!this.#failed && unread === 0 && free > 0) return this.#output.slice(0, room - free)
+    if (!this.#failed && unread === 0 && free > 0) return room - free
     // In the middle of a frame, or broken: the next frame gets another context.
     this.#stream = undefined
     handle.close()

@@ -13,7 +13,7 @@ const PACK = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 /** log2 of BLOCK_BYTES_MAX: a frame that asks the decoder for a larger window is refused before memory is taken. */
 const OPEN = { params: { [constants.ZSTD_d_windowLogMax]: 18 } }
 /** More than ZSTD_compressBound(BLOCK_BYTES_MAX). */
-const PACKED_BYTES_MAX = BLOCK_BYTES_MAX + (BLOCK_BYTES_MAX >> 7) + 1024
+const PACKED_BYTES_MAX = packedRoom(BLOCK_BYTES_MAX)
 
 /** One each for this thread, made at first use; undefined where Node.js has no stream to make them of. */
 let packer: ZstdContext | undefined | null = null
@@ -23,6 +23,25 @@ let opener: ZstdContext | undefined | null = null
 export function zstdPack(block: Uint8Array): Uint8Array {
   if (packer === null) packer = openPacker()
   return packer?.run(block, PACKED_BYTES_MAX) ?? zstdCompressSync(block, PACK)
+}
+
+/**
+ * As `zstdPack`, into `target` from `at` on, which needs `packedRoom` of the block there. Returns the bytes that the frame took,
+ * undefined when it is not smaller than the block.
+ */
+export function zstdPackInto(block: Uint8Array, target: Uint8Array, at: number): number | undefined {
+  if (packer === null) packer = openPacker()
+  const made = packer?.runInto(block, { bytes: target, at, bytesMax: packedRoom(block.length) - 1 })
+  if (made !== undefined) return made < block.length ? made : undefined
+  const frame = zstdCompressSync(block, PACK)
+  if (frame.length >= block.length) return undefined
+  target.set(frame, at)
+  return frame.length
+}
+
+/** More than ZSTD_compressBound of a block of `length` bytes. */
+export function packedRoom(length: number): number {
+  return length + (length >> 7) + 1024
 }
 
 /** The content of a frame, or undefined when it is no single whole frame or has more than `bytesMax` bytes in it. */

@@ -1,9 +1,10 @@
 import { BLOCK_BYTES_MAX, PAGE_BYTES } from '../core/limits.ts'
+import { packedRoom } from '../core/zstd.ts'
 
 /** Bytes of an image that are cut, hashed and compressed together: 2 MiB hide the cost of a message between threads. */
 export const BATCH_BYTES = 2 * 1024 * 1024
-/** Room for what the batch before left uncut, at any place in its page. */
-const SLAB_BYTES = BATCH_BYTES + BLOCK_BYTES_MAX + PAGE_BYTES
+/** Room for what the batch before left uncut, at any place in its page, and for all of it as frames. */
+const SLAB_BYTES = packedRoom(BATCH_BYTES + BLOCK_BYTES_MAX + PAGE_BYTES)
 
 /** Consecutive blocks and zero spans of an image. */
 export interface Batch {
@@ -19,7 +20,7 @@ export interface Batch {
 
 export type Slab = Uint8Array<SharedArrayBuffer>
 
-/** Memory for batches, used again and again: what is under way bounds how much there is. */
+/** Memory for batches and for their frames, used again and again: what is under way bounds how much there is. */
 export class SlabPool {
   readonly #free: Slab[] = []
 

@@ -1,6 +1,7 @@
-import { DIGEST_BYTES, type Digest, digestOf } from '../core/cid.ts'
-import type { Codec, Frame } from '../core/frame.ts'
-import { decodeFrame, encodeFrame } from '../core/frame-codec.ts'
+import { DIGEST_BYTES, digestOf } from '../core/cid.ts'
+import type { Frame } from '../core/frame.ts'
+import { decodeFrame } from '../core/frame-codec.ts'
+import { zstdPackInto } from '../core/zstd.ts'
 
 /** Blocks within one piece of memory. */
 export interface BlockPlaces {
@@ -12,15 +13,15 @@ export interface BlockPlaces {
 /** The work that threads do for import and export. */
 export type ImageJob =
   | ({ readonly kind: 'hash' } & BlockPlaces)
-  | ({ readonly kind: 'pack'; readonly digests: readonly Digest[] } & BlockPlaces)
+  /** `target` has room for all blocks as frames, one after the other (`packedRoom`). */
+  | ({ readonly kind: 'pack'; readonly target: Uint8Array<SharedArrayBuffer> } & BlockPlaces)
   | { readonly kind: 'open'; readonly frames: readonly Frame[] }
 
 export interface ImageJobAnswer {
-  /** hash: the digests, one after the other. pack: the stored bytes. open: the blocks, one after the other. */
+  /** hash: the digests, one after the other. open: the blocks, one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>
-  /** pack: codec and stored length of each block. */
-  readonly codecs: readonly Codec[]
-  readonly lengths: readonly number[]
+  /** pack: stored length of each block in the target; its own length when it is raw, else it is a smaller zstd frame. */
+  readonly stored: readonly number[]
 }
 
 /** Does a job on the calling thread. Throws IntegrityError where a frame is not its block. */
@@ -35,27 +36,24 @@ function hashBlocks({ bytes, places, lengths }: BlockPlaces): ImageJobAnswer {
   places.forEach((place, i) => {
     digests.set(digestOf(bytes.subarray(place, place + (lengths[i] ?? 0))), i * DIGEST_BYTES)
   })
-  return { bytes: digests, codecs: [], lengths: [] }
+  return { bytes: digests, stored: [] }
 }
 
-function packBlocks({
-  bytes,
-  places,
-  lengths,
-  digests,
-}: BlockPlaces & { digests: readonly Digest[] }): ImageJobAnswer {
-  const frames = places.map((place, i) =>
-    encodeFrame(bytes.subarray(place, place + (lengths[i] ?? 0)), digests[i]),
-  )
-  return {
-    bytes: join(frames.map((frame) => frame.bytes)),
-    codecs: frames.map((frame) => frame.codec),
-    lengths: frames.map((frame) => frame.bytes.length),
-  }
+function packBlocks(job: BlockPlaces & { target: Uint8Array }): ImageJobAnswer {
+  const { bytes, places, lengths, target } = job
+  let end = 0
+  const stored = places.map((place, i) => {
+    const block = bytes.subarray(place, place + (lengths[i] ?? 0))
+    const packed = zstdPackInto(block, target, end)
+    if (packed === undefined) target.set(block, end)
+    end += packed ?? block.length
+    return packed ?? block.length
+  })
+  return { bytes: new Uint8Array(0), stored }
 }
 
 function openFrames(frames: readonly Frame[]): ImageJobAnswer {
-  return { bytes: join(frames.map(decodeFrame)), codecs: [], lengths: [] }
+  return { bytes: join(frames.map(decodeFrame)), stored: [] }
 }
 
 function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {

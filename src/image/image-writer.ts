@@ -5,11 +5,14 @@ import { CODEC_RAW, type Frame } from '../core/frame.ts'
 import { IMAGE_BYTES_MAX, MANIFEST_BYTES_MAX, SEGMENTS_MAX } from '../core/limits.ts'
 import { encodeManifest, type Manifest, type SegmentLink } from '../core/manifest.ts'
 import { encodeSegment, runsOf, type Segment, SegmentBuilder, segmentSize } from '../core/segment.ts'
+import type { Slab, SlabPool } from './batch.ts'
 import type { ImportMeter } from './import-progress.ts'
 import type { PackedBatch } from './import-stages.ts'
 
-/** Stored bytes in one call of `put`: large enough to hide a round trip, small enough to be resumed. */
-const PUT_BYTES = 2 * 1024 * 1024
+/** Stored bytes in one call of `put`: large enough to hide a round trip, small enough to be resumed and to be one request. */
+const PUT_BYTES = 3.5 * 1024 * 1024
+/** Batches in one call of `put`: those of well packed or known blocks would hold much memory otherwise. */
+const PUT_SLABS_MAX = 6
 /** Calls of `put` under way. */
 const PUTS_MAX = 3
 /** Segment nodes that wait for their blocks to be durable: some 2 MB. */
@@ -23,6 +26,7 @@ export interface ImageWriterInit {
 /** Puts blocks, then the segments that name them, then the manifest. */
 export class ImageWriter {
   readonly #sink: Pick<BlockStore, 'has' | 'put'>
+  readonly #slabs: SlabPool
   readonly #meter: ImportMeter
   readonly #call: CallOptions
   readonly #builder = new SegmentBuilder()
@@ -30,11 +34,14 @@ export class ImageWriter {
   #size = 0
   #frames: Frame[] = []
   #frameBytes = 0
+  /** Memory of those frames. */
+  #frameSlabs: Slab[] = []
   #nodes: Frame[] = []
   #puts: Promise<void>[] = []
 
-  constructor(sink: Pick<BlockStore, 'has' | 'put'>, init: ImageWriterInit) {
-    this.#sink = sink
+  constructor(components: { sink: Pick<BlockStore, 'has' | 'put'>; slabs: SlabPool }, init: ImageWriterInit) {
+    this.#sink = components.sink
+    this.#slabs = components.slabs
     this.#meter = init.meter
     this.#call = init.call
   }
@@ -43,7 +50,7 @@ export class ImageWriter {
   async writeAll(batches: AsyncIterable<PackedBatch>): Promise<void> {
     try {
       for await (const batch of batches) {
-        for (const frame of batch.frames) await this.#addFrame(frame)
+        await this.#addFrames(batch)
         this.#addSpans(batch)
         if (this.#nodes.length >= NODES_MAX) await this.#writeNodes()
       }
@@ -65,20 +72,29 @@ export class ImageWriter {
     return { manifest, digest: frame.digest }
   }
 
-  async #addFrame(frame: Frame): Promise<void> {
-    this.#frames.push(frame)
-    this.#frameBytes += frame.bytes.length
-    if (this.#frameBytes >= PUT_BYTES) await this.#putFrames()
+  async #addFrames({ frames, slab }: PackedBatch): Promise<void> {
+    if (slab === undefined) return
+    const bytes = frames.reduce((sum, frame) => sum + frame.bytes.length, 0)
+    if (this.#frameBytes + bytes > PUT_BYTES || this.#frameSlabs.length >= PUT_SLABS_MAX)
+      await this.#putFrames()
+    for (const frame of frames) this.#frames.push(frame)
+    this.#frameBytes += bytes
+    this.#frameSlabs.push(slab)
   }
 
   async #putFrames(): Promise<void> {
     const frames = this.#frames
     const storedBytes = this.#frameBytes
+    const slabs = this.#frameSlabs
     this.#frames = []
     this.#frameBytes = 0
+    this.#frameSlabs = []
     if (frames.length === 0) return
     while (this.#puts.length >= PUTS_MAX) await this.#puts.shift()
-    const put = this.#sink.put(frames, this.#call).then(() => this.#meter.add({ storedBytes }))
+    const put = this.#sink.put(frames, this.#call).then(() => {
+      for (const slab of slabs) this.#slabs.release(slab)
+      this.#meter.add({ storedBytes })
+    })
     put.catch(() => {}) // reported when it is awaited
     this.#puts.push(put)
   }

@@ -1,7 +1,8 @@
-import type { BlockStore, CallOptions } from '../core/blockstore.ts'
+import type { CallOptions } from '../core/blockstore.ts'
 import { DIGEST_BYTES, type Digest } from '../core/cid.ts'
-import type { Frame } from '../core/frame.ts'
-import { type Batch, blockLengthsOf, type SlabPool } from './batch.ts'
+import { CODEC_RAW, CODEC_ZSTD, type Frame } from '../core/frame.ts'
+import { type Batch, blockLengthsOf, type Slab, type SlabPool } from './batch.ts'
+import type { HeldQuestions } from './held-questions.ts'
 import type { ImageWorkers } from './image-workers.ts'
 import type { ImportMeter } from './import-progress.ts'
 import type { RecentDigests } from './recent-digests.ts'
@@ -9,7 +10,7 @@ import type { WholeDigest } from './whole-digest.ts'
 
 /** What the stages of an import share. */
 export interface ImportContext {
-  readonly sink: Pick<BlockStore, 'has' | 'put'>
+  readonly held: HeldQuestions
   readonly workers: ImageWorkers
   readonly whole: WholeDigest
   readonly slabs: SlabPool
@@ -36,6 +37,8 @@ export interface PackedBatch {
   readonly digests: readonly Digest[]
   /** Frames of the blocks that the sink lacks. */
   readonly frames: readonly Frame[]
+  /** Memory of the frames; to be given back when they are stored. */
+  readonly slab: Slab | undefined
 }
 
 /** Hashes the blocks of a batch and hands the batch to the digest of the whole image; to be called in image order. */
@@ -57,14 +60,15 @@ export async function hashBatch(context: ImportContext, batch: Batch): Promise<H
 export async function selectNew(context: ImportContext, hashed: HashedBatch): Promise<SelectedBatch> {
   const asked = [...hashed.digests.keys()].filter((i) => context.recent.add(hashed.digests[i] as Digest))
   if (asked.length === 0) return { ...hashed, fresh: [] }
-  const held = await context.sink.has(pick(hashed.digests, asked), context.call)
+  const held = await context.held.ask(pick(hashed.digests, asked))
   return { ...hashed, fresh: asked.filter((_, i) => held[i] !== true) }
 }
 
-/** Compresses the new blocks and gives the slab back. */
+/** Compresses the new blocks and gives the slab of the batch back. */
 export async function packNew(context: ImportContext, selected: SelectedBatch): Promise<PackedBatch> {
   const { batch, lengths, digests, fresh, wholeDone } = selected
-  const frames = fresh.length === 0 ? [] : await pack(context, selected)
+  const slab = fresh.length === 0 ? undefined : context.slabs.take()
+  const frames = slab === undefined ? [] : await pack(context, selected, slab)
   await wholeDone
   context.slabs.release(batch.slab)
   const newBytes = frames.reduce((sum, frame) => sum + frame.length, 0)
@@ -77,21 +81,23 @@ export async function packNew(context: ImportContext, selected: SelectedBatch): 
     newBlocks: fresh.length,
     newBytes,
   })
-  return { spans: batch.spans, digests, frames }
+  return { spans: batch.spans, digests, frames, slab }
 }
 
-async function pack(context: ImportContext, selected: SelectedBatch): Promise<Frame[]> {
+async function pack(context: ImportContext, selected: SelectedBatch, target: Slab): Promise<Frame[]> {
   const { batch, fresh } = selected
   const digests = pick(selected.digests, fresh)
   const lengths = pick(selected.lengths, fresh)
   const places = pick(batch.places, fresh)
-  const job = { kind: 'pack', bytes: batch.slab, digests, lengths, places } as const
-  const packed = await context.workers.run(job, context.call.signal)
-  let at = 0
+  const job = { kind: 'pack', bytes: batch.slab, lengths, places, target } as const
+  const { stored } = await context.workers.run(job, context.call.signal)
+  let end = 0
   return digests.map((digest, i) => {
-    const bytes = packed.bytes.subarray(at, at + (packed.lengths[i] as number))
-    at += bytes.length
-    return { digest, codec: packed.codecs[i] as Frame['codec'], length: lengths[i] as number, bytes }
+    const length = lengths[i] as number
+    const start = end
+    end += stored[i] as number
+    const bytes = target.subarray(start, end)
+    return { digest, codec: bytes.length < length ? CODEC_ZSTD : CODEC_RAW, length, bytes }
   })
 }
 

@@ -7,6 +7,7 @@ import { type Log, silentLog } from '../core/log.ts'
 import type { ChunkerParameters, Manifest } from '../core/manifest.ts'
 import { type Batch, SlabPool } from './batch.ts'
 import type { ChunkerChoice } from './chunkers.ts'
+import { HeldQuestions } from './held-questions.ts'
 import type { ImageSource } from './image-source.ts'
 import { ImageWorkers } from './image-workers.ts'
 import { ImageWriter } from './image-writer.ts'
@@ -26,8 +27,8 @@ import { WholeDigest } from './whole-digest.ts'
 
 /** Batches being hashed: one while the next is read. */
 const HASH_CONCURRENCY = 2
-/** Calls of `has` under way: hides the round trip to a tracker. */
-const HAS_CONCURRENCY = 3
+/** Batches that wait for what the sink holds: hides the round trip to a tracker. */
+const HAS_CONCURRENCY = 4
 
 export interface ImportComponents {
   /** A store, or an open upload at the tracker. */
@@ -69,26 +70,31 @@ export async function importImage(
 ): Promise<ImportResult> {
   const { source } = init
   const { signal } = options
+  const call = signal === undefined ? {} : { signal }
   const context: ImportContext = {
-    sink: components.sink,
+    held: new HeldQuestions(components, call),
     workers: new ImageWorkers(),
     whole: new WholeDigest(),
     slabs: new SlabPool(),
     recent: new RecentDigests(),
     meter: new ImportMeter(source.size, (progress) => options.onProgress?.(progress)),
-    call: signal === undefined ? {} : { signal },
+    call,
   }
   try {
     if ((source.size ?? 0) > IMAGE_BYTES_MAX) throw new LimitError(`${source.name} is too large for an image`)
-    return await run(context, init, components.log ?? silentLog)
+    return await run(components, context, init)
   } finally {
     await Promise.all([context.workers.close(), context.whole.close(), source.close()])
   }
 }
 
-async function run(context: ImportContext, init: ImportInit, log: Log): Promise<ImportResult> {
+async function run(
+  { sink, log = silentLog }: ImportComponents,
+  context: ImportContext,
+  init: ImportInit,
+): Promise<ImportResult> {
   const { source, chunker: choice = 'auto' } = init
-  const writer = new ImageWriter(context.sink, context)
+  const writer = new ImageWriter({ sink, slabs: context.slabs }, context)
   const chosen: { chunker: ChunkerParameters } = { chunker: { name: 'none', parameters: {} } }
   const batches = readBatches(
     { source, choice, slabs: context.slabs },
