@@ -20,7 +20,10 @@ export interface BlockStore {
   has(digests: readonly Digest[], options?: CallOptions): Promise<boolean[]>
   /** For each digest, in order, its frame, or undefined where the store does not hold it. */
   get(digests: readonly Digest[], options?: CallOptions): Promise<(Frame | undefined)[]>
-  /** Stores frames, whose digests the caller has verified. Resolves when they survive kill -9. Idempotent. */
+  /**
+   * Stores frames, whose digests the caller has verified. Resolves when they survive kill -9; then the caller may use their
+   * bytes for something else. Idempotent.
+   */
   put(frames: readonly Frame[], options?: CallOptions): Promise<void>
   /** Forgets blocks; unknown digests are ignored. Space comes back at the next `compact`, if the store has one. */
   delete(digests: readonly Digest[], options?: CallOptions): Promise<void>

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.ts'
 import { BootswarmError, GrantError, ProtocolError, TimeoutError, UnreachableError } from '../core/errors.ts'
 import { EXCHANGE_CREDIT_BYTES, EXCHANGE_HELLO_TIMEOUT_MS, EXCHANGE_WANT_TIMEOUT_MS } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
 import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
 import { MessageReader } from '../wire/message-reader.ts'
 import type { Assign, Blocks, Have, Hello, Message, Opened, Refused } from '../wire/message-types.ts'
@@ -19,6 +20,14 @@ export interface ConnectionEvents {
   closed(connection: Connection, reason: Error | undefined): void
 }
 
+export interface ConnectionComponents {
+  channel: Channel
+  clock: Clock
+  events: ConnectionEvents
+  /** Where the bodies of `blocks` come from; who has used one gives it back. */
+  buffers: BufferPool
+}
+
 /** One channel with the exchange protocol on it: hello, our requests and their answers, the other side's requests. */
 export class Connection {
   readonly peer: PeerKey
@@ -28,15 +37,17 @@ export class Connection {
   readonly #channel: Channel
   readonly #clock: Clock
   readonly #events: ConnectionEvents
+  readonly #buffers: BufferPool
   readonly #requests: Requests
   readonly #hello = Promise.withResolvers<Hello>()
   #greeted = false
   #closed = false
 
-  constructor(components: { channel: Channel; clock: Clock; events: ConnectionEvents }) {
+  constructor(components: ConnectionComponents) {
     this.#channel = components.channel
     this.#clock = components.clock
     this.#events = components.events
+    this.#buffers = components.buffers
     this.peer = components.channel.peer
     this.inbound = components.channel.inbound
     this.#requests = new Requests({ clock: components.clock }, { timeoutMs: EXCHANGE_WANT_TIMEOUT_MS })
@@ -64,10 +75,16 @@ export class Connection {
 
   /** Queues a message. False: the channel is full, await `drained`. */
   send(message: Message): boolean {
+    return this.sendPieces(encodeMessage(message), { bulk: false })
+  }
+
+  /** Queues an encoded message; `bulk` ones count as sent to this peer. False: as `send`. */
+  sendPieces(pieces: readonly Uint8Array[], { bulk }: { bulk: boolean }): boolean {
     if (this.#closed) return true
     let room = true
     try {
-      for (const piece of encodeMessage(message)) room = this.#channel.send(piece)
+      for (const piece of pieces) room = this.#channel.send(piece)
+      if (bulk) for (const piece of pieces.slice(1)) this.wireSentBytes += piece.length
     } catch (error) {
       this.drop(asError(error))
     }
@@ -136,7 +153,10 @@ export class Connection {
   }
 
   async #read(): Promise<void> {
-    const reader = new MessageReader(() => this.#requests.expectsBulk)
+    const reader = new MessageReader({
+      expectsBulk: () => this.#requests.expectsBulk,
+      allocate: (length) => this.#buffers.take(length),
+    })
     try {
       for await (const piece of this.#channel.receive()) {
         this.wireReceivedBytes += piece.length

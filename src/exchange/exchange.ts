@@ -6,10 +6,16 @@ import type { Clock } from '../core/clock.ts'
 import { BusyError, StateError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
-import { CONNECTION_IDLE_MS, EXCHANGE_CHANNELS_MAX } from '../core/limits.ts'
+import {
+  CONNECTION_IDLE_MS,
+  EXCHANGE_CHANNELS_MAX,
+  EXCHANGE_MESSAGE_BYTES_MAX,
+  RUN_BUFFERS_KEPT_MAX,
+} from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
+import { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import type { Random } from './picker.ts'
@@ -59,6 +65,7 @@ export class Exchange implements Lifecycle {
   readonly #components: ExchangeComponents
   readonly #init: ExchangeInit
   readonly #segments: SegmentReader
+  readonly #buffers = new BufferPool({ bytes: EXCHANGE_MESSAGE_BYTES_MAX, keepMax: RUN_BUFFERS_KEPT_MAX })
   readonly #swarms = new Map<ManifestId, Swarm>()
   readonly #sessions = new Map<ManifestId, Session>()
   readonly #links = new Map<Connection, Link>()
@@ -141,6 +148,7 @@ export class Exchange implements Lifecycle {
         log,
         random,
         segments: this.#segments,
+        buffers: this.#buffers,
         connect: (address, options) => this.connect(address, options),
         swarmOf: (id, manifest) => this.addSwarm(id, manifest),
       },
@@ -182,7 +190,7 @@ export class Exchange implements Lifecycle {
 
   #adopt(channel: Channel): Connection {
     const { blocks, nodes, clock, log, verifyGrant, graceS } = this.#components
-    const connection = new Connection({ channel, clock, events: this.#events })
+    const connection = new Connection({ channel, clock, events: this.#events, buffers: this.#buffers })
     const server = new Server(
       {
         blocks,

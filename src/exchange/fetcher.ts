@@ -20,10 +20,12 @@ import {
   SESSION_FLIGHT_BYTES_MAX,
   STARVING_AFTER_MS,
 } from '../core/limits.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import { Flights } from './flights.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { Picker, Random } from './picker.ts'
+import { Room } from './room.ts'
 import { framesOf, missingIndices, type RunWant, runWant, storeVerified } from './run-fetch.ts'
 import type { RunBlocks, SegmentReader } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
@@ -33,6 +35,7 @@ export interface FetcherComponents {
   blocks: BlockStore
   segments: SegmentReader
   verifier: FrameVerifier
+  buffers: BufferPool
   clock: Clock
   picker: Picker
   neighbours: Neighbours
@@ -56,7 +59,8 @@ export class Fetcher {
   readonly #swarm: Swarm
   readonly #events: FetcherEvents
   readonly #flights = new Flights()
-  #flightBytes = 0
+  /** Bytes wanted and not yet stored. */
+  readonly #flight = { bytes: 0 }
   #progressMs: number
   /** Answers that are being verified and stored, by run. */
   readonly #storing = new Map<number, Promise<void>>()
@@ -107,7 +111,7 @@ export class Fetcher {
     if (peer.pausedUntilMs > this.#components.clock.monotonic()) return false
     return (
       peer.flightBytes + RUN_BYTES_MAX <= peer.flightBytesMax &&
-      this.#flightBytes + RUN_BYTES_MAX <= SESSION_FLIGHT_BYTES_MAX
+      this.#flight.bytes + RUN_BYTES_MAX <= SESSION_FLIGHT_BYTES_MAX
     )
   }
 
@@ -141,7 +145,7 @@ export class Fetcher {
 
   async #ask(peer: SessionPeer): Promise<void> {
     if (peer.asking) return
-    const starving = this.#flightBytes === 0 && this.idleMs > STARVING_AFTER_MS
+    const starving = this.#flight.bytes === 0 && this.idleMs > STARVING_AFTER_MS
     const count = Math.min(ORIGIN_ASSIGNED_RUNS, ORIGIN_KEPT_RUNS_MAX - peer.assigned.length)
     if (count <= 0) return
     peer.asking = true
@@ -166,27 +170,21 @@ export class Fetcher {
     const { picker, clock } = this.#components
     const copy = picker.senders(run).length > 0
     picker.started(run, peer.key, clock.monotonic())
-    this.#reserve(peer, RUN_BYTES_MAX)
-    let reserved = RUN_BYTES_MAX
+    const room = new Room(peer, this.#flight)
     try {
       const blocks = await this.#blocksOf(run)
       const indices = await missingIndices(blocks, this.#components.blocks)
       const { free, awaited } = copy
         ? { free: indices, awaited: [] }
         : this.#flights.split(blocks.digests, indices)
-      if (free.length > 0) {
-        const want = runWant(run, blocks, free)
-        this.#reserve(peer, want.bytes - reserved)
-        reserved = want.bytes
-        await this.#fetchWant(peer, want)
-      }
+      if (free.length > 0) await this.#fetchWant(peer, runWant(run, blocks, free), room)
       await Promise.all(awaited)
       await this.#settle(peer, run, blocks)
     } catch (error) {
       this.#giveBack(peer, run)
       this.#wantFailed(peer, error)
     } finally {
-      this.#reserve(peer, -reserved)
+      room.free()
     }
     this.pump()
   }
@@ -197,11 +195,6 @@ export class Fetcher {
     if (peer.origin) peer.assigned.push(run)
   }
 
-  #reserve(peer: SessionPeer, bytes: number): void {
-    peer.flightBytes += bytes
-    this.#flightBytes += bytes
-  }
-
   async #blocksOf(run: number): Promise<RunBlocks> {
     const place = this.#swarm.map.locate(run)
     const link = this.#swarm.manifest.segments[place.segment]
@@ -209,7 +202,8 @@ export class Fetcher {
     return this.#components.segments.run(link, place.index)
   }
 
-  async #fetchWant(peer: SessionPeer, want: RunWant): Promise<void> {
+  async #fetchWant(peer: SessionPeer, want: RunWant, room: Room): Promise<void> {
+    room.resize(want.bytes)
     const { clock } = this.#components
     const land = this.#flights.depart(want.indices.map((i) => want.blocks.digests[i] as Uint8Array))
     const sentMs = clock.monotonic()
@@ -217,6 +211,8 @@ export class Fetcher {
       const { request, answer } = peer.connection.want({ id: peer.id, run: want.run, missing: want.missing })
       peer.requests.set(want.run, request)
       const blocks = await answer
+      room.landed()
+      this.pump()
       this.#progressMs = clock.monotonic()
       this.#wantMs += (this.#progressMs - sentMs - this.#wantMs) / 8
       await this.#take(peer, want, blocks)
@@ -233,6 +229,7 @@ export class Fetcher {
     const storing = this.#storing.get(want.run)
     if (storing !== undefined || this.#swarm.have.has(want.run)) {
       this.#events.arrived(peer, { blocks: 0, bytes: 0, wireBytes: answer.payload.length, duplicate: true })
+      this.#components.buffers.give(answer.payload.buffer)
       await storing
       return
     }
@@ -247,8 +244,8 @@ export class Fetcher {
   async #store(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
     const frames = framesOf(want, answer)
     const wireBytes = answer.payload.length
-    const { blocks: store, verifier } = this.#components
-    const stored = await storeVerified({ store, verifier }, frames).catch((error: unknown) => {
+    const { blocks: store, verifier, buffers } = this.#components
+    const stored = await storeVerified({ store, verifier, buffers }, frames).catch((error: unknown) => {
       this.#events.broken(error)
       throw new AbortedError('the local store failed', { cause: error })
     })

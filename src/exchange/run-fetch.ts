@@ -2,6 +2,7 @@ import type { BlockStore } from '../core/blockstore.ts'
 import { type DigestKey, digestKey } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
 import type { FrameVerifier, PlacedFrame } from '../core/frame.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import type { RunBlocks } from './segment-reader.ts'
 
@@ -61,12 +62,13 @@ export function framesOf(want: RunWant, answer: Blocks): { buffer: Uint8Array; f
 
 /** Stores the frames that are right. Returns how many were not, and the sizes of those stored. */
 export async function storeVerified(
-  components: { store: BlockStore; verifier: FrameVerifier },
+  components: { store: BlockStore; verifier: FrameVerifier; buffers: BufferPool },
   run: { buffer: Uint8Array; frames: PlacedFrame[] },
 ): Promise<{ wrong: number; blocks: number; bytes: number }> {
   const verified = await components.verifier.verifyRun(run)
   const right = verified.frames.filter((frame) => frame !== undefined)
   await components.store.put(right)
+  if (right[0] !== undefined) components.buffers.give(right[0].bytes.buffer)
   const bytes = right.reduce((sum, frame) => sum + frame.length, 0)
   return { wrong: run.frames.length - right.length, blocks: right.length, bytes }
 }

@@ -2,6 +2,7 @@ import type { BlockStore } from '../core/blockstore.ts'
 import type { Frame } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
+import { encodeBlocks } from '../wire/message-codec.ts'
 import type { Want, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import type { SegmentReader } from './segment-reader.ts'
@@ -42,9 +43,8 @@ function sendFrames(
     codec: frame.codec,
     storedLength: frame.bytes.length,
   }))
-  const payload = joined(content.frames.map((frame) => frame.bytes))
-  connection.wireSentBytes += payload.length
-  return connection.send({ type: 'blocks', request, entries, payload })
+  const pieces = content.frames.map((frame) => frame.bytes)
+  return connection.sendPieces(encodeBlocks({ request, entries }, pieces), { bulk: true })
 }
 
 /** Indices of the set bits; undefined when there is none or one past the run. */
@@ -56,11 +56,6 @@ function wantedIndices(missing: Uint8Array, count: number): number[] | undefined
     indices.push(i)
   }
   return indices.length === 0 ? undefined : indices
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const only = parts.length === 1 ? parts[0] : undefined
-  return only ?? Buffer.concat(parts)
 }
 
 /** Answers a request for the manifest or one of its segments. Returns false when the channel is full. */

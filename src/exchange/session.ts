@@ -12,6 +12,7 @@ import {
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PeerAddress } from '../core/router.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Have } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
@@ -28,6 +29,7 @@ export interface SessionComponents {
   nodes: BlockStore
   segments: SegmentReader
   verifier: FrameVerifier
+  buffers: BufferPool
   clock: Clock
   log: Log
   random: Random
@@ -150,7 +152,7 @@ export class Session {
 
   async #prepare(): Promise<Swarm> {
     const manifest = await loadManifest(this.#planner(), this.manifest)
-    const { random, clock, blocks, segments, verifier } = this.#components
+    const { random, clock, blocks, segments, verifier, buffers } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
     const picker = new Picker({ runs: swarm.map.runs, random })
     this.#swarm = swarm
@@ -158,7 +160,7 @@ export class Session {
     for (const peer of this.#neighbours.all) this.#joined(peer)
     this.#prepared.resolve(swarm)
     this.#fetcher = new Fetcher(
-      { blocks, segments, verifier, clock, picker, random, neighbours: this.#neighbours },
+      { blocks, segments, verifier, buffers, clock, picker, random, neighbours: this.#neighbours },
       {
         swarm,
         events: {

@@ -1,4 +1,3 @@
-import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
 import type { PrivateKey } from '@libp2p/interface'
@@ -7,6 +6,7 @@ import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { LevelDatastore } from 'datastore-level'
 import type { Libp2p, Libp2pOptions } from 'libp2p'
+import { gatheringNoise } from './gathering-noise.ts'
 import type { HostLimits } from './host-limits.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 import { announceable } from './peer-addresses.ts'
@@ -35,7 +35,7 @@ export function libp2pOptions(init: Libp2pOptionsInit): Libp2pOptions<HostServic
     addresses: { listen: init.listen, announce: init.announce, announceFilter: announceable },
     start: false,
     transports: [tcp(tcpOptions(limits))],
-    connectionEncrypters: [noise({ crypto: noiseCrypto })],
+    connectionEncrypters: [gatheringNoise({ crypto: noiseCrypto })],
     streamMuxers: [yamux(yamuxOptions(limits))],
     connectionManager: connectionManagerOptions(limits),
     connectionMonitor: {

@@ -6,7 +6,7 @@ import { WorkerPool, workerModule } from '../util/worker-pool.ts'
 import { encodeTable, type FrameEntry, framesOf, packFrames } from './frame-table.ts'
 import type { FrameAnswer, FrameRequest } from './frame-worker.ts'
 
-/** Workers by default at most: two verify more than one connection brings, and each costs 10 to 15 MB. */
+/** Workers by default, one core left to the main thread: two verify more than one connection brings, and each costs 10 to 15 MB. */
 const WORKERS_MAX = 2
 /** Uncompressed bytes in one request: one run. Small enough to share between workers, large enough to pay its message. */
 const REQUEST_BYTES = RUN_BYTES_MAX
@@ -33,7 +33,7 @@ export class FramePool {
   readonly #pool: WorkerPool<FrameRequest, FrameAnswer>
 
   constructor(init: { workers?: number } = {}) {
-    const workers = init.workers ?? Math.min(WORKERS_MAX, availableParallelism())
+    const workers = init.workers ?? Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1))
     this.#pool = new WorkerPool({ module: workerModule(import.meta.url, './frame-worker'), workers })
   }
 

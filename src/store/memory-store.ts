@@ -3,7 +3,7 @@ import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
 import type { Frame } from '../core/frame.ts'
 import { checkFrame } from './check-frame.ts'
 
-/** Keeps frames in memory, as they are given: for tests and for nodes too few to matter. */
+/** Keeps frames in memory, a copy of each: for tests and for nodes too few to matter. */
 export class MemoryStore implements BlockStore {
   readonly #frames = new Map<DigestKey, Frame>()
 
@@ -19,7 +19,7 @@ export class MemoryStore implements BlockStore {
     for (const frame of frames) checkFrame(frame)
     for (const frame of frames) {
       const key = digestKey(frame.digest)
-      if (!this.#frames.has(key)) this.#frames.set(key, frame)
+      if (!this.#frames.has(key)) this.#frames.set(key, { ...frame, bytes: frame.bytes.slice() })
     }
   }
 

@@ -9,7 +9,7 @@ const ENTRY_BYTES = 6
 /** u32 request, u32 total, u32 offset. */
 const NODE_HEAD_BYTES = 12
 
-export function encodeBlocksHead(message: Blocks): Uint8Array {
+export function encodeBlocksHead(message: Pick<Blocks, 'request' | 'entries'>): Uint8Array {
   const head = new Uint8Array(BLOCKS_HEAD_BYTES + message.entries.length * ENTRY_BYTES)
   const view = new DataView(head.buffer)
   view.setUint32(0, message.request, true)

@@ -8,7 +8,7 @@ import {
   SEGMENTS_MAX,
 } from '../core/limits.ts'
 import { decodeBlocks, decodeNodePart, encodeBlocksHead, encodeNodeHead } from './bulk-codec.ts'
-import { MESSAGE_TYPES, type Message, type MessageType } from './message-types.ts'
+import { type Blocks, MESSAGE_TYPES, type Message, type MessageType } from './message-types.ts'
 
 /** u32 length of what follows it, u8 type. */
 export const HEADER_BYTES = 5
@@ -73,21 +73,33 @@ export function messageTypeOf(byte: number): MessageType {
   return type
 }
 
-/** Pieces to send in order: header and head, then (for `blocks` and `node`) the bulk bytes, not copied. */
-export function encodeMessage(message: Message): Uint8Array[] {
-  if (message.type === 'blocks') return withHeader('blocks', encodeBlocksHead(message), message.payload)
-  if (message.type === 'node') return withHeader('node', encodeNodeHead(message), message.bytes)
-  const { type, ...fields } = message
-  return withHeader(type, dagCbor.encode(fields))
+/** Pieces of a `blocks` to send in order: header and table, then the frames as they are given, not copied. */
+export function encodeBlocks(
+  message: Pick<Blocks, 'request' | 'entries'>,
+  frames: readonly Uint8Array[],
+): Uint8Array[] {
+  const payloadBytes = message.entries.reduce((sum, entry) => sum + entry.storedLength, 0)
+  return [withHeader('blocks', encodeBlocksHead(message), payloadBytes), ...frames]
 }
 
-function withHeader(type: MessageType, head: Uint8Array, bulk?: Uint8Array): Uint8Array[] {
+/** Pieces to send in order: header and head, then (for `blocks` and `node`) the bulk bytes, not copied. */
+export function encodeMessage(message: Message): Uint8Array[] {
+  if (message.type === 'blocks') return encodeBlocks(message, [message.payload])
+  if (message.type === 'node') {
+    const head = withHeader('node', encodeNodeHead(message), message.bytes.length)
+    return message.bytes.length === 0 ? [head] : [head, message.bytes]
+  }
+  const { type, ...fields } = message
+  return [withHeader(type, dagCbor.encode(fields), 0)]
+}
+
+function withHeader(type: MessageType, head: Uint8Array, bulkBytes: number): Uint8Array {
   const first = new Uint8Array(HEADER_BYTES + head.length)
   const view = new DataView(first.buffer)
-  view.setUint32(0, 1 + head.length + (bulk?.length ?? 0), true)
+  view.setUint32(0, 1 + head.length + bulkBytes, true)
   first[4] = MESSAGE_TYPES[type]
   first.set(head, HEADER_BYTES)
-  return bulk === undefined || bulk.length === 0 ? [first] : [first, bulk]
+  return first
 }
 
 /** Reads the body of a message (what follows the type byte). Throws ProtocolError on anything malformed. */

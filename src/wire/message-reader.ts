@@ -9,6 +9,13 @@ function bodyBytesMax(type: MessageType, bulk: boolean): number {
   return bulk ? EXCHANGE_MESSAGE_BYTES_MAX : 0
 }
 
+export interface MessageReaderInit {
+  /** Whether a `blocks` or `node` may come now: only after a request of ours. */
+  expectsBulk(): boolean
+  /** Memory for the body of a `blocks` that has arrived. */
+  allocate?(length: number): Uint8Array
+}
+
 /**
  * Cuts a byte stream into messages. Keeps only what has arrived, never what a header promises; a body is
  * joined once, when it is whole. After a ProtocolError the stream is lost and the reader must be dropped.
@@ -17,11 +24,10 @@ export class MessageReader {
   #pieces: Uint8Array[] = []
   #buffered = 0
   #header: { type: MessageType; body: number } | undefined
-  readonly #expectsBulk: () => boolean
+  readonly #init: MessageReaderInit
 
-  /** @param expectsBulk whether a `blocks` or `node` may come now: only after a request of ours. */
-  constructor(expectsBulk: () => boolean) {
-    this.#expectsBulk = expectsBulk
+  constructor(init: MessageReaderInit) {
+    this.#init = init
   }
 
   /** Takes a piece of the stream, yields the messages that it completes. Throws ProtocolError. */
@@ -34,7 +40,7 @@ export class MessageReader {
       if (this.#header === undefined || this.#buffered < this.#header.body) return
       const { type, body } = this.#header
       this.#header = undefined
-      yield decodeMessage(type, this.#take(body))
+      yield decodeMessage(type, this.#take(body, type === 'blocks' ? this.#init.allocate : undefined))
     }
   }
 
@@ -43,21 +49,21 @@ export class MessageReader {
     const head = this.#take(HEADER_BYTES)
     const length = new DataView(head.buffer, head.byteOffset, HEADER_BYTES).getUint32(0, true)
     const type = messageTypeOf(head[4] ?? 0)
-    if (length < 1 || length - 1 > bodyBytesMax(type, this.#expectsBulk())) {
+    if (length < 1 || length - 1 > bodyBytesMax(type, this.#init.expectsBulk())) {
       throw new ProtocolError(`${type} of ${length} bytes is too long or was not asked for`)
     }
     return { type, body: length - 1 }
   }
 
   /** The next `count` bytes in a buffer of their own (short ones may be a view of a piece). */
-  #take(count: number): Uint8Array {
+  #take(count: number, allocate?: (length: number) => Uint8Array): Uint8Array {
     this.#buffered -= count
     const first = this.#pieces[0]
     if (first !== undefined && count <= HEADER_BYTES && first.length > count) {
       this.#pieces[0] = first.subarray(count)
       return first.subarray(0, count)
     }
-    const joined = new Uint8Array(count)
+    const joined = allocate?.(count) ?? new Uint8Array(count)
     let filled = 0
     let used = 0
     while (filled < count) {

@@ -23,7 +23,7 @@ test('finds the same messages however the stream is cut', () => {
   const sizes = fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1, maxLength: 10 })
   fc.assert(
     fc.property(fc.array(anyMessage, { maxLength: 8 }), sizes, (messages, cuts) => {
-      const reader = new MessageReader(() => true)
+      const reader = new MessageReader({ expectsBulk: () => true })
       const found: Message[] = []
       const stream = Buffer.concat(messages.flatMap(encodeMessage))
       for (const piece of inPieces(stream, cuts)) found.push(...reader.push(piece))
@@ -38,7 +38,7 @@ test('finds the same messages however the stream is cut', () => {
 test('any bytes end in messages or a typed error', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 100 }), { maxLength: 20 }), (pieces) => {
-      const reader = new MessageReader(() => false)
+      const reader = new MessageReader({ expectsBulk: () => false })
       try {
         for (const piece of pieces) for (const _ of reader.push(piece));
       } catch (error) {
@@ -50,7 +50,7 @@ test('any bytes end in messages or a typed error', () => {
 })
 
 test('bulk that was not asked for is refused by its header', () => {
-  const reader = new MessageReader(() => false)
+  const reader = new MessageReader({ expectsBulk: () => false })
   const [head] = encodeMessage({
     type: 'blocks',
     request: 1,
@@ -65,7 +65,7 @@ test('a header that promises too much is refused before the body comes', () => {
     const header = Buffer.alloc(5)
     header.writeUInt32LE(0xffff_fff0, 0)
     header.writeUInt8(type, 4)
-    const reader = new MessageReader(() => true)
+    const reader = new MessageReader({ expectsBulk: () => true })
     assert.throws(
       () => [...reader.push(header)],
       (error: unknown) => error instanceof ProtocolError,
@@ -78,7 +78,7 @@ test('a promised body takes no memory before it arrives', () => {
   header.writeUInt32LE(1024 * 1024, 0)
   header.writeUInt8(8, 4)
   const before = process.memoryUsage().arrayBuffers
-  const readers = Array.from({ length: 1000 }, () => new MessageReader(() => true))
+  const readers = Array.from({ length: 1000 }, () => new MessageReader({ expectsBulk: () => true }))
   for (const reader of readers) assert.is([...reader.push(header)].length, 0)
   assert.ok(process.memoryUsage().arrayBuffers - before < 10_000_000)
 })
