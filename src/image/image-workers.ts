@@ -15,7 +15,7 @@ export class ImageWorkers {
   #started = false
 
   constructor() {
-    const workers = Math.min(availableParallelism(), WORKERS_MAX)
+    const workers = Math.min(Math.max(1, availableParallelism() - 1), WORKERS_MAX)
     this.#pool = new WorkerPool({ module: workerModule(import.meta.url, './image-worker'), workers })
   }
 
