@@ -2,7 +2,7 @@ import { DIGEST_BYTES, type Digest, digestOf } from './cid.ts'
 import { IntegrityError, InvalidError } from './errors.ts'
 import { CODEC_RAW, CODEC_ZSTD, type Frame } from './frame.ts'
 import { BLOCK_BYTES_MAX, NODE_BYTES_MAX } from './limits.ts'
-import { zstdOpen, zstdPack } from './zstd.ts'
+import { zstdOpen, zstdOpenInto, zstdPack } from './zstd.ts'
 
 /** What must be known of a frame to open it; a Frame is one. */
 export type FrameContent = Pick<Frame, 'codec' | 'length' | 'bytes'>
@@ -30,6 +30,21 @@ export function decodeFrame(frame: Frame): Uint8Array {
   const bytes = inflateFrame(frame)
   if (!sameDigest(digestOf(bytes), frame.digest)) throw new IntegrityError('block does not match its digest')
   return bytes
+}
+
+/** Where `isBlock` inflates: one for this thread, so that checking a run leaves nothing for the collector. */
+let scratch: Uint8Array | undefined
+
+/** Whether a frame is exactly the block that its digest and length name: what decodeFrame does not throw at. */
+export function isBlock(frame: Frame): boolean {
+  const { codec, length, bytes, digest } = frame
+  if (codec === CODEC_RAW) {
+    return bytes.length === length && isLength(length, NODE_BYTES_MAX) && sameDigest(digestOf(bytes), digest)
+  }
+  if (codec !== CODEC_ZSTD || !isLength(length, BLOCK_BYTES_MAX) || bytes.length >= length) return false
+  scratch ??= new Uint8Array(BLOCK_BYTES_MAX + 1)
+  if (zstdOpenInto(bytes, scratch, length) !== length) return false
+  return sameDigest(digestOf(scratch.subarray(0, length)), digest)
 }
 
 /** As decodeFrame, without the digest: for bytes whose digest was checked when they were stored. */

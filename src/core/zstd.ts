@@ -59,6 +59,18 @@ export function zstdOpen(frame: Uint8Array, bytesMax: number): Uint8Array | unde
   }
 }
 
+/**
+ * As `zstdOpen`, into memory of the caller, which has room for one byte more than `bytesMax`; returns how many bytes the content
+ * takes there.
+ */
+export function zstdOpenInto(frame: Uint8Array, target: Uint8Array, bytesMax: number): number | undefined {
+  if (opener === null) opener = openOpener()
+  if (opener !== undefined) return opener.runInto(frame, { bytes: target, at: 0, bytesMax })
+  const content = zstdOpen(frame, bytesMax)
+  if (content !== undefined) target.set(content)
+  return content?.length
+}
+
 /** Undefined where the inside of zlib streams is not what ZstdContext knows. */
 export function openPacker(): ZstdContext | undefined {
   return ZstdContext.open({

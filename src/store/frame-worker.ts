@@ -1,6 +1,6 @@
 import { IntegrityError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
-import { decodeFrame } from '../core/frame-codec.ts'
+import { decodeFrame, isBlock } from '../core/frame-codec.ts'
 import { NODE_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
 import { type Handled, serveWorker } from '../util/worker-serve.ts'
 import { type FrameTable, framesOf } from './frame-table.ts'
@@ -30,16 +30,6 @@ serveWorker<FrameRequest, FrameAnswer>(({ do: what, buffer, table }): Handled<Fr
 
 function verifyAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(frames, (frame) => (frame !== undefined && isBlock(frame) ? 1 : 0))
-}
-
-function isBlock(frame: Frame): boolean {
-  try {
-    decodeFrame(frame)
-    return true
-  } catch (error) {
-    if (error instanceof IntegrityError) return false
-    throw error
-  }
 }
 
 function inflateAll(frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {

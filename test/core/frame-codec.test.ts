@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert'
 import { digestOf } from '../../src/core/cid.ts'
 import { IntegrityError, InvalidError } from '../../src/core/errors.ts'
 import { CODEC_RAW, CODEC_ZSTD, type Codec, type Frame } from '../../src/core/frame.ts'
-import { decodeFrame, encodeFrame } from '../../src/core/frame-codec.ts'
+import { decodeFrame, encodeFrame, isBlock } from '../../src/core/frame-codec.ts'
 import { BLOCK_BYTES_MAX } from '../../src/core/limits.ts'
 
 const test = suite('frame codec')
@@ -17,6 +17,7 @@ function refuses(frame: Frame): void {
     () => decodeFrame(frame),
     (error: unknown) => error instanceof IntegrityError,
   )
+  assert.is(isBlock(frame), false)
 }
 
 test('gives every block back', () => {
@@ -27,6 +28,7 @@ test('gives every block back', () => {
       assert.is(frame.length, block.length)
       assert.ok(frame.bytes.length <= block.length)
       assert.is(Buffer.compare(decodeFrame(frame), block), 0)
+      assert.ok(isBlock(frame))
     }),
     { numRuns: 200 },
   )
