@@ -19,19 +19,24 @@ export class PackFile {
   /** Order of last use, for closing the longest idle. */
   usedAt = 0
   readonly #writev: Writev
+  readonly #openFiles: Set<PackFile> | undefined
   #handle: Promise<FileHandle> | undefined
   #holders = 0
   #whenFree: (() => void)[] = []
 
-  constructor(init: { id: number; path: string; size: number; writev?: Writev | undefined }) {
+  /** The file is in `open` while it has a descriptor. */
+  constructor(init: {
+    id: number
+    path: string
+    size: number
+    writev?: Writev | undefined
+    open?: Set<PackFile>
+  }) {
     this.id = init.id
     this.path = init.path
     this.size = init.size
     this.#writev = init.writev ?? writevOf
-  }
-
-  get isOpen(): boolean {
-    return this.#handle !== undefined
+    this.#openFiles = init.open
   }
 
   get isFree(): boolean {
@@ -53,43 +58,55 @@ export class PackFile {
   }
 
   /** Reads as many of `length` bytes as the file has. */
-  async read(offset: number, length: number): Promise<Buffer> {
-    const file = await this.#open()
-    const buffer = Buffer.allocUnsafeSlow(length)
-    let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled)
-      if (bytesRead === 0) break
-      filled += bytesRead
-    }
-    return filled === length ? buffer : buffer.subarray(0, filled)
+  read(offset: number, length: number): Promise<Buffer> {
+    return this.#use(async (file) => {
+      const buffer = Buffer.allocUnsafeSlow(length)
+      let filled = 0
+      while (filled < length) {
+        const { bytesRead } = await file.read(buffer, filled, length - filled, offset + filled)
+        if (bytesRead === 0) break
+        filled += bytesRead
+      }
+      return filled === length ? buffer : buffer.subarray(0, filled)
+    })
   }
 
   /** Writes behind the last entry without moving `size`. */
-  async append(buffers: readonly Uint8Array[]): Promise<void> {
-    const file = await this.#open()
-    let rest = buffers
-    let at = this.size
-    while (rest.length > 0) {
-      const written = await this.#writev(file, rest, at)
-      if (written <= 0) throw new StorageError('a write to a pack wrote nothing')
-      at += written
-      rest = skip(rest, written)
-    }
+  append(buffers: readonly Uint8Array[]): Promise<void> {
+    return this.#use(async (file) => {
+      let rest = buffers
+      let at = this.size
+      while (rest.length > 0) {
+        const written = await this.#writev(file, rest, at)
+        if (written <= 0) throw new StorageError('a write to a pack wrote nothing')
+        at += written
+        rest = skip(rest, written)
+      }
+    })
   }
 
-  async datasync(): Promise<void> {
-    await (await this.#open()).datasync()
+  datasync(): Promise<void> {
+    return this.#use((file) => file.datasync())
   }
 
-  async truncate(size: number): Promise<void> {
-    await (await this.#open()).truncate(size)
+  truncate(size: number): Promise<void> {
+    return this.#use((file) => file.truncate(size))
   }
 
   async close(): Promise<void> {
     const handle = this.#handle
-    this.#handle = undefined
+    this.#forgetHandle()
     if (handle !== undefined) await (await handle).close()
+  }
+
+  /** Holds the file meanwhile, so that nobody closes it under the call. */
+  async #use<T>(task: (file: FileHandle) => Promise<T>): Promise<T> {
+    this.retain()
+    try {
+      return await task(await this.#open())
+    } finally {
+      this.release()
+    }
   }
 
   /** A handle that could not be opened is tried again by the next caller. */
@@ -97,10 +114,16 @@ export class PackFile {
     if (this.#handle !== undefined) return this.#handle
     const opening = open(this.path, 'r+')
     this.#handle = opening
+    this.#openFiles?.add(this)
     opening.catch(() => {
-      if (this.#handle === opening) this.#handle = undefined
+      if (this.#handle === opening) this.#forgetHandle()
     })
     return opening
+  }
+
+  #forgetHandle(): void {
+    this.#handle = undefined
+    this.#openFiles?.delete(this)
   }
 }
 

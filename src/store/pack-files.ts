@@ -5,7 +5,7 @@ import { PACK_HEAD } from './pack-entry.ts'
 import { PackFile, type Writev } from './pack-file.ts'
 
 /** Pack files kept open: 16 GiB of packs; more of them cost an open() now and then, and fewer descriptors. */
-const OPEN_FILES_MAX = 64
+export const OPEN_FILES_MAX = 64
 
 const NAME = /^([0-9]{8})\.pack$/
 
@@ -14,6 +14,7 @@ export class PackFiles {
   readonly #dir: string
   readonly #writev: Writev | undefined
   readonly #files = new Map<number, PackFile>()
+  readonly #open = new Set<PackFile>()
   #uses = 0
   /** No number is used twice in one run: a pack may still be on its way out when the next is made. */
   #lastId = 0
@@ -73,12 +74,12 @@ export class PackFiles {
     await unlink(file.path)
   }
 
-  /** Closes the files that were not used for longest, as far as nobody holds them. */
+  /** After every use: closes the files that were not used for longest, as far as nobody holds them. */
   async trim(): Promise<void> {
-    const open = [...this.#files.values()].filter((file) => file.isOpen)
-    if (open.length <= OPEN_FILES_MAX) return
-    const idle = open.filter((file) => file.isFree).sort((a, b) => a.usedAt - b.usedAt)
-    await Promise.all(idle.slice(0, open.length - OPEN_FILES_MAX).map((file) => file.close()))
+    const surplus = this.#open.size - OPEN_FILES_MAX
+    if (surplus <= 0) return
+    const idle = [...this.#open].filter((file) => file.isFree).sort((a, b) => a.usedAt - b.usedAt)
+    await Promise.all(idle.slice(0, surplus).map((file) => file.close()))
   }
 
   async close(): Promise<void> {
@@ -93,7 +94,7 @@ export class PackFiles {
   }
 
   #add(id: number, size: number): PackFile {
-    const file = new PackFile({ id, path: this.#path(id), size, writev: this.#writev })
+    const file = new PackFile({ id, path: this.#path(id), size, writev: this.#writev, open: this.#open })
     this.#files.set(id, file)
     this.#lastId = Math.max(this.#lastId, id)
     return file

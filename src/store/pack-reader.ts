@@ -43,6 +43,7 @@ export async function readFrames(
   const spans = spansOf(wanted, files)
   for (const { file } of spans) file.retain()
   await Promise.all(spans.map((span) => readSpan(span, answer).finally(() => span.file.release())))
+  await files.trim()
   return answer
 }
 

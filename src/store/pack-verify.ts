@@ -55,6 +55,7 @@ export async function verifyPacks(components: Components, options: VerifyOptions
     } finally {
       file.release()
     }
+    await files.trim()
     before += end
   }
   return findings

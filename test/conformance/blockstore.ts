@@ -50,6 +50,15 @@ export function testBlockStore(name: string, open: () => Promise<StoreUnderTest>
     }
   })
 
+  on('has bytes of its own once put has resolved', async (store) => {
+    const frames = framesOf(6)
+    const lent = frames.map((frame) => ({ ...frame, bytes: frame.bytes.slice() }))
+    await store.put(lent)
+    for (const { bytes } of lent) bytes.fill(0xee)
+    await store.put(framesOf(2, { first: 100 }))
+    for (const [i, frame] of (await store.get(digestsOf(frames))).entries()) sameBlock(frame, frames[i])
+  })
+
   on('answers a digest that is asked twice, twice', async (store) => {
     const frame = frameOf(1)
     await store.put([frame])

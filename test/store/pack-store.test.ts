@@ -1,7 +1,9 @@
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { readdir, readFile, readlink, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestKey } from '../../src/core/cid.ts'
+import { OPEN_FILES_MAX } from '../../src/store/pack-files.ts'
 import { openPackStore } from '../../src/store/pack-store.ts'
 import { testBlockStore } from '../conformance/blockstore.ts'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
@@ -31,6 +33,28 @@ test('keeps everything over a restart, in packs of bounded size', () =>
       await assertHolds(store, frames.toReversed())
     })
   }))
+
+test('keeps few packs open, whoever reads them', () =>
+  withScratch(async (dir) => {
+    const frames = framesOf(OPEN_FILES_MAX + 30, { length: 64 })
+    await withStore({ dir, packBytesMax: 100, sync: false }, (store) => store.put(frames))
+    assert.ok((await packPaths(dir)).length > OPEN_FILES_MAX + 20)
+    await withStore({ dir, packBytesMax: 100 }, async (store) => {
+      await Promise.all(frames.map((frame) => assertHolds(store, [frame])))
+      assert.ok((await openPacks(dir)) <= OPEN_FILES_MAX)
+      await store.verify()
+      assert.ok((await openPacks(dir)) <= OPEN_FILES_MAX)
+      await assertHolds(store, frames)
+      assert.ok((await openPacks(dir)) <= OPEN_FILES_MAX)
+    })
+  }))
+
+/** Descriptors of this process on packs. */
+async function openPacks(dir: string): Promise<number> {
+  const names = await readdir('/proc/self/fd')
+  const links = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')))
+  return links.filter((path) => path.startsWith(join(dir, 'packs/'))).length
+}
 
 test('finds corrupt blocks when it verifies, and takes them again', () =>
   withScratch(async (dir) => {
