@@ -43,26 +43,28 @@ function handOver(runtime) {
   child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code))
 }
 
-/** Daemons run for months beside virtual machines that want the memory: see docs/decisions/0004-memory.md. */
-const DAEMON_FLAGS = ['--optimize-for-size']
-const DAEMON_ENV = {
+/**
+ * Settings that V8 and malloc read only at the start (docs/decisions/0005-memory.md). A node runs for months beside virtual
+ * machines that want the memory; the tracker has a machine of its own and wants throughput.
+ */
+const FLAGS = {
+  node: ['--max-semi-space-size=4', '--max-old-space-size=384'],
+  tracker: ['--max-semi-space-size=16'],
+}
+const MALLOC = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_MMAP_THRESHOLD_: '131072',
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
-
-function isDaemon() {
-  const noun = process.argv[2]
-  return (noun === 'node' || noun === 'tracker') && process.argv[3] === 'serve'
-}
+const TUNED = { BOOTSWARM_TUNED: '1' }
 
 /** Keeps what type stripping and compiling made; never in a folder that others could write to. */
-function compileCache() {
+function compileCacheDir() {
   const home = process.env.XDG_CACHE_HOME || (process.env.HOME && join(process.env.HOME, '.cache'))
-  return home ? { NODE_COMPILE_CACHE: join(home, 'bootswarm', 'compiled') } : {}
+  return process.env.NODE_COMPILE_CACHE || (home && join(home, 'bootswarm', 'compiled'))
 }
 
-/** Becomes the same program with other flags and environment: malloc and V8 read them only at the start. */
+/** Becomes the same program with other flags and environment. */
 function replaceSelf(flags, env) {
   const args = [process.execPath].concat(process.execArgv, flags, [fileURLToPath(import.meta.url)])
   process.removeAllListeners('warning')
@@ -73,19 +75,27 @@ function replaceSelf(flags, env) {
   )
 }
 
-const TUNED = { BOOTSWARM_TUNED: '1' }
+function run() {
+  const cache = compileCacheDir()
+  const flags = process.argv[3] === 'serve' ? FLAGS[process.argv[2]] : undefined
+  if (flags && process.execve && !process.env.BOOTSWARM_TUNED) {
+    replaceSelf(flags, Object.assign({}, MALLOC, cache ? { NODE_COMPILE_CACHE: cache } : {}))
+  }
+  delete process.env.BOOTSWARM_RUNTIME
+  delete process.env.BOOTSWARM_TUNED
+  return import('module').then((module) => {
+    if (cache) module.enableCompileCache(cache)
+    return import(pathToFileURL(entryPath()).href)
+  })
+}
 
 function fail(message) {
   process.stderr.write('bootswarm: ' + message + '\n')
   process.exit(1)
 }
 
-if (isNew && isDaemon() && process.execve && !process.env.BOOTSWARM_TUNED) {
-  replaceSelf(DAEMON_FLAGS, Object.assign({}, DAEMON_ENV, compileCache()))
-} else if (isNew) {
-  delete process.env.BOOTSWARM_RUNTIME
-  delete process.env.BOOTSWARM_TUNED
-  import(pathToFileURL(entryPath()).href).catch((error) => fail((error && error.stack) || String(error)))
+if (isNew) {
+  run().catch((error) => fail((error && error.stack) || String(error)))
 } else if (process.env.BOOTSWARM_RUNTIME) {
   fail(
     process.env.BOOTSWARM_RUNTIME +
