@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import type { UploadClient } from '../api/upload-client.ts'
 import { IntegrityError, UsageError } from '../core/errors.ts'
 import type { ImageRecord } from '../core/record.ts'
 import { DEFAULT_TAG, parseReference, parseTag, type Reference, type Tag } from '../core/reference.ts'
@@ -88,14 +89,14 @@ async function push(shell: Shell, session: TrackerSession, call: PushCall): Prom
   const source = await openSource(file)
   const progress = openProgress(shell, flags)
   try {
-    const upload = await client.openUpload(asked.namespace, asked.name, { signal })
+    const opening = client.openUpload(asked.namespace, asked.name, { signal })
     const onProgress = (state: ImportProgress) => showPush(progress, state)
     const result = await importImage(
-      { sink: upload },
+      { sink: sinkOf(opening) },
       { source, chunker: flags.chunker },
       { signal, onProgress },
     )
-    const { record: jws, version } = await upload.commit(result.manifestId, { tags }, { signal })
+    const { record: jws, version } = await (await opening).commit(result.manifestId, { tags }, { signal })
     const expected: Reference = { namespace: asked.namespace, name: asked.name, version }
     const record = await openRecord(jws, expected, { trust: identity.trust, name, nowMs: shell.clock.now() })
     checkRecord(record, result)
@@ -108,6 +109,15 @@ async function push(shell: Shell, session: TrackerSession, call: PushCall): Prom
   } finally {
     progress.end()
     await source.close()
+  }
+}
+
+/** The upload as a sink that is still being opened: the image is read and hashed meanwhile. */
+function sinkOf(opening: Promise<UploadClient>): Pick<UploadClient, 'has' | 'put'> {
+  opening.catch(() => {}) // reported by the first call, or by the commit
+  return {
+    has: async (digests, options) => (await opening).has(digests, options),
+    put: async (frames, options) => (await opening).put(frames, options),
   }
 }
 

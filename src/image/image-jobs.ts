@@ -45,7 +45,7 @@ function packBlocks(job: BlockPlaces & { target: Uint8Array }): ImageJobAnswer {
   const stored = places.map((place, i) => {
     const block = bytes.subarray(place, place + (lengths[i] ?? 0))
     const packed = zstdPackInto(block, target, end)
-    if (packed === undefined) target.set(block, end)
+    if (packed === undefined) Buffer.from(block.buffer, block.byteOffset, block.byteLength).copy(target, end)
     end += packed ?? block.length
     return packed ?? block.length
   })
