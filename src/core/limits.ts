@@ -33,6 +33,8 @@ export const MANIFEST_BYTES_MAX = 8 * MiB
 export const NODE_BYTES_MAX = MANIFEST_BYTES_MAX
 /** Segments in a manifest at most. */
 export const SEGMENTS_MAX = 160_000
+/** Runs in a manifest at most: bits of the have bitmap that peers exchange, 256 KiB of it. Enough for 2 TiB of full runs. */
+export const RUNS_MAX = 8 * 256 * KiB
 /** Largest image; the highest offset that stays exact in a number with room for sums. */
 export const IMAGE_BYTES_MAX = 64 * 1024 * GiB
 /** Zero bytes in an image past which the digest of the whole image is left out: hashing holes runs at 2 GB/s, so 64 GiB is half a minute of a core for bytes that are not there. */
@@ -142,6 +144,8 @@ export const SESSION_NEIGHBOURS_MAX = 12
 export const SESSION_ADDRESSES_MAX = 128
 /** Time between two announces of a running session. */
 export const ANNOUNCE_INTERVAL_MS = 10_000
+/** Looking for the peers of a running session: connecting to the tracker, then a query of the DHT. */
+export const FIND_PEERS_TIMEOUT_MS = 30_000
 /** A peer that has not announced for so long leaves the handouts. */
 export const ANNOUNCE_EXPIRY_MS = 45_000
 
@@ -171,14 +175,30 @@ export const UPLOAD_REQUEST_BYTES = 4 * MiB
 export const UPLOAD_BODY_BYTES_MAX = 16 * MiB
 /** Requests with frames that the tracker reads at once: each holds up to UPLOAD_BODY_BYTES_MAX; others are told to come again. */
 export const UPLOAD_BODIES_MAX = 32
+/** Of those, requests of one principal: what one push has under way, so that nobody takes the places of all. */
+export const UPLOAD_BODIES_PER_PRINCIPAL_MAX = 4
+/** Requests of one principal that wait for a place, unread: several pushes side by side. */
+export const UPLOAD_BODIES_WAITING_MAX = 32
+/** Time that a request waits for a place before it is told to come again: well within API_ANSWER_TIMEOUT_MS. */
+export const UPLOAD_BODY_WAIT_MS = 10_000
+/** Pause in a body after which its connection is closed: a client has a request complete in memory, so only a lost one pauses. */
+export const UPLOAD_BODY_IDLE_MS = 15_000
 /** Life of an upload after its last request: a push that broke off on Friday evening goes on the next day. */
 export const UPLOAD_EXPIRY_MS = 24 * 3_600_000
 /** Uploads that one principal may have open: bounds what leases keep from garbage collection. */
 export const UPLOADS_OPEN_MAX = 64
+/** Time without a request after which another push of the image by the same principal takes over an upload: no request runs longer. */
+export const UPLOAD_ADOPT_AFTER_MS = TRACKER_REQUEST_TIMEOUT_MS
 /** Digests that one upload may keep from garbage collection: an image of 1 TiB in blocks of 16 KiB. */
 export const UPLOAD_LEASES_MAX = 64 * 1024 * KiB
 /** Tags that one commit may set. */
 export const COMMIT_TAGS_MAX = 16
+/** Namespaces that one principal may own: a person has one or a few, a pipeline one for every project. */
+export const NAMESPACES_PER_PRINCIPAL_MAX = 64
+/** Images in one namespace: the list of five full ones still fits into API_ANSWER_BYTES_MAX. */
+export const IMAGES_PER_NAMESPACE_MAX = 10_000
+/** Pause between two garbage collections of the tracker: each reads the manifests of all images. */
+export const GC_INTERVAL_S = 3600
 /** Multiaddrs of one peer. */
 export const PEER_ADDRESSES_MAX = 16
 /** Characters of one multiaddr, label or peer ID. */
@@ -187,6 +207,8 @@ export const PEER_TEXT_CHARS_MAX = 256
 export const PEER_LABELS_MAX = 16
 /** Peers in one swarm at the tracker: twice the largest site that we simulate. */
 export const SWARM_PEERS_MAX = 20_000
+/** Peers of one principal in one swarm: a host that got new keys, or several daemons with one certificate. */
+export const SWARM_PEERS_PER_PRINCIPAL_MAX = 8
 /** Places in all swarms together: every node of the largest site in twenty. About 1 KB each. */
 export const SWARM_PLACES_MAX = 200_000
 /** Swarms that the tracker keeps: one for every manifest that somebody announces. */
@@ -214,12 +236,18 @@ function assertRelations(): void {
     [EXCHANGE_CREDIT_BYTES >= 2 * RUN_BYTES_MAX, 'credit allows pipelining'],
     [EXCHANGE_SEND_QUEUE_BYTES_MAX >= EXCHANGE_CREDIT_BYTES, 'what was admitted may be queued'],
     [ANNOUNCE_EXPIRY_MS > 2 * ANNOUNCE_INTERVAL_MS, 'one lost announce does not drop a peer'],
+    [
+      ANNOUNCE_EXPIRY_MS > FIND_PEERS_TIMEOUT_MS + ANNOUNCE_INTERVAL_MS,
+      'a pull that waits for an answer does not keep others from announcing',
+    ],
     [SEGMENT_BLOCKS_MIN < SEGMENT_BLOCKS_MAX, 'a segment has room between its bounds'],
     [
       UPLOAD_BODY_BYTES_MAX > UPLOAD_REQUEST_BYTES + MANIFEST_BYTES_MAX,
       'a request holds the largest manifest',
     ],
     [PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX * 4 < API_BODY_BYTES_MAX, 'a join fits into a request'],
+    [UPLOAD_BODIES_PER_PRINCIPAL_MAX < UPLOAD_BODIES_MAX, 'no principal takes every place for bodies'],
+    [UPLOAD_BODY_WAIT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for a place hears of it'],
     [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],
     [
       DHT_SEGMENTS_MAX < (DHT_PROVIDES_PER_SECOND * DHT_RECORD_RENEW_AFTER_MS) / 1000,

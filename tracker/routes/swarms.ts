@@ -13,7 +13,7 @@ import { InvalidError, NotFoundError } from '../../src/core/errors.ts'
 import { formatReference, parseReference } from '../../src/core/reference.ts'
 import type { RouteContext } from '../context.ts'
 import { type App, askerOf } from '../http/app-type.ts'
-import type { SwarmPeer } from '../swarm/swarms.ts'
+import type { SwarmPeer } from '../swarm/swarm.ts'
 import { NoContent, problems } from './answers.ts'
 
 /** Grants and handouts for nodes. */
@@ -31,7 +31,7 @@ export function swarmRoutes(app: App, context: RouteContext): void {
     },
     handler: async (request, reply) => {
       const { manifest, peer } = request.body
-      context.swarms.leave(manifest, peer, askerOf(request).dn)
+      context.swarms.leave(manifest, { peer, principal: askerOf(request).dn })
       return reply.code(204).send(null)
     },
   })
@@ -68,7 +68,7 @@ function joinRoute(app: App, context: RouteContext): void {
       context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
       await context.serve(manifest)
       const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
-      const peers = context.swarms.handout(manifest, peer)
+      const peers = context.swarms.handout(manifest, { peer, principal: asker.dn })
       return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
     },
   })
@@ -94,7 +94,7 @@ function announceRoute(app: App, context: RouteContext): void {
       context.swarms.announce({ ...request.body, principal: asker.dn, runsTotal: version.runs })
       await context.serve(manifest)
       const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
-      const peers = context.swarms.handout(manifest, peer)
+      const peers = context.swarms.handout(manifest, { peer, principal: asker.dn })
       return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
     },
   })

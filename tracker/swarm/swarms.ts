@@ -1,25 +1,17 @@
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { LimitError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { LimitError } from '../../src/core/errors.ts'
 import {
   ANNOUNCE_EXPIRY_MS,
   HANDOUT_PEERS_MAX,
   SWARM_PEERS_MAX,
+  SWARM_PEERS_PER_PRINCIPAL_MAX,
   SWARM_PLACES_MAX,
   SWARMS_MAX,
 } from '../../src/core/limits.ts'
 import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
 import { chooseHandout } from './handout.ts'
-
-/** A peer of one swarm, as it last announced itself. */
-export interface SwarmPeer {
-  readonly address: PeerAddress & { readonly labels: Readonly<Record<string, string>> }
-  /** Distinguished name of the node. */
-  readonly principal: string
-  readonly runs: number
-  readonly runsTotal: number
-  readonly announcedAtMs: number
-}
+import { Swarm, type SwarmPeer } from './swarm.ts'
 
 export interface Announcement {
   readonly manifest: ManifestId
@@ -38,7 +30,7 @@ export interface Announcement {
  */
 export class Swarms {
   readonly #clock: Clock
-  readonly #swarms = new Map<ManifestId, Map<PeerKey, SwarmPeer>>()
+  readonly #swarms = new Map<ManifestId, Swarm>()
   #origin: PeerAddress | undefined
   /** Peers in all swarms. */
   #places = 0
@@ -52,41 +44,35 @@ export class Swarms {
     this.#origin = { ...origin, origin: true }
   }
 
-  /**
-   * Enters the peer into the swarm or renews it. Errors: NotAuthorisedError when the peer belongs to another principal,
-   * LimitError when there is no room.
-   */
+  /** Enters the peer of this principal into the swarm or renews it. Errors: LimitError when there is no room. */
   announce(announcement: Announcement): void {
     const { manifest, principal, peer, addresses, labels, runs, runsTotal } = announcement
-    const swarm = this.#living(manifest) ?? this.#make(manifest)
-    const before = swarm.get(peer)
-    if (before !== undefined && before.principal !== principal) {
-      throw new NotAuthorisedError(`peer ${peer} belongs to another principal`)
-    }
-    if (before === undefined && swarm.size >= SWARM_PEERS_MAX) {
-      throw new LimitError('the swarm is full', { data: { limit: SWARM_PEERS_MAX } })
-    }
-    if (before === undefined) this.#takePlace()
+    const before = this.#living(manifest)?.find(peer, principal)
+    if (before === undefined) this.#makeRoom(announcement)
+    // Looked up again: making room drops swarms that nobody is in.
+    const swarm = this.#swarms.get(manifest) ?? this.#make(manifest)
     const address = { peer, addresses, labels: labels ?? before?.address.labels ?? {} }
-    swarm.delete(peer)
-    swarm.set(peer, { address, principal, runs, runsTotal, announcedAtMs: this.#clock.now() })
+    const sizeBefore = swarm.size
+    swarm.put({ address, principal, runs, runsTotal, announcedAtMs: this.#clock.now() })
+    this.#places += swarm.size - sizeBefore
   }
 
-  /** The origin and peers of the swarm for this peer. */
-  handout(manifest: ManifestId, peer: PeerKey): PeerAddress[] {
+  /** The origin and other peers of the swarm for the peer of this principal, each peer ID once. */
+  handout(manifest: ManifestId, asker: { peer: PeerKey; principal: string }): PeerAddress[] {
     const swarm = this.#living(manifest)
-    const others: PeerAddress[] = []
-    for (const [key, other] of swarm ?? []) if (key !== peer) others.push(other.address)
     const origin = this.#origin === undefined ? [] : [this.#origin]
-    const labels = swarm?.get(peer)?.address.labels ?? {}
+    const without = new Set([asker.peer, ...origin.map(({ peer }) => peer)])
+    const others = swarm?.addresses(without) ?? []
+    const labels = swarm?.find(asker.peer, asker.principal)?.address.labels ?? {}
     return [...origin, ...chooseHandout(others, { max: HANDOUT_PEERS_MAX - origin.length, labels })]
   }
 
-  /** Takes the peer out, when it is this principal's. Unknown ones are ignored. */
-  leave(manifest: ManifestId, peer: PeerKey, principal: string): void {
+  /** Takes out the peer of this principal. Unknown ones are ignored. */
+  leave(manifest: ManifestId, asker: { peer: PeerKey; principal: string }): void {
     const swarm = this.#swarms.get(manifest)
-    if (swarm?.get(peer)?.principal !== principal) return
-    swarm.delete(peer)
+    const entry = swarm?.find(asker.peer, asker.principal)
+    if (swarm === undefined || entry === undefined) return
+    swarm.delete(entry)
     this.#places--
     if (swarm.size === 0) this.#swarms.delete(manifest)
   }
@@ -95,44 +81,50 @@ export class Swarms {
   *list(): Generator<{ manifest: ManifestId; peers: SwarmPeer[] }> {
     for (const manifest of [...this.#swarms.keys()]) {
       const swarm = this.#living(manifest)
-      if (swarm !== undefined) yield { manifest, peers: [...swarm.values()] }
+      if (swarm !== undefined) yield { manifest, peers: swarm.entries() }
     }
   }
 
-  #takePlace(): void {
-    if (this.#places >= SWARM_PLACES_MAX) this.#dropSilent()
-    if (this.#places >= SWARM_PLACES_MAX) {
-      throw new LimitError('the swarms are full', { data: { limit: SWARM_PLACES_MAX } })
-    }
-    this.#places++
+  /** Makes sure that one more peer has room. Throws LimitError. */
+  #makeRoom({ manifest, principal }: Announcement): void {
+    const swarm = this.#swarms.get(manifest)
+    if ((swarm?.peersOf(principal) ?? 0) >= SWARM_PEERS_PER_PRINCIPAL_MAX)
+      throw full(`${principal} has too many peers in the swarm`, SWARM_PEERS_PER_PRINCIPAL_MAX)
+    if ((swarm?.size ?? 0) >= SWARM_PEERS_MAX) throw full('the swarm is full', SWARM_PEERS_MAX)
+    if (this.#isFull(manifest)) this.#dropSilent()
+    if (!this.#isFull(manifest)) return
+    if (this.#places >= SWARM_PLACES_MAX) throw full('the swarms are full', SWARM_PLACES_MAX)
+    throw full('the tracker has too many swarms', SWARMS_MAX)
+  }
+
+  #isFull(manifest: ManifestId): boolean {
+    const needsSwarm = !this.#swarms.has(manifest)
+    return this.#places >= SWARM_PLACES_MAX || (needsSwarm && this.#swarms.size >= SWARMS_MAX)
   }
 
   #dropSilent(): void {
     for (const manifest of [...this.#swarms.keys()]) this.#living(manifest)
   }
 
-  #make(manifest: ManifestId): Map<PeerKey, SwarmPeer> {
-    if (this.#swarms.size >= SWARMS_MAX) this.#dropSilent()
-    if (this.#swarms.size >= SWARMS_MAX) {
-      throw new LimitError('the tracker has too many swarms', { data: { limit: SWARMS_MAX } })
-    }
-    const swarm = new Map<PeerKey, SwarmPeer>()
+  #make(manifest: ManifestId): Swarm {
+    const swarm = new Swarm()
     this.#swarms.set(manifest, swarm)
     return swarm
   }
 
-  /** The swarm without those who have left. Peers lie in the order of their announcements, oldest first. */
-  #living(manifest: ManifestId): Map<PeerKey, SwarmPeer> | undefined {
+  /** The swarm without those who have left; undefined when nobody is in it. */
+  #living(manifest: ManifestId): Swarm | undefined {
     const swarm = this.#swarms.get(manifest)
     if (swarm === undefined) return undefined
-    const oldestMs = this.#clock.now() - ANNOUNCE_EXPIRY_MS
-    for (const [peer, { announcedAtMs }] of swarm) {
-      if (announcedAtMs > oldestMs) break
-      swarm.delete(peer)
-      this.#places--
-    }
+    const sizeBefore = swarm.size
+    swarm.dropSilent(this.#clock.now() - ANNOUNCE_EXPIRY_MS)
+    this.#places += swarm.size - sizeBefore
     if (swarm.size > 0) return swarm
     this.#swarms.delete(manifest)
     return undefined
   }
+}
+
+function full(message: string, limit: number): LimitError {
+  return new LimitError(message, { data: { limit } })
 }

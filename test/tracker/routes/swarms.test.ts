@@ -26,7 +26,8 @@ test.before(async (context) => {
     context.site.client(context.tracker.url, await context.site.site.issue({ kind: 'node', commonName }))
   context.one = await node('node-1')
   context.two = await node('node-2')
-  await pushImage(context.one, image, { to: 'team/debian' })
+  const alice = context.site.client(context.tracker.url, await context.site.user('alice'))
+  await pushImage(alice, image, { to: 'team/debian' })
 })
 test.after(async ({ site, tracker }) => {
   await tracker?.stop()
@@ -62,10 +63,17 @@ test('announces show progress, renew the grant and the handout', async ({ one })
   assert.is((await failureOf(one.announce({ ...body, runs: runsTotal + 1 }))).code, 'E_INVALID')
 })
 
-test('nobody speaks for the peer of another, or of a manifest that is not there', async ({ one, two }) => {
+test('nobody is kept out by another who announces its peer ID', async ({ one, two }) => {
   const { peer, addresses } = place(peer1)
   const body = { manifest: image.manifestId, peer, addresses, runs: 0, runsTotal }
-  assert.is((await failureOf(two.announce(body))).code, 'E_NOT_AUTHORISED')
+  assert.equal(others((await two.announce(body)).peers), [peer2])
+  assert.equal(others((await one.announce(body)).peers), [peer2])
+  await two.leave({ manifest: image.manifestId, peer })
+})
+
+test('nobody announces a manifest or image that is not there', async ({ one }) => {
+  const { peer, addresses } = place(peer1)
+  const body = { manifest: image.manifestId, peer, addresses, runs: 0, runsTotal }
   assert.is((await failureOf(one.join({ reference: 'team/none', ...place(peer1) }))).code, 'E_NOT_FOUND')
   const unknown = testImage({ seed: 'unknown', blocks: 2 }).manifestId
   assert.is((await failureOf(one.announce({ ...body, manifest: unknown }))).code, 'E_NOT_FOUND')
