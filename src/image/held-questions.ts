@@ -1,18 +1,23 @@
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import type { Digest } from '../core/cid.ts'
 
+/** Questions that are asked together at once: those of 8 MiB of an image. */
+const TOGETHER = 4
+/** Time that fewer wait for company: a source that is slow or at its end sends no more. */
+const WAIT_MS = 20
+
 interface Question {
   readonly digests: readonly Digest[]
   readonly resolve: (held: boolean[]) => void
   readonly reject: (error: unknown) => void
 }
 
-/** Asks a sink what it holds, one call of `has` at a time: what is asked meanwhile makes the next call together. */
+/** Asks a sink what it holds, for several batches with one call of `has`: a call costs a tracker more than its digests do. */
 export class HeldQuestions {
   readonly #sink: Pick<BlockStore, 'has'>
   readonly #call: CallOptions
   #waiting: Question[] = []
-  #asking = false
+  #timer: NodeJS.Timeout | undefined
 
   constructor(components: { sink: Pick<BlockStore, 'has'> }, call: CallOptions) {
     this.#sink = components.sink
@@ -23,28 +28,27 @@ export class HeldQuestions {
   ask(digests: readonly Digest[]): Promise<boolean[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ digests, resolve, reject })
-      if (!this.#asking) void this.#askAll()
+      if (this.#waiting.length >= TOGETHER) void this.#askAll()
+      else this.#timer ??= setTimeout(() => void this.#askAll(), WAIT_MS)
     })
   }
 
   async #askAll(): Promise<void> {
-    this.#asking = true
-    while (this.#waiting.length > 0) {
-      const questions = this.#waiting.splice(0)
-      try {
-        const held = await this.#sink.has(
-          questions.flatMap(({ digests }) => digests),
-          this.#call,
-        )
-        let at = 0
-        for (const { digests, resolve } of questions) {
-          resolve(held.slice(at, at + digests.length))
-          at += digests.length
-        }
-      } catch (error) {
-        for (const { reject } of questions) reject(error)
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const questions = this.#waiting.splice(0)
+    try {
+      const held = await this.#sink.has(
+        questions.flatMap(({ digests }) => digests),
+        this.#call,
+      )
+      let at = 0
+      for (const { digests, resolve } of questions) {
+        resolve(held.slice(at, at + digests.length))
+        at += digests.length
       }
+    } catch (error) {
+      for (const { reject } of questions) reject(error)
     }
-    this.#asking = false
   }
 }
