@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
@@ -10,23 +9,24 @@ import {
   UploadParams,
 } from '../../src/api/tracker-schemas.ts'
 import { DIGEST_BYTES } from '../../src/core/cid.ts'
-import { InvalidError, LimitError } from '../../src/core/errors.ts'
 import { NEED_DIGESTS_MAX } from '../../src/core/limits.ts'
 import type { RouteContext } from '../context.ts'
 import { type App, askerOf } from '../http/app-type.ts'
+import { bodyOf, OCTETS, readBody } from '../http/body.ts'
 import { allowLong, signalOf } from '../http/signal.ts'
+import { BodyPlaces } from '../uploads/body-places.ts'
 import type { UploadUse } from '../uploads/uploads.ts'
 import { NoContent, Octets, problems } from './answers.ts'
 
-const OCTETS = 'application/octet-stream'
 type UploadRequest = { Params: Static<typeof UploadParams> }
 
 /** From the slot to the committed version. */
 export function uploadRoutes(app: App, context: RouteContext): void {
   app.addContentTypeParser(OCTETS, (_request, payload, done) => done(null, payload))
+  const places = new BodyPlaces(context)
   openRoute(app, context)
-  needRoute(app, context)
-  blocksRoute(app, context)
+  needRoute(app, context, places)
+  blocksRoute(app, context, places)
   commitRoute(app, context)
   app.route({
     method: 'DELETE',
@@ -63,7 +63,7 @@ function openRoute(app: App, context: RouteContext): void {
   })
 }
 
-function needRoute(app: App, context: RouteContext): void {
+function needRoute(app: App, context: RouteContext, places: BodyPlaces): void {
   app.route<UploadRequest>({
     method: 'POST',
     url: TRACKER_PATHS.need,
@@ -76,14 +76,17 @@ function needRoute(app: App, context: RouteContext): void {
       response: { 200: Octets, ...problems },
     },
     handler: async (request, reply) => {
-      const digests = await readBody(bodyOf(request.body), NEED_DIGESTS_MAX * DIGEST_BYTES)
-      const needed = await context.uploads.need(useOf(request), digests)
+      const use = useOf(request)
+      const digests = await places.within(use.asker.dn, () =>
+        readBody(bodyOf(context, request), NEED_DIGESTS_MAX * DIGEST_BYTES),
+      )
+      const needed = await context.uploads.need(use, digests)
       return reply.type(OCTETS).send(Buffer.from(needed.bytes))
     },
   })
 }
 
-function blocksRoute(app: App, context: RouteContext): void {
+function blocksRoute(app: App, context: RouteContext, places: BodyPlaces): void {
   app.route<UploadRequest>({
     method: 'POST',
     url: TRACKER_PATHS.blocks,
@@ -97,7 +100,9 @@ function blocksRoute(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      await context.uploads.put(useOf(request), bodyOf(request.body), { signal: signalOf(reply) })
+      const use = useOf(request)
+      const signal = signalOf(reply)
+      await places.within(use.asker.dn, () => context.uploads.put(use, bodyOf(context, request), { signal }))
       return reply.code(204).send(null)
     },
   })
@@ -125,25 +130,4 @@ function commitRoute(app: App, context: RouteContext): void {
 
 function useOf(request: Pick<FastifyRequest, 'principal'> & { params: { upload: string } }): UploadUse {
   return { asker: askerOf(request), upload: request.params.upload }
-}
-
-/**
- * The body in pieces. Who stops reading leaves the rest to Node.js, which reads and drops it: closing the connection
- * instead would often take the answer with it.
- */
-function bodyOf(body: unknown): AsyncIterable<Uint8Array> {
-  if (!(body instanceof Readable)) throw new InvalidError(`the body must be of type ${OCTETS}`)
-  return body.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>
-}
-
-async function readBody(body: AsyncIterable<Uint8Array>, bytesMax: number): Promise<Uint8Array> {
-  const pieces: Uint8Array[] = []
-  let size = 0
-  for await (const piece of body) {
-    size += piece.length
-    if (size > bytesMax)
-      throw new LimitError(`the body has more than ${bytesMax} bytes`, { data: { limitBytes: bytesMax } })
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces, size)
 }

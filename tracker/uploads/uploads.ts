@@ -4,9 +4,9 @@ import { Bitmap } from '../../src/core/bitmap.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { DIGEST_BYTES, type Digest, digestKey, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { BusyError, IntegrityError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { IntegrityError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
-import { UPLOAD_BODIES_MAX, UPLOAD_BODY_BYTES_MAX } from '../../src/core/limits.ts'
+import { UPLOAD_BODY_BYTES_MAX } from '../../src/core/limits.ts'
 import { runCount } from '../../src/core/manifest.ts'
 import { type ImageRecord, RECORD_TYPE } from '../../src/core/record.ts'
 import type { Namespace, Tag } from '../../src/core/reference.ts'
@@ -47,7 +47,6 @@ export interface UploadUse {
 export class Uploads {
   readonly #c: UploadsComponents
   readonly #buffers = new BufferPool({ bytes: RUN_BUFFER_BYTES, keepMax: BUFFERS_KEPT_MAX })
-  #bodies = 0
 
   constructor(components: UploadsComponents) {
     this.#c = components
@@ -91,21 +90,15 @@ export class Uploads {
 
   /**
    * Stores the frames of a stream; resolves when all of them survive a crash. Frames are verified first, a batch with a
-   * wrong one is dropped as a whole. Errors: IntegrityError, ProtocolError, LimitError, BusyError, StorageFullError.
+   * wrong one is dropped as a whole. Errors: IntegrityError, ProtocolError, LimitError, StorageFullError.
    */
   async put(
     { asker, upload }: UploadUse,
     body: AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): Promise<void> {
-    if (this.#bodies >= UPLOAD_BODIES_MAX) throw new BusyError('too many uploads at the moment: try again')
-    this.#bodies++
-    try {
-      await this.#mine(asker, upload)
-      await this.#receive(upload, body, options)
-    } finally {
-      this.#bodies--
-    }
+    await this.#mine(asker, upload)
+    await this.#receive(upload, body, options)
   }
 
   /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes. */
