@@ -1,25 +1,27 @@
-import { type ManifestId, parseManifestId } from '../src/core/cid.ts'
+import type { CallOptions } from '../src/core/blockstore.ts'
+import { type Digest, type ManifestId, parseManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
-import { BootswarmError } from '../src/core/errors.ts'
+import { AbortedError, BootswarmError, TimeoutError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
-import { ANNOUNCE_EXPIRY_MS, ANNOUNCE_INTERVAL_MS } from '../src/core/limits.ts'
+import { ANNOUNCE_EXPIRY_MS, ANNOUNCE_INTERVAL_MS, FIND_PEERS_TIMEOUT_MS } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
 import type { AnnounceBudget } from '../src/routing/announce-budget.ts'
 import type { ImageCatalog } from './image-catalog.ts'
+import type { Pull } from './pull.ts'
 import type { Puller } from './puller.ts'
 import type { TrackerLink } from './tracker-link.ts'
 
 export interface AnnouncerComponents {
-  catalog: ImageCatalog
-  exchange: Exchange
-  puller: Puller
-  link: TrackerLink
+  catalog: Pick<ImageCatalog, 'all'>
+  exchange: Pick<Exchange, 'swarm'>
+  puller: Pick<Puller, 'running' | 'findPeers'>
+  link: Pick<TrackerLink, 'reachable' | 'leaveSwarm'>
   /** The tracker, then the DHT. */
   router: Router
   dht: Router
-  budget: AnnounceBudget
+  budget: Pick<AnnounceBudget, 'start' | 'stop' | 'addSegments' | 'withdraw'>
   clock: Clock
   log: Log
 }
@@ -33,8 +35,9 @@ const LEAVE_TIMEOUT_MS = 2000
 export class Announcer implements Lifecycle {
   readonly #components: AnnouncerComponents
   readonly #toldMs = new Map<ManifestId, number>()
+  readonly #stopping = new AbortController()
   #cancel = () => {}
-  #stopped = false
+  #tellingDue = false
 
   constructor(components: AnnouncerComponents) {
     this.#components = components
@@ -47,11 +50,11 @@ export class Announcer implements Lifecycle {
 
   /** Leaves every swarm, as far as the tracker can be reached. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#stopping.abort()
     this.#cancel()
     const { link, budget } = this.#components
     await budget.stop()
-    if (!link.reachable) return
+    if (link.reachable !== true) return
     const signal = AbortSignal.timeout(LEAVE_TIMEOUT_MS)
     await Promise.allSettled(this.#manifests().map((manifest) => link.leaveSwarm(manifest, { signal })))
   }
@@ -61,18 +64,58 @@ export class Announcer implements Lifecycle {
     void this.#announceComplete(manifest)
   }
 
+  get #stopped(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
   #next(ms: number): void {
     if (!this.#stopped) this.#cancel = this.#components.clock.after(ms, () => void this.#round())
   }
 
+  /** Whatever happens in a round, there is a next one. */
   async #round(): Promise<void> {
-    const { puller, dht } = this.#components
-    for (const pull of puller.running()) {
-      await puller.findPeers(pull)
-      if (pull.progress().runs.done > 0) void this.#try(pull.manifest, () => dht.announce(pull.manifest))
+    try {
+      void this.#announceDue()
+      await Promise.all(this.#components.puller.running().map((pull) => this.#lookAround(pull)))
+    } catch (error) {
+      this.#components.log.error({ err: error }, 'a round of announcing failed')
+    } finally {
+      this.#next(ANNOUNCE_INTERVAL_MS)
     }
-    for (const manifest of this.#due()) await this.#announceComplete(manifest)
-    this.#next(ANNOUNCE_INTERVAL_MS)
+  }
+
+  /** Announces a pull to the tracker, learns its peers, and tells the DHT once there is something to give. */
+  async #lookAround(pull: Pull): Promise<void> {
+    const { puller, dht, clock } = this.#components
+    const late = new AbortController()
+    const signal = AbortSignal.any([late.signal, this.#stopping.signal])
+    const cancel = clock.after(FIND_PEERS_TIMEOUT_MS, () =>
+      late.abort(new TimeoutError('looking for peers took too long')),
+    )
+    try {
+      await puller.findPeers(pull, { signal })
+    } finally {
+      cancel()
+    }
+    if (pull.progress().runs.done > 0)
+      void this.#try(pull.manifest, () => dht.announce(pull.manifest, this.#options))
+  }
+
+  /** One after the other; no round waits for them, because each may take a query of the DHT while the tracker is away. */
+  async #announceDue(): Promise<void> {
+    if (this.#tellingDue) return
+    this.#tellingDue = true
+    try {
+      for (const manifest of this.#due()) await this.#announceComplete(manifest)
+    } catch (error) {
+      this.#components.log.error({ err: error }, 'complete images could not be announced')
+    } finally {
+      this.#tellingDue = false
+    }
+  }
+
+  get #options(): CallOptions {
+    return { signal: this.#stopping.signal }
   }
 
   #manifests(): ManifestId[] {
@@ -94,23 +137,25 @@ export class Announcer implements Lifecycle {
     const swarm = exchange.swarm(manifest)
     if (swarm === undefined || this.#stopped) return
     this.#toldMs.set(manifest, clock.monotonic())
-    budget.addSegments(swarm.manifest.segments.map((link) => link.digest))
-    await this.#try(manifest, () => router.announce(manifest))
+    await this.#try(manifest, async () => {
+      budget.addSegments(swarm.manifest.segments.map((link) => link.digest))
+      await router.announce(manifest, this.#options)
+    })
   }
 
-  /** Forgets what is announced of a manifest that is no longer here. */
-  async forget(manifest: ManifestId): Promise<void> {
-    const { router, budget, exchange } = this.#components
-    const segments = exchange.swarm(manifest)?.manifest.segments ?? []
+  /** Takes back what is announced of a manifest that is no longer here, and of its segments. Does not throw. */
+  async forget(manifest: ManifestId, segments: readonly Digest[]): Promise<void> {
+    const { router, budget } = this.#components
     this.#toldMs.delete(manifest)
-    await budget.withdraw([parseManifestId(manifest), ...segments.map((link) => link.digest)])
-    await this.#try(manifest, () => router.withdraw(manifest))
+    await this.#try(manifest, () => budget.withdraw([parseManifestId(manifest), ...segments], this.#options))
+    await this.#try(manifest, () => router.withdraw(manifest, this.#options))
   }
 
   async #try(manifest: ManifestId, announce: () => Promise<void>): Promise<void> {
     try {
       await announce()
     } catch (error) {
+      if (this.#stopped && error instanceof AbortedError) return
       const known = error instanceof BootswarmError
       this.#components.log[known ? 'info' : 'error'](
         { manifest, err: known ? error.message : error },

@@ -12,7 +12,7 @@ import {
 } from '../src/api/node-schemas.ts'
 import { PROBLEM_TYPE, problemOf } from '../src/api/problem.ts'
 import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.ts'
-import { InvalidError, NotFoundError } from '../src/core/errors.ts'
+import { BootswarmError, httpStatusOf, InvalidError, NotFoundError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
 import { eventStream } from './event-stream.ts'
@@ -50,9 +50,21 @@ export function buildControlApi(components: ControlComponents): FastifyInstance 
 
 function sendProblem(log: Log, error: unknown, reply: FastifyReply): void {
   const invalid = (error as { validation?: unknown }).validation !== undefined
-  const problem = problemOf(invalid ? new InvalidError((error as Error).message) : error)
-  if (problem.status >= 500) log.error({ err: error }, 'a control request failed')
+  const cause = invalid ? new InvalidError((error as Error).message) : error
+  const problem = problemOf(cause)
+  logFailure(log, cause)
   reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
+}
+
+/** Problems of the outside (tracker away, too much work, disk full) are no defects and have no stack worth keeping. */
+const OUTSIDE = [502, 503, 504, 507]
+
+function logFailure(log: Log, error: unknown): void {
+  const status = httpStatusOf(error)
+  const message = 'a control request failed'
+  if (error instanceof BootswarmError && OUTSIDE.includes(status))
+    log.warn({ code: error.code, err: error.message }, message)
+  else if (status >= 500) log.error({ err: error }, message)
 }
 
 function addReads(app: FastifyInstance, components: ControlComponents): void {
@@ -69,15 +81,19 @@ function localImage(entry: CatalogEntry): LocalImage {
   return tag === undefined ? image : { ...image, tag }
 }
 
-function addPulls(app: FastifyInstance, { puller }: ControlComponents): void {
+function addPulls(app: FastifyInstance, { puller, log }: ControlComponents): void {
   const typed = app.withTypeProvider<TypeBoxProvider>()
   typed.post(NODE_PATHS.pulls, { schema: { body: PullRequest } }, async (request, reply) => {
     const { pull, result } = await puller.start(parseReference(request.body.reference))
-    return reply.type(NDJSON).send(eventStream({ progress: () => pull.progress(), result }))
+    return reply
+      .type(NDJSON)
+      .send(
+        eventStream({ progress: () => pull.progress(), result, failed: (error) => logFailure(log, error) }),
+      )
   })
 }
 
-function addMaintenance(app: FastifyInstance, { maintenance, catalog }: ControlComponents): void {
+function addMaintenance(app: FastifyInstance, { maintenance, catalog, log }: ControlComponents): void {
   const typed = app.withTypeProvider<TypeBoxProvider>()
   const Params = Type.Object({ namespace: Type.String(), name: Type.String() })
   const Query = Type.Object(
@@ -103,7 +119,9 @@ function addMaintenance(app: FastifyInstance, { maintenance, catalog }: ControlC
     const result = maintenance.verify((now) => {
       progress = now
     })
-    return reply.type(NDJSON).send(eventStream({ progress: () => progress, result }))
+    return reply
+      .type(NDJSON)
+      .send(eventStream({ progress: () => progress, result, failed: (error) => logFailure(log, error) }))
   })
 }
 
@@ -117,7 +135,8 @@ function addExports(app: FastifyInstance, components: ControlComponents): void {
       progress = now
     }
     const result = components.exporter.export(entry, { path, onProgress })
-    return reply.type(NDJSON).send(eventStream({ progress: () => progress, result }))
+    const failed = (error: unknown) => logFailure(components.log, error)
+    return reply.type(NDJSON).send(eventStream({ progress: () => progress, result, failed }))
   })
 }
 

@@ -9,6 +9,8 @@ const PROGRESS_INTERVAL_MS = 250
 export function eventStream<Progress, Result>(init: {
   progress(): Progress | undefined
   result: Promise<Result>
+  /** Told of the error that the last line reports, which may say less. */
+  failed(error: unknown): void
 }): Readable {
   return Readable.from(lines(init))
 }
@@ -16,10 +18,14 @@ export function eventStream<Progress, Result>(init: {
 async function* lines<Progress, Result>(init: {
   progress(): Progress | undefined
   result: Promise<Result>
+  failed(error: unknown): void
 }): AsyncGenerator<string> {
   const settled = init.result.then(
     (result): StreamEvent<Progress, Result> => ({ event: 'done', result }),
-    (error: unknown): StreamEvent<Progress, Result> => ({ event: 'error', problem: problemOf(error) }),
+    (error: unknown): StreamEvent<Progress, Result> => {
+      init.failed(error)
+      return { event: 'error', problem: problemOf(error) }
+    },
   )
   for (;;) {
     const progress = init.progress()

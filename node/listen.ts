@@ -7,14 +7,21 @@ import { StateError } from '../src/core/errors.ts'
 import type { ListenAddress } from '../src/util/config-file.ts'
 
 /** Group of those who run virtual machines; its members may use the socket. */
-const GROUP = 'kvm'
+const SOCKET_GROUP = 'kvm'
 
 /**
- * Listens on a unix socket of mode 0660, group kvm where it exists. A socket that a crash left behind is replaced;
+ * Listens on a unix socket of mode 0660, of group kvm where it exists, as are the directories made for it. A socket that a crash left behind is replaced;
  * throws StateError when another node listens there.
  */
-export async function listenOnSocket(app: FastifyInstance, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+export async function listenOnSocket(
+  app: FastifyInstance,
+  path: string,
+  init: { group?: string } = {},
+): Promise<void> {
+  const group = process.getuid?.() === 0 ? await groupId(init.group ?? SOCKET_GROUP) : undefined
+  // Only a directory made here is given away; one that was there belongs to whoever made it.
+  const made = await mkdir(dirname(path), { recursive: true, mode: 0o750 })
+  if (made !== undefined && group !== undefined) await giveDirectories(dirname(path), made, group)
   if (await answers(path)) throw new StateError(`another node listens on ${path}`)
   await rm(path, { force: true })
   const umask = process.umask(0o117)
@@ -24,8 +31,15 @@ export async function listenOnSocket(app: FastifyInstance, path: string): Promis
     process.umask(umask)
   }
   await chmod(path, 0o660)
-  const group = await groupId(GROUP)
-  if (group !== undefined && process.getuid?.() === 0) await chown(path, 0, group)
+  if (group !== undefined) await chown(path, 0, group)
+}
+
+/** From `last` up to `first`, the uppermost that was missing. */
+async function giveDirectories(last: string, first: string, group: number): Promise<void> {
+  for (let dir = last; ; dir = dirname(dir)) {
+    await chown(dir, 0, group)
+    if (dir === first || dir === dirname(dir)) return
+  }
 }
 
 /** Plain HTTP with health and metrics; nothing when there is no address. */

@@ -47,8 +47,12 @@ export class Maintenance {
     const manifest = entry.manifest as ManifestId
     if (catalog.withManifest(manifest).length > 0) return
     for (const pull of puller.running()) if (pull.manifest === manifest) pull.stop()
-    await announcer.forget(manifest)
+    const segments = exchange.swarm(manifest)?.manifest.segments ?? []
     exchange.removeSwarm(manifest)
+    await announcer.forget(
+      manifest,
+      segments.map((link) => link.digest),
+    )
   }
 
   /** Errors: StateError while a pull is under way. */

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TrackerClient } from '../src/api/tracker-client.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
-import { InternalError } from '../src/core/errors.ts'
+import { AbortedError, BootswarmError, InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
@@ -69,6 +69,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
 
   await maintenance.load()
   await started(host)
+  askTracker(opened, { link, log })
   await started(exchange)
   await started(announcer)
   opened.defer(() => puller.stop())
@@ -119,7 +120,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
     {
       ...{ carrier: host, blocks, nodes, verifier: frames, clock, log, random: Math.random },
       verifyGrant: (token) => link.grant(token),
-      graceS: () => (link.reachable ? 0 : config.grants.graceSeconds),
+      graceS: () => (link.reachable === false ? config.grants.graceSeconds : 0),
     },
     { origin: false, agent: `bootswarm-node/${packageVersion()}` },
   )
@@ -136,6 +137,18 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   })
   const announcer = new Announcer({ catalog, exchange, puller, link, router, dht, budget, clock, log })
   return { link, exchange, puller, announcer }
+}
+
+/** Once, so that `status` and the grace of grants soon know whether the tracker is there; nobody waits for it. */
+function askTracker(opened: AsyncDisposableStack, { link, log }: { link: TrackerLink; log: Log }): void {
+  const stop = new AbortController()
+  opened.defer(() => stop.abort())
+  link.ask({ signal: stop.signal }).catch((error: unknown) => {
+    if (error instanceof AbortedError) return
+    if (error instanceof BootswarmError)
+      log.warn({ err: error.message }, 'the tracker does not serve this node')
+    else log.error({ err: error }, 'could not ask the tracker')
+  })
 }
 
 async function openStores(opened: AsyncDisposableStack, init: { log: Log; dataDir: string }) {

@@ -1,4 +1,5 @@
 import type { PullProgress, PullResult } from '../src/api/node-schemas.ts'
+import type { CallOptions } from '../src/core/blockstore.ts'
 import type { ManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
 import {
@@ -201,10 +202,11 @@ export class Puller {
   }
 
   /** Peers that the routers know of, as they come. Does not throw. */
-  async findPeers(pull: Pull): Promise<void> {
+  async findPeers(pull: Pull, options: CallOptions = {}): Promise<void> {
     const { router, log } = this.#components
+    const signal = options.signal === undefined ? pull.signal : AbortSignal.any([pull.signal, options.signal])
     try {
-      for await (const peer of router.find(pull.manifest, { signal: pull.signal })) pull.session.learn([peer])
+      for await (const peer of router.find(pull.manifest, { signal })) pull.session.learn([peer])
     } catch (error) {
       log.info({ manifest: pull.manifest, err: describe(error) }, 'could not look for peers')
       if (error instanceof NotAuthorisedError) pull.stop(error)

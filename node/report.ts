@@ -41,7 +41,10 @@ export class NodeReport {
       principal: this.#principal,
       peer: carrier.self,
       addresses: carrier.addresses(),
-      tracker: { url: this.#config.tracker.url, reachable: link.reachable },
+      tracker: {
+        url: this.#config.tracker.url,
+        ...(link.reachable === undefined ? {} : { reachable: link.reachable }),
+      },
       store: await blocks.stat(),
       images: catalog.all().filter(({ complete }) => complete).length,
       pulls: puller.progress(),
@@ -69,7 +72,7 @@ export class NodeReport {
       storedBytes: async () => (await blocks.stat()).storedBytes,
       sentBytes: () => exchange.wireSentBytes,
       totals: () => puller.totals(),
-      trackerReachable: () => link.reachable,
+      trackerReachable: () => link.reachable === true,
     }
   }
 }

@@ -3,7 +3,7 @@ import type { AnnounceAnswer, AnnounceBody, JoinAnswer, LeaveBody } from '../src
 import type { CallOptions } from '../src/core/blockstore.ts'
 import type { ManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
-import { SignatureError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
+import { AbortedError, SignatureError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
 import { GRANT_TYPE, type Grant, parseGrant } from '../src/core/grant.ts'
 import { type ImageRecord, parseRecord, RECORD_TYPE } from '../src/core/record.ts'
 import { formatReference, type Reference } from '../src/core/reference.ts'
@@ -21,6 +21,9 @@ export interface Joined {
   readonly peers: readonly PeerAddress[]
 }
 
+/** The part of the tracker's client that is needed here. */
+type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave' | 'whoami'>
+
 export interface TrackerLinkInit {
   /** Name in the tracker's certificate. */
   readonly name: string
@@ -36,23 +39,28 @@ export interface TrackerLinkInit {
 
 /** This node's view of the tracker: swarms, records, grants, and whether it can be reached at all. */
 export class TrackerLink {
-  readonly #client: TrackerClient
+  readonly #client: TrackerCalls
   readonly #clock: Clock
   readonly #trust: Trust
   readonly #init: TrackerLinkInit
   readonly #origins = new Set<PeerKey>()
-  #reachable = true
+  #reachable: boolean | undefined
 
-  constructor(components: { client: TrackerClient; clock: Clock; trust: Trust }, init: TrackerLinkInit) {
+  constructor(components: { client: TrackerCalls; clock: Clock; trust: Trust }, init: TrackerLinkInit) {
     this.#client = components.client
     this.#clock = components.clock
     this.#trust = components.trust
     this.#init = init
   }
 
-  /** Whether the last request was answered. */
-  get reachable(): boolean {
+  /** Whether the last request was answered; undefined before there was one. */
+  get reachable(): boolean | undefined {
     return this.#reachable
+  }
+
+  /** Asks the tracker something small, for `reachable`. Errors: those of the tracker. */
+  async ask(options: CallOptions = {}): Promise<void> {
+    await this.#watched(this.#client.whoami(options))
   }
 
   /** Enters the swarm of a reference. Errors: those of the tracker, SignatureError when its record is not what was asked for. */
@@ -131,6 +139,8 @@ export class TrackerLink {
       this.#reachable = true
       return answer
     } catch (error) {
+      // A request that this node gave up says nothing of the tracker.
+      if (error instanceof AbortedError) throw error
       this.#reachable = !(error instanceof UnreachableError || error instanceof TimeoutError)
       throw error
     }

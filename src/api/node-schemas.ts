@@ -73,7 +73,12 @@ export const NodeStatus = Type.Object({
   principal: Type.String(),
   peer: Type.String(),
   addresses: Type.Array(Type.String()),
-  tracker: Type.Object({ url: Type.String(), reachable: Type.Boolean() }),
+  tracker: Type.Object({
+    url: Type.String(),
+    reachable: Type.Optional(
+      Type.Boolean({ description: 'whether the last request was answered; left out before there was one' }),
+    ),
+  }),
   store: Type.Object({ blocks: Type.Integer(), storedBytes: Type.Integer() }),
   images: Type.Integer(),
   pulls: Type.Array(PullProgress),

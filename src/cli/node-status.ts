@@ -31,10 +31,15 @@ function describe(status: NodeStatus): string {
     ['node', `${status.principal}, Bootswarm ${status.version}, up ${formatSeconds(status.uptimeSeconds)}`],
     ['peer', status.peer],
     ...status.addresses.map((address) => ['address', address] as const),
-    ['tracker', `${tracker.url}, ${tracker.reachable ? 'reachable' : 'out of reach'}`],
+    ['tracker', `${tracker.url}, ${reachText(tracker.reachable)}`],
     ['store', `${store.blocks} blocks in ${formatBytes(store.storedBytes)}, ${status.images} images`],
     ['peers', String(status.peers)],
     ['memory', formatBytes(status.residentBytes)],
     ...running,
   ])
+}
+
+function reachText(reachable: boolean | undefined): string {
+  if (reachable === undefined) return 'not asked yet'
+  return reachable ? 'reachable' : 'out of reach'
 }

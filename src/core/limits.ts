@@ -146,6 +146,8 @@ export const SESSION_ADDRESSES_MAX = 128
 export const ANNOUNCE_INTERVAL_MS = 10_000
 /** Looking for the peers of a running session: connecting to the tracker, then a query of the DHT. */
 export const FIND_PEERS_TIMEOUT_MS = 30_000
+/** Looking for the peers of a running session: connecting to the tracker, then a query of the DHT. */
+export const FIND_PEERS_TIMEOUT_MS = 30_000
 /** A peer that has not announced for so long leaves the handouts. */
 export const ANNOUNCE_EXPIRY_MS = 45_000
 
@@ -236,6 +238,10 @@ function assertRelations(): void {
     [EXCHANGE_CREDIT_BYTES >= 2 * RUN_BYTES_MAX, 'credit allows pipelining'],
     [EXCHANGE_SEND_QUEUE_BYTES_MAX >= EXCHANGE_CREDIT_BYTES, 'what was admitted may be queued'],
     [ANNOUNCE_EXPIRY_MS > 2 * ANNOUNCE_INTERVAL_MS, 'one lost announce does not drop a peer'],
+    [
+      ANNOUNCE_EXPIRY_MS > FIND_PEERS_TIMEOUT_MS + ANNOUNCE_INTERVAL_MS,
+      'a pull that waits for an answer does not keep others from announcing',
+    ],
     [
       ANNOUNCE_EXPIRY_MS > FIND_PEERS_TIMEOUT_MS + ANNOUNCE_INTERVAL_MS,
       'a pull that waits for an answer does not keep others from announcing',

@@ -1,0 +1,56 @@
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fastify } from 'fastify'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { listenOnSocket } from '../../node/listen.ts'
+import { withScratch } from '../fixtures/scratch.ts'
+
+const test = suite('listening of a node')
+const GROUP = 'daemon'
+
+async function listened(path: string): Promise<void> {
+  const app = fastify()
+  await listenOnSocket(app, path, { group: GROUP })
+  await app.close()
+}
+
+async function groupOf(path: string): Promise<number> {
+  return (await stat(path)).gid
+}
+
+async function daemonGroup(): Promise<number | undefined> {
+  const line = (await readFile('/etc/group', 'utf8'))
+    .split('\n')
+    .find((entry) => entry.startsWith(`${GROUP}:`))
+  return line === undefined ? undefined : Number(line.split(':')[2])
+}
+
+const group = process.getuid?.() === 0 ? await daemonGroup() : undefined
+const asRoot = group === undefined ? test.skip : test
+if (group === undefined) console.log(`needs root and the group ${GROUP}: directories are not given away`)
+
+asRoot('gives the directories that it makes to the group of the socket', () =>
+  withScratch(async (dir) => {
+    const path = join(dir, 'run', 'bootswarm', 'node.sock')
+    const before = await groupOf(dir)
+    await listened(path)
+    for (const made of [dirname(path), dirname(dirname(path))]) {
+      assert.is(await groupOf(made), group)
+      assert.is((await stat(made)).mode & 0o777, 0o750)
+    }
+    assert.is(await groupOf(dir), before)
+  }),
+)
+
+asRoot('leaves a directory that was there to its owner', () =>
+  withScratch(async (dir) => {
+    const path = join(dir, 'run', 'node.sock')
+    await mkdir(dirname(path))
+    const before = await groupOf(dirname(path))
+    await listened(path)
+    assert.is(await groupOf(dirname(path)), before)
+  }),
+)
+
+test.run()
