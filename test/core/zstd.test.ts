@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BLOCK_BYTES_MAX } from '../../src/core/limits.ts'
-import { openOpener, openPacker, zstdOpen, zstdPack } from '../../src/core/zstd.ts'
+import { openOpener, openPacker, packedRoom, zstdOpen, zstdPack, zstdPackInto } from '../../src/core/zstd.ts'
 import { ZstdContext } from '../../src/core/zstd-context.ts'
 import { noise } from '../fixtures/noise.ts'
 
@@ -27,6 +27,25 @@ test('every frame comes back, whatever came before it', () => {
     }),
     { numRuns: 100 },
   )
+})
+
+test('frames are made one after the other in memory of the caller, where they are smaller', () => {
+  const blocks = [
+    Buffer.alloc(9000, 'text'),
+    noise('raw', 5000),
+    Buffer.alloc(BLOCK_BYTES_MAX, 'more'),
+    noise('b', 1),
+  ]
+  const target = new Uint8Array(new SharedArrayBuffer(packedRoom(BLOCK_BYTES_MAX) + 20_000)).fill(7)
+  let at = 0
+  for (const [i, block] of blocks.entries()) {
+    const made = zstdPackInto(block, target, at)
+    assert.is(made === undefined, i % 2 === 1)
+    if (made === undefined) continue
+    assert.ok(made < block.length)
+    same(zstdOpen(target.slice(at, at + made), block.length), block)
+    at += made
+  }
 })
 
 test('bad frames leave no trace in the good ones after them', () => {
