@@ -125,6 +125,11 @@ export class TrackerClient {
     return await this.#http.json({ ...request, answerTimeoutMs: API_LONG_ANSWER_TIMEOUT_MS }, GcAnswer)
   }
 
+  /** What the tracker counts, in the text format of Prometheus. */
+  async metrics(options: CallOptions = {}): Promise<string> {
+    return Buffer.from(await this.#http.bytes(get(TRACKER_PATHS.metrics, options))).toString('utf8')
+  }
+
   async #delete(path: string, options: CallOptions): Promise<void> {
     await this.#http.empty({ method: 'DELETE', path, signal: options.signal })
   }

@@ -16,8 +16,12 @@ export interface RoundFigures {
   readonly wireBytes: number
   /** Wire bytes that all nodes received together. */
   readonly wireBytesTotal: number
-  /** Wire bytes that the tracker's peer uploaded, in copies. */
+  /** Bytes that the tracker's peer sent by its own count: frames and nodes, what was thrown away included. */
+  readonly originEgressBytes: number
+  /** The same in copies. */
   readonly originEgressCopies: number
+  /** Wire bytes from the tracker's peer that nodes accepted. */
+  readonly originAcceptedBytes: number
   /** Share of all wire bytes that came from other nodes. */
   readonly peerShare: number
   /** Uncompressed bytes of the blocks that a node fetched, on average. */
@@ -56,7 +60,9 @@ export function figuresOf(round: Round, image: BuiltImage): RoundFigures {
     imageBytes: image.sizeBytes,
     wireBytes: Math.round(copy),
     wireBytesTotal: origin + peers,
-    originEgressCopies: decimals(ratio(origin, copy)),
+    originEgressBytes: round.originSentBytes,
+    originEgressCopies: decimals(ratio(round.originSentBytes, copy)),
+    originAcceptedBytes: origin,
     peerShare: decimals(ratio(peers, origin + peers)),
     newBytes: Math.round(newBytes),
     newBytesShare: decimals(ratio(newBytes, image.pages.nonZeroBytes), 4),

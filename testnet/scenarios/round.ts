@@ -7,6 +7,7 @@ import { mapLimit } from '../concurrency.ts'
 import type { NodeHandle, Testnet } from '../handles.ts'
 import { firstDifference } from '../images/compare.ts'
 import { withNode } from '../with-node.ts'
+import { originSentBytes } from './origin-sent.ts'
 
 /** Exports at once; each reads and writes a whole image. */
 const EXPORTS_AT_ONCE = 2
@@ -28,6 +29,8 @@ export interface Round {
   readonly pushSeconds: number
   /** From the first request until the last node was complete. */
   readonly seconds: number
+  /** Bytes that the tracker's peer sent meanwhile, by its own count: what nodes threw away included. */
+  readonly originSentBytes: number
   readonly nodes: readonly NodeOutcome[]
 }
 
@@ -42,9 +45,11 @@ export async function runRound(init: RoundInit, options: { signal?: AbortSignal 
   const { testnet, image, reference, log } = init
   const pushSeconds = await push(init, options)
   log.info({ reference, seconds: round(pushSeconds) }, 'pushed')
+  const sentBefore = await originSentBytes(testnet, options)
   const begin = performance.now()
   const pulls = await pullAll(testnet.nodes, { reference, log }, options)
   const seconds = (performance.now() - begin) / 1000
+  const sent = (await originSentBytes(testnet, options)) - sentBefore
   log.info({ reference, seconds: round(seconds), nodes: pulls.length }, 'pulled by all nodes')
   const peaks = testnet.nodes.map((node) => node.resident()?.peakBytes)
   const nodes = await mapLimit(testnet.nodes, EXPORTS_AT_ONCE, async (node, i) => ({
@@ -55,7 +60,7 @@ export async function runRound(init: RoundInit, options: { signal?: AbortSignal 
   }))
   const same = nodes.filter((node) => node.differsAt === undefined).length
   log.info({ same, of: nodes.length }, 'exports compared with the source byte for byte')
-  return { reference, pushSeconds, seconds, nodes }
+  return { reference, pushSeconds, seconds, originSentBytes: sent, nodes }
 }
 
 /** Pushes with the real command line. */
