@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
 import { StateError } from '../src/core/errors.ts'
+import { cannotListen } from '../src/util/cannot-listen.ts'
 import type { ListenAddress } from '../src/util/config-file.ts'
 
 /** Group of those who run virtual machines; its members may use the socket. */
@@ -42,7 +43,7 @@ async function giveDirectories(last: string, first: string, group: number): Prom
   }
 }
 
-/** Plain HTTP with health and metrics; nothing when there is no address. */
+/** Plain HTTP with health and metrics; nothing when there is no address. Throws ConfigError when it cannot be had. */
 export async function listenForProbes(
   metrics: Registry,
   address: ListenAddress | undefined,
@@ -50,7 +51,11 @@ export async function listenForProbes(
   if (address === undefined) return undefined
   const app = fastify()
   addProbes(app, metrics)
-  await app.listen(address)
+  try {
+    await app.listen(address)
+  } catch (error) {
+    throw cannotListen(address, error)
+  }
   return app
 }
 

@@ -15,6 +15,7 @@ import { DhtContentRouting } from './dht-content-routing.ts'
 import { dialError } from './dial-errors.ts'
 import { type HostLimits, hostLimits } from './host-limits.ts'
 import { DHT_PROTOCOL, type HostLibp2p, libp2pOptions } from './libp2p-options.ts'
+import { listenError } from './listen-errors.ts'
 import { addressText, dialableAddresses, parsePeer, peerKeyOf } from './peer-addresses.ts'
 import { StreamChannel } from './stream-channel.ts'
 
@@ -94,6 +95,7 @@ export class Libp2pHost implements Carrier, Lifecycle {
     this.#bootstrap = new Bootstrap({ clock, log, connectedPeers, dial }, { limits })
   }
 
+  /** Throws ConfigError when it cannot listen. */
   async start(): Promise<void> {
     if (this.#stopped !== undefined) throw new StateError('a stopped host does not start again')
     const { libp2p, limits, log } = this.#parts
@@ -105,7 +107,11 @@ export class Libp2pHost implements Carrier, Lifecycle {
       onConnect: (peer) => void this.#dhtPeers.add(peerKeyOf(peer)),
       onDisconnect: (peer) => void this.#dhtPeers.delete(peerKeyOf(peer)),
     })
-    await libp2p.start()
+    try {
+      await libp2p.start()
+    } catch (error) {
+      throw listenError(error)
+    }
     if (libp2p.services.dht !== undefined) this.#bootstrap.start()
     log.info({ peer: this.self, addresses: this.addresses() }, 'host started')
   }

@@ -1,9 +1,12 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fastify } from 'fastify'
+import { Registry } from 'prom-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { listenOnSocket } from '../../node/listen.ts'
+import { listenForProbes, listenOnSocket } from '../../node/listen.ts'
+import { failureOf } from '../fixtures/failure.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('listening of a node')
@@ -52,5 +55,15 @@ asRoot('leaves a directory that was there to its owner', () =>
     assert.is(await groupOf(dirname(path)), before)
   }),
 )
+
+test('names the address for probes that is taken', async () => {
+  const taken = await listenForProbes(new Registry(), { host: '127.0.0.1', port: 0 })
+  assert.ok(taken)
+  const { port } = taken.server.address() as AddressInfo
+  const error = await failureOf(listenForProbes(new Registry(), { host: '127.0.0.1', port }))
+  await taken.close()
+  assert.is(error.code, 'E_CONFIG')
+  assert.match(error.message, `127.0.0.1:${port} (EADDRINUSE)`)
+})
 
 test.run()

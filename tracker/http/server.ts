@@ -4,13 +4,13 @@ import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { ConfigError } from '../../src/core/errors.ts'
 import {
   API_CONNECT_TIMEOUT_MS,
   TRACKER_CONNECTIONS_MAX,
   TRACKER_DRAIN_TIMEOUT_MS,
 } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
+import { cannotListen } from '../../src/util/cannot-listen.ts'
 import type { ListenAddress } from '../../src/util/config-file.ts'
 import type { TrackerMetrics } from '../metrics.ts'
 import type { App } from './app-type.ts'
@@ -88,15 +88,4 @@ async function answerPlain(
   if (path !== TRACKER_PATHS.ready) return { ...ok, status: 404, text: 'not found\n' }
   await components.checkReady()
   return ok
-}
-
-function cannotListen({ host, port }: ListenAddress, cause: unknown): ConfigError {
-  const code = (cause as NodeJS.ErrnoException).code ?? 'failed'
-  return new ConfigError(
-    `cannot listen on ${host}:${port} (${code}): is the port taken or the host not of this machine?`,
-    {
-      cause,
-      data: { host, port },
-    },
-  )
 }
