@@ -12,7 +12,7 @@ import type { PackedBatch } from './import-stages.ts'
 /** Stored bytes in one call of `put`: large enough to hide a round trip, small enough to be resumed and to be one request. */
 const PUT_BYTES = 3.5 * 1024 * 1024
 /** Batches in one call of `put`: those of well packed or known blocks would hold much memory otherwise. */
-const PUT_SLABS_MAX = 6
+const PUT_SLABS_MAX = 4
 /** Calls of `put` under way. */
 const PUTS_MAX = 3
 /** Segment nodes that wait for their blocks to be durable: some 2 MB. */

@@ -28,7 +28,7 @@ import { WholeDigest } from './whole-digest.ts'
 /** Batches being hashed: one while the next is read. */
 const HASH_CONCURRENCY = 2
 /** Batches that wait for what the sink holds: hides the round trip to a tracker. */
-const HAS_CONCURRENCY = 8
+const HAS_CONCURRENCY = 5
 
 export interface ImportComponents {
   /** A store, or an open upload at the tracker. */
