@@ -2,7 +2,12 @@ import type { Channel } from '../core/carrier.ts'
 import type { Digest, ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { BootswarmError, GrantError, ProtocolError, TimeoutError, UnreachableError } from '../core/errors.ts'
-import { EXCHANGE_CREDIT_BYTES, EXCHANGE_HELLO_TIMEOUT_MS, EXCHANGE_WANT_TIMEOUT_MS } from '../core/limits.ts'
+import {
+  EXCHANGE_CREDIT_BYTES,
+  EXCHANGE_DRAIN_TIMEOUT_MS,
+  EXCHANGE_HELLO_TIMEOUT_MS,
+  EXCHANGE_WANT_TIMEOUT_MS,
+} from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
@@ -91,8 +96,12 @@ export class Connection {
     return room
   }
 
-  drained(): Promise<void> {
-    return this.#channel.drained()
+  /** Resolves when `send` may go on. Drops a peer that does not read for long: what waits for it takes memory. */
+  async drained(): Promise<void> {
+    const cancel = this.#clock.after(EXCHANGE_DRAIN_TIMEOUT_MS, () =>
+      this.drop(new TimeoutError('peer did not read in time')),
+    )
+    await this.#channel.drained().finally(cancel)
   }
 
   /** Joins a swarm at the other side; `id` is then ours for it in this connection. Errors: GrantError when refused. */

@@ -6,18 +6,14 @@ import type { Clock } from '../core/clock.ts'
 import { BusyError, StateError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
-import {
-  CONNECTION_IDLE_MS,
-  EXCHANGE_CHANNELS_MAX,
-  EXCHANGE_MESSAGE_BYTES_MAX,
-  RUN_BUFFERS_KEPT_MAX,
-} from '../core/limits.ts'
+import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFERS_KEPT_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
+import { Links } from './links.ts'
 import type { Random } from './picker.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
@@ -54,12 +50,6 @@ export interface PeerStat {
   readonly wireSentBytes: number
 }
 
-interface Link {
-  connection: Connection
-  server: Server
-  usedMs: number
-}
-
 /** Serves the swarms of this peer to others and fetches manifests from them. Decides; the carrier talks. */
 export class Exchange implements Lifecycle {
   readonly #components: ExchangeComponents
@@ -68,15 +58,18 @@ export class Exchange implements Lifecycle {
   readonly #buffers = new BufferPool({ bytes: EXCHANGE_MESSAGE_BYTES_MAX, keepMax: RUN_BUFFERS_KEPT_MAX })
   readonly #swarms = new Map<ManifestId, Swarm>()
   readonly #sessions = new Map<ManifestId, Session>()
-  readonly #links = new Map<Connection, Link>()
+  readonly #links: Links
   readonly #dials = new Map<PeerKey, Promise<Connection>>()
   readonly #events: ConnectionEvents
   #wireSentBytes = 0
-  #cancelSweep = () => {}
 
   constructor(components: ExchangeComponents, init: ExchangeInit) {
     this.#components = components
     this.#init = init
+    this.#links = new Links({
+      clock: components.clock,
+      fetches: (connection) => [...this.#sessions.values()].some((session) => session.uses(connection)),
+    })
     this.#segments = new SegmentReader({ nodes: components.nodes })
     this.#events = {
       asked: (connection, message) => this.#asked(connection, message),
@@ -87,24 +80,23 @@ export class Exchange implements Lifecycle {
 
   async start(): Promise<void> {
     this.#components.carrier.accept((channel) => this.#accept(channel))
-    this.#sweep()
+    this.#links.start()
   }
 
   async stop(): Promise<void> {
-    this.#cancelSweep()
     this.#components.carrier.accept((channel) => channel.abort(new BusyError('stopping')))
-    await Promise.all([...this.#links.keys()].map((connection) => connection.close()))
+    await this.#links.stop()
   }
 
   /** Wire bytes of frames sent since the start. */
   get wireSentBytes(): number {
     let bytes = this.#wireSentBytes
-    for (const connection of this.#links.keys()) bytes += connection.wireSentBytes
+    for (const { connection } of this.#links.all) bytes += connection.wireSentBytes
     return bytes
   }
 
   peers(): PeerStat[] {
-    return [...this.#links.values()].map(({ connection, server }) => ({
+    return this.#links.all.map(({ connection, server }) => ({
       peer: connection.peer,
       inbound: connection.inbound,
       manifests: server.manifests,
@@ -164,9 +156,8 @@ export class Exchange implements Lifecycle {
 
   /** A connection to the peer: the one there is, or a new one. Errors: those of the carrier. */
   connect(address: PeerAddress, options?: CallOptions): Promise<Connection> {
-    for (const { connection } of this.#links.values()) {
-      if (connection.peer === address.peer && !connection.closed) return Promise.resolve(connection)
-    }
+    const known = this.#links.take(address.peer)
+    if (known !== undefined) return Promise.resolve(known)
     const dialling = this.#dials.get(address.peer)
     if (dialling !== undefined) return dialling
     const dial = this.#components.carrier
@@ -184,8 +175,8 @@ export class Exchange implements Lifecycle {
   }
 
   #accept(channel: Channel): void {
-    if (this.#links.size >= EXCHANGE_CHANNELS_MAX) channel.abort(new BusyError('too many channels'))
-    else this.#adopt(channel)
+    if (this.#links.makeRoom(channel.peer)) this.#adopt(channel)
+    else channel.abort(new BusyError('too many channels'))
   }
 
   #adopt(channel: Channel): Connection {
@@ -201,20 +192,18 @@ export class Exchange implements Lifecycle {
         graceS,
         segments: this.#segments,
         swarm: async (id) => this.#swarms.get(id) ?? (await this.#sessions.get(id)?.prepared()),
+        used: (by) => this.#links.used(by),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),
       },
       connection,
     )
-    this.#links.set(connection, { connection, server, usedMs: clock.monotonic() })
+    this.#links.add(connection, server)
     connection.start(this.#init.agent)
     return connection
   }
 
   #asked(connection: Connection, message: Message): void {
-    const link = this.#links.get(connection)
-    if (link === undefined) return
-    link.usedMs = this.#components.clock.monotonic()
-    link.server.asked(message)
+    this.#links.get(connection)?.server.asked(message)
   }
 
   #have(connection: Connection, message: Have): void {
@@ -229,15 +218,5 @@ export class Exchange implements Lifecycle {
     this.#links.delete(connection)
     link.server.close()
     for (const session of this.#sessions.values()) session.onClosed(connection)
-  }
-
-  /** Closes connections that nobody uses any more. */
-  #sweep(): void {
-    const { clock } = this.#components
-    this.#cancelSweep = clock.after(CONNECTION_IDLE_MS / 2, () => this.#sweep())
-    for (const { connection, server, usedMs } of this.#links.values()) {
-      const used = server.manifests.length > 0 || [...this.#sessions.values()].some((s) => s.uses(connection))
-      if (!used && clock.monotonic() - usedMs > CONNECTION_IDLE_MS) void connection.close()
-    }
   }
 }

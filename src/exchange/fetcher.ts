@@ -13,17 +13,15 @@ import type { FrameVerifier } from '../core/frame.ts'
 import {
   ENDGAME_AFTER_MS,
   ENDGAME_AFTER_WANTS,
-  ORIGIN_ASSIGNED_RUNS,
-  ORIGIN_KEPT_RUNS_MAX,
   PEER_TIMEOUTS_MAX,
   RUN_BYTES_MAX,
   SESSION_FLIGHT_BYTES_MAX,
-  STARVING_AFTER_MS,
 } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import { Flights } from './flights.ts'
 import type { Neighbours } from './neighbours.ts'
+import { OriginAsks } from './origin-asks.ts'
 import type { Picker, Random } from './picker.ts'
 import { Room } from './room.ts'
 import { framesOf, missingIndices, type RunWant, runWant, storeVerified } from './run-fetch.ts'
@@ -58,6 +56,7 @@ export class Fetcher {
   readonly #components: FetcherComponents
   readonly #swarm: Swarm
   readonly #events: FetcherEvents
+  readonly #asks: OriginAsks
   readonly #flights = new Flights()
   /** Bytes wanted and not yet stored. */
   readonly #flight = { bytes: 0 }
@@ -73,9 +72,23 @@ export class Fetcher {
     this.#swarm = init.swarm
     this.#events = init.events
     this.#progressMs = components.clock.monotonic()
+    this.#asks = new OriginAsks({
+      clock: components.clock,
+      picker: components.picker,
+      idleMs: () => (this.#flight.bytes > 0 ? undefined : this.idleMs),
+      pump: () => this.pump(),
+      failed: (peer, error) => this.#wantFailed(peer, error),
+    })
   }
 
-  /** Milliseconds since something arrived. */
+  /** The plan has gone on; `complete`: every segment is planned. */
+  planned({ complete }: { complete: boolean }): void {
+    this.#progressMs = this.#components.clock.monotonic()
+    if (complete) this.#asks.planned()
+    this.pump()
+  }
+
+  /** Milliseconds since something arrived or was planned. */
   get idleMs(): number {
     return this.#components.clock.monotonic() - this.#progressMs
   }
@@ -116,7 +129,7 @@ export class Fetcher {
   }
 
   #next(peer: SessionPeer): boolean {
-    const run = peer.origin ? this.#assignedRun(peer) : this.#components.picker.pick(peer.key)
+    const run = peer.origin ? this.#asks.next(peer) : this.#components.picker.pick(peer.key)
     const chosen = run ?? this.#endgameRun(peer)
     if (chosen === undefined) return false
     void this.#fetch(peer, chosen)
@@ -129,51 +142,14 @@ export class Fetcher {
     return picker.pickEndgame(peer.key, clock.monotonic() - afterMs)
   }
 
-  /**
-   * The next run that the origin assigned and that is still missing; asks for more in time. The origin assigns a run once, so
-   * one whose segment is not planned yet is kept for later, and so is one whose want failed.
-   */
-  #assignedRun(peer: SessionPeer): number | undefined {
-    const { picker } = this.#components
-    peer.assigned = peer.assigned.filter((run) => picker.isMissing(run) || picker.isUnplanned(run))
-    const ready = peer.assigned.filter((run) => picker.isMissing(run))
-    const [run] = ready
-    if (run !== undefined) peer.assigned.splice(peer.assigned.indexOf(run), 1)
-    if (ready.length <= ORIGIN_ASSIGNED_RUNS / 2 && picker.missingCount > 0) void this.#ask(peer)
-    return run
-  }
-
-  async #ask(peer: SessionPeer): Promise<void> {
-    if (peer.asking) return
-    const starving = this.#flight.bytes === 0 && this.idleMs > STARVING_AFTER_MS
-    const count = Math.min(ORIGIN_ASSIGNED_RUNS, ORIGIN_KEPT_RUNS_MAX - peer.assigned.length)
-    if (count <= 0) return
-    peer.asking = true
-    try {
-      const assign = await peer.connection.ask({ id: peer.id, count, starving })
-      peer.assigned.push(...assign.runs.slice(0, count))
-      if (assign.runs.length > 0) peer.asking = false
-      else this.#components.clock.after(assign.retryMs, () => this.#askAgain(peer))
-    } catch (error) {
-      peer.asking = false
-      this.#wantFailed(peer, error)
-    }
-    this.pump()
-  }
-
-  #askAgain(peer: SessionPeer): void {
-    peer.asking = false
-    this.pump()
-  }
-
   async #fetch(peer: SessionPeer, run: number): Promise<void> {
     const { picker, clock } = this.#components
     const copy = picker.senders(run).length > 0
     picker.started(run, peer.key, clock.monotonic())
     const room = new Room(peer, this.#flight)
     try {
-      const blocks = await this.#blocksOf(run)
-      const indices = await missingIndices(blocks, this.#components.blocks)
+      const blocks = await this.#locally(this.#blocksOf(run))
+      const indices = await this.#locally(missingIndices(blocks, this.#components.blocks))
       const { free, awaited } = copy
         ? { free: indices, awaited: [] }
         : this.#flights.split(blocks.digests, indices)
@@ -245,10 +221,7 @@ export class Fetcher {
     const frames = framesOf(want, answer)
     const wireBytes = answer.payload.length
     const { blocks: store, verifier, buffers } = this.#components
-    const stored = await storeVerified({ store, verifier, buffers }, frames).catch((error: unknown) => {
-      this.#events.broken(error)
-      throw new AbortedError('the local store failed', { cause: error })
-    })
+    const stored = await this.#locally(storeVerified({ store, verifier, buffers }, frames))
     this.#events.arrived(peer, { blocks: stored.blocks, bytes: stored.bytes, wireBytes, duplicate: false })
     if (stored.wrong > 0)
       throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
@@ -257,11 +230,22 @@ export class Fetcher {
   /** After an answer: is the run whole now? Blocks that other runs were waiting for may have failed there. */
   async #settle(peer: SessionPeer, run: number, blocks: RunBlocks): Promise<void> {
     const { picker } = this.#components
-    const missing = await missingIndices(blocks, this.#components.blocks)
+    const missing = await this.#locally(missingIndices(blocks, this.#components.blocks))
     if (missing.length > 0) return this.#giveBack(peer, run)
     this.#cancelCopies(run)
     picker.setHeld(run)
     if (!this.#swarm.have.has(run)) this.#events.held(run)
+  }
+
+  /** What fails here is never blamed on a peer: it ends the session. */
+  async #locally<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      this.#stopped = true
+      this.#events.broken(error)
+      throw new AbortedError('the local store failed', { cause: error })
+    }
   }
 
   /** Takes back what other peers were asked for besides. */

@@ -28,6 +28,7 @@ export class Picker {
   readonly #peers = new Map<string, Bitmap>()
   readonly #random: Random
   #missingCount = 0
+  #availableCount = 0
 
   constructor(init: { runs: number; random: Random }) {
     this.#state = new Uint8Array(init.runs)
@@ -39,6 +40,11 @@ export class Picker {
 
   get missingCount(): number {
     return this.#missingCount
+  }
+
+  /** Missing runs that some peer holds. */
+  get availableCount(): number {
+    return this.#availableCount
   }
 
   get flyingCount(): number {
@@ -70,7 +76,9 @@ export class Picker {
   }
 
   #count(run: number, by: 1 | -1): void {
-    this.#availability[run] = (this.#availability[run] ?? 0) + by
+    const before = this.availability(run)
+    this.#availability[run] = before + by
+    if (this.#state[run] === MISSING && (before === 0 || before + by === 0)) this.#availableCount += by
   }
 
   /** The run is wanted: planned and not here, or its want has failed. */
@@ -80,6 +88,14 @@ export class Picker {
     this.#state[run] = MISSING
     this.#place[run] = this.#missingCount
     this.#missing[this.#missingCount++] = run
+    if (this.availability(run) > 0) this.#availableCount++
+  }
+
+  /** A held run was lost again: it is wanted once more. */
+  setLost(run: number): void {
+    if (this.#state[run] !== HELD) return
+    this.#state[run] = UNPLANNED
+    this.setMissing(run)
   }
 
   setHeld(run: number): void {
@@ -154,6 +170,7 @@ export class Picker {
   #leaveMissing(run: number): void {
     if (this.#state[run] !== MISSING) return
     const place = this.#place[run] ?? 0
+    if (this.availability(run) > 0) this.#availableCount--
     const last = this.#missing[--this.#missingCount] ?? 0
     this.#missing[place] = last
     this.#place[last] = place

@@ -34,13 +34,25 @@ async function ensureNode(
   digest: Digest,
   check: (bytes: Uint8Array) => void,
 ): Promise<Uint8Array> {
-  const [frame] = await components.nodes.get([digest])
-  if (frame !== undefined) return decodeFrame(frame)
+  const local = await localNode(components.nodes, digest)
+  if (local !== undefined) return local
   const bytes = await components.fetchNode(digest)
   if (Buffer.compare(digestOf(bytes), digest) !== 0) throw new IntegrityError('node has another digest')
   check(bytes)
   await components.nodes.put([{ digest, codec: CODEC_RAW, length: bytes.length, bytes }])
   return bytes
+}
+
+/** The node from the local store. A damaged one is forgotten, so that it can be fetched again. */
+async function localNode(nodes: BlockStore, digest: Digest): Promise<Uint8Array | undefined> {
+  try {
+    const [frame] = await nodes.get([digest])
+    return frame === undefined ? undefined : decodeFrame(frame)
+  } catch (error) {
+    if (!(error instanceof IntegrityError)) throw error
+    await nodes.delete([digest])
+    return undefined
+  }
 }
 
 /** The manifest, from the store or the swarm. Errors: ManifestError when the signed manifest is malformed. */

@@ -1,7 +1,9 @@
 import type { BlockStore } from '../core/blockstore.ts'
+import { BootswarmError, IntegrityError, ManifestError, NotFoundError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
+import type { Log } from '../core/log.ts'
 import { encodeBlocks } from '../wire/message-codec.ts'
 import type { Want, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
@@ -11,33 +13,53 @@ import type { Swarm } from './swarm.ts'
 interface WantComponents {
   blocks: BlockStore
   segments: SegmentReader
+  log: Log
   connection: Connection
 }
 
-/** Answers a want. Returns false when the channel is full. Errors of the store are thrown. */
-export async function serveWant(components: WantComponents, swarm: Swarm, want: Want): Promise<boolean> {
-  const { connection } = components
-  const failed = () => connection.send({ type: 'failed', request: want.request })
-  if (want.run >= swarm.map.runs || !swarm.have.has(want.run)) return failed()
-  const place = swarm.map.locate(want.run)
-  const link = swarm.manifest.segments[place.segment]
-  if (link === undefined) return failed()
-  const run = await components.segments.run(link, place.index)
-  const indices = wantedIndices(want.missing, run.digests.length)
-  if (indices === undefined) return failed()
-  const frames = await components.blocks.get(indices.map((i) => run.digests[i] as Uint8Array))
-  if (!frames.every((frame) => frame !== undefined)) {
-    swarm.drop(want.run)
-    return failed()
-  }
-  return sendFrames(connection, want.request, { indices, frames })
+interface RunFrames {
+  readonly indices: readonly number[]
+  readonly frames: readonly Frame[]
 }
 
-function sendFrames(
-  connection: Connection,
-  request: number,
-  content: { indices: readonly number[]; frames: readonly Frame[] },
-): boolean {
+/** Answers a want. Returns false when the channel is full. What the store cannot give is answered with `failed`. */
+export async function serveWant(components: WantComponents, swarm: Swarm, want: Want): Promise<boolean> {
+  const { connection, log } = components
+  const content = await runFrames(components, swarm, want).catch((error: unknown) => {
+    if (!(error instanceof BootswarmError)) throw error
+    log.error({ manifest: swarm.id, run: want.run, err: error.message }, 'could not read a run to serve it')
+    if (isDamage(error)) swarm.drop(want.run)
+    return undefined
+  })
+  if (content === undefined) return connection.send({ type: 'failed', request: want.request })
+  return sendFrames(connection, want.request, content)
+}
+
+/** What is wanted; undefined when it is not held. Errors: those of the store and of segments. */
+async function runFrames(
+  { segments, blocks }: WantComponents,
+  swarm: Swarm,
+  want: Want,
+): Promise<RunFrames | undefined> {
+  if (want.run >= swarm.map.runs || !swarm.have.has(want.run)) return undefined
+  const place = swarm.map.locate(want.run)
+  const link = swarm.manifest.segments[place.segment]
+  if (link === undefined) return undefined
+  const run = await segments.run(link, place.index)
+  const indices = wantedIndices(want.missing, run.digests.length)
+  if (indices === undefined) return undefined
+  const frames = await blocks.get(indices.map((i) => run.digests[i] as Uint8Array))
+  if (frames.every((frame) => frame !== undefined)) return { indices, frames }
+  swarm.drop(want.run)
+  return undefined
+}
+
+/** Whether it says that bytes are lost or wrong, which lasts; a store that fails may work again. */
+function isDamage(error: BootswarmError): boolean {
+  return error instanceof IntegrityError || error instanceof ManifestError || error instanceof NotFoundError
+}
+
+function sendFrames(connection: Connection, request: number, content: RunFrames): boolean {
   const entries = content.frames.map((frame, i) => ({
     index: content.indices[i] ?? 0,
     codec: frame.codec,
@@ -60,27 +82,31 @@ function wantedIndices(missing: Uint8Array, count: number): number[] | undefined
 
 /** Answers a request for the manifest or one of its segments. Returns false when the channel is full. */
 export async function serveNode(
-  components: { nodes: BlockStore; connection: Connection },
+  components: { nodes: BlockStore; log: Log; connection: Connection },
   swarm: Swarm,
   want: WantNode,
 ): Promise<boolean> {
-  const { connection } = components
-  const [frame] = swarm.hasNode(want.digest) ? await components.nodes.get([want.digest]) : []
-  if (frame === undefined) {
-    return connection.send({
-      type: 'node',
-      request: want.request,
-      total: 0,
-      offset: 0,
-      bytes: new Uint8Array(0),
-    })
+  const { connection, log } = components
+  const { request } = want
+  const bytes = await nodeBytes(components.nodes, swarm, want).catch((error: unknown) => {
+    if (!(error instanceof BootswarmError)) throw error
+    log.error({ manifest: swarm.id, err: error.message }, 'could not read a node to serve it')
+    return undefined
+  })
+  if (bytes === undefined) {
+    return connection.send({ type: 'node', request, total: 0, offset: 0, bytes: new Uint8Array(0) })
   }
-  const bytes = decodeFrame(frame)
   let room = true
   for (let offset = 0; offset < bytes.length; offset += RUN_BYTES_MAX) {
-    const part = bytes.subarray(offset, offset + RUN_BYTES_MAX)
-    room = connection.send({ type: 'node', request: want.request, total: bytes.length, offset, bytes: part })
     if (!room) await connection.drained()
+    const part = bytes.subarray(offset, offset + RUN_BYTES_MAX)
+    room = connection.send({ type: 'node', request, total: bytes.length, offset, bytes: part })
   }
   return room
+}
+
+async function nodeBytes(nodes: BlockStore, swarm: Swarm, want: WantNode): Promise<Uint8Array | undefined> {
+  if (!swarm.hasNode(want.digest)) return undefined
+  const [frame] = await nodes.get([want.digest])
+  return frame === undefined ? undefined : decodeFrame(frame)
 }

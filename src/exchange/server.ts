@@ -1,4 +1,3 @@
-import { Bitmap } from '../core/bitmap.ts'
 import type { BlockStore } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
@@ -7,13 +6,15 @@ import { checkGrant, type Grant } from '../core/grant.ts'
 import { EXCHANGE_MANIFESTS_MAX, EXCHANGE_REQUESTS_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Ask, Have, Message, Open, Renew, Want, WantNode } from '../wire/message-types.ts'
+import { Allowance } from './allowance.ts'
+import { ASK_RETRY_MS, Asker } from './asker.ts'
 import type { Connection } from './connection.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import { serveNode, serveWant } from './serve.ts'
 import type { Swarm } from './swarm.ts'
 
-/** Time a peer waits before it asks an origin again that had no run for it. */
-const ASK_RETRY_MS = 200
+/** Refused opens of one channel: each costs a signature check. */
+const REFUSALS = { max: EXCHANGE_MANIFESTS_MAX, perSecond: 1 }
 /** Renewals that come faster are ignored: each costs a signature check. */
 const RENEW_INTERVAL_MS = 1000
 
@@ -31,6 +32,8 @@ export interface ServerComponents {
   graceS(): number
   /** Waits a while for a swarm whose manifest is just being fetched. */
   swarm(manifest: ManifestId): Promise<Swarm | undefined>
+  /** The peer was admitted to a swarm, or asked something in one. */
+  used(connection: Connection): void
   /** A peer has joined a swarm here. */
   joined(connection: Connection, swarm: Swarm): void
 }
@@ -40,8 +43,8 @@ export interface Served {
   readonly id: number
   readonly swarm: Swarm
   grant: Grant
-  /** What the other side says it holds; kept only at an origin. */
-  readonly told: Bitmap | undefined
+  /** The other side as one that asks for runs; only at an origin. */
+  readonly asker: Asker | undefined
   readonly stop: () => void
   renewedMs: number
 }
@@ -56,16 +59,23 @@ export class Server {
   readonly #jobs = new Map<number, Job>()
   #current: number | undefined
   #opening = 0
-  #refusals = 0
+  readonly #refusals: Allowance
   #working = false
 
   constructor(components: ServerComponents, connection: Connection) {
     this.#components = components
     this.#connection = connection
+    this.#refusals = new Allowance(components, REFUSALS)
   }
 
   get manifests(): string[] {
     return [...this.#served.values()].map((served) => served.swarm.id)
+  }
+
+  /** Whether the other side is in a swarm here now. */
+  get admits(): boolean {
+    for (const id of this.#served.keys()) if (this.#authorised(id) !== undefined) return true
+    return false
   }
 
   /** Handles one message that asks something. Throws ProtocolError when it may not be asked. */
@@ -91,11 +101,7 @@ export class Server {
 
   /** The opener of a swarm tells what it holds (only an origin cares). */
   told(message: Have): void {
-    const served = this.#served.get(message.id)
-    if (served?.told === undefined) return
-    for (const run of message.runs) {
-      if (run < served.told.size && served.told.set(run)) served.swarm.superseed?.held(run)
-    }
+    this.#served.get(message.id)?.asker?.told(message.runs)
   }
 
   close(): void {
@@ -105,7 +111,7 @@ export class Server {
 
   #open(message: Open): void {
     const open = this.#served.size + this.#opening
-    if (open >= EXCHANGE_MANIFESTS_MAX || this.#refusals >= EXCHANGE_MANIFESTS_MAX) {
+    if (open >= EXCHANGE_MANIFESTS_MAX || this.#refusals.spent) {
       throw new ProtocolError('too many swarms opened in one channel')
     }
     if (this.#served.has(message.id)) throw new ProtocolError('swarm id is in use')
@@ -120,7 +126,7 @@ export class Server {
 
   /** One answer for every reason, so that it tells nothing about what is here. */
   #refuse(id: number, error: unknown): void {
-    this.#refusals++
+    this.#refusals.take()
     this.#components.log.info({ peer: this.#connection.peer, err: messageOf(error) }, 'refused a peer')
     this.#connection.send({ type: 'refused', id })
   }
@@ -145,10 +151,12 @@ export class Server {
   #opened(id: number, admitted: { grant: Grant; swarm: Swarm }): void {
     if (this.#connection.closed) return
     const { swarm, grant } = admitted
-    const told = swarm.superseed === undefined ? undefined : new Bitmap(swarm.map.runs)
+    const { superseed } = swarm
+    const asker = superseed === undefined ? undefined : new Asker(this.#components, { swarm, superseed })
     const stop = swarm.listen((runs) => this.#connection.have({ id, byOpener: false, runs }))
-    this.#served.set(id, { id, swarm, grant, told, stop, renewedMs: Number.NEGATIVE_INFINITY })
+    this.#served.set(id, { id, swarm, grant, asker, stop, renewedMs: Number.NEGATIVE_INFINITY })
     this.#connection.send({ type: 'opened', id, runs: swarm.map.runs, have: swarm.have.bytes.slice() })
+    this.#components.used(this.#connection)
     this.#components.joined(this.#connection, swarm)
   }
 
@@ -174,22 +182,13 @@ export class Server {
     if (served === undefined) return
     this.#served.delete(id)
     served.stop()
-    if (served.told !== undefined) for (const run of served.told) served.swarm.superseed?.lost(run)
+    served.asker?.leave()
   }
 
   #ask(message: Ask): void {
     const served = this.#authorised(message.id)
-    const superseed = served?.swarm.superseed
-    const runs =
-      served?.told === undefined || superseed === undefined
-        ? []
-        : superseed.assign({
-            peer: this.#connection.peer,
-            have: served.told,
-            count: message.count,
-            starving: message.starving,
-            nowMs: this.#components.clock.monotonic(),
-          })
+    if (served !== undefined) this.#components.used(this.#connection)
+    const runs = served?.asker?.ask(message) ?? []
     this.#connection.send({ type: 'assign', request: message.request, runs, retryMs: ASK_RETRY_MS })
   }
 
@@ -250,11 +249,12 @@ export class Server {
       this.#connection.send({ type: 'failed', request: job.request })
       return
     }
-    const { blocks, segments, nodes } = this.#components
+    this.#components.used(this.#connection)
+    const { blocks, segments, nodes, log } = this.#components
     const room =
       job.type === 'want'
-        ? await serveWant({ blocks, segments, connection: this.#connection }, served.swarm, job)
-        : await serveNode({ nodes, connection: this.#connection }, served.swarm, job)
+        ? await serveWant({ blocks, segments, log, connection: this.#connection }, served.swarm, job)
+        : await serveNode({ nodes, log, connection: this.#connection }, served.swarm, job)
     if (!room && !this.#connection.closed) await this.#connection.drained()
   }
 }

@@ -1,5 +1,5 @@
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
-import { type Digest, digestOf, type ManifestId } from '../core/cid.ts'
+import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
@@ -17,6 +17,7 @@ import type { Have } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
 import { Neighbours } from './neighbours.ts'
+import { NodeFetcher } from './node-fetcher.ts'
 import { Picker, type Random } from './picker.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
 import type { SegmentReader } from './segment-reader.ts'
@@ -44,6 +45,7 @@ export class Session {
   readonly stats = new SessionStats()
   readonly #components: SessionComponents
   readonly #neighbours: Neighbours
+  readonly #nodes: NodeFetcher
   readonly #done = Promise.withResolvers<void>()
   readonly #prepared = Promise.withResolvers<Swarm | undefined>()
   #grant: string
@@ -53,13 +55,15 @@ export class Session {
   #planned = false
   #heldRuns: number[] = []
   #cancelTick = () => {}
-  #wake = Promise.withResolvers<void>()
+  #ignoreDrops = () => {}
+  #startedMs = 0
+  #finished = false
 
   constructor(components: SessionComponents, init: { manifest: ManifestId; grant: string }) {
     this.#components = components
     this.manifest = init.manifest
     this.#grant = init.grant
-    const { clock, log, connect } = components
+    const { clock, log, random, connect } = components
     this.#neighbours = new Neighbours(
       { clock, log, connect, grant: () => this.#grant },
       {
@@ -67,6 +71,7 @@ export class Session {
         events: { joined: (peer) => this.#joined(peer), left: (peer) => this.#left(peer) },
       },
     )
+    this.#nodes = new NodeFetcher({ neighbours: this.#neighbours, log, random })
     this.#done.promise.catch(() => {})
   }
 
@@ -113,6 +118,7 @@ export class Session {
     }
     if (options.signal?.aborted === true) stop()
     options.signal?.addEventListener('abort', stop, { once: true })
+    this.#startedMs = this.#components.clock.monotonic()
     this.#tick()
     try {
       const swarm = await Promise.race([this.#prepare(), this.#failure()])
@@ -152,11 +158,13 @@ export class Session {
 
   async #prepare(): Promise<Swarm> {
     const manifest = await loadManifest(this.#planner(), this.manifest)
+    if (this.#finished) throw new AbortedError('session has ended')
     const { random, clock, blocks, segments, verifier, buffers } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
     const picker = new Picker({ runs: swarm.map.runs, random })
     this.#swarm = swarm
     this.#picker = picker
+    this.#ignoreDrops = swarm.listenDrops((run) => this.#lost(run))
     for (const peer of this.#neighbours.all) this.#joined(peer)
     this.#prepared.resolve(swarm)
     this.#fetcher = new Fetcher(
@@ -175,11 +183,12 @@ export class Session {
 
   #planner(): PlannerComponents {
     const { blocks, nodes, segments } = this.#components
-    return { blocks, nodes, segments, fetchNode: (digest) => this.#fetchNode(digest) }
+    return { blocks, nodes, segments, fetchNode: (digest) => this.#nodes.fetch(digest) }
   }
 
   async #plan(swarm: Swarm): Promise<void> {
     for await (const plan of planSegments(this.#planner(), swarm.manifest, swarm.map)) {
+      if (this.#finished) return
       this.stats.plan(plan)
       for (const run of plan.held) this.#picker?.setHeld(run)
       for (const run of plan.missing) {
@@ -187,35 +196,11 @@ export class Session {
         this.#picker?.setMissing(run)
       }
       this.#announce(plan.held)
-      this.#fetcher?.pump()
+      this.#fetcher?.planned({ complete: false })
     }
     this.#planned = true
+    this.#fetcher?.planned({ complete: true })
     this.#checkDone()
-  }
-
-  /** From any neighbour that has it; waits for neighbours when there is none. */
-  async #fetchNode(digest: Digest): Promise<Uint8Array> {
-    for (;;) {
-      const peers = this.#neighbours.all
-      const start = Math.floor(this.#components.random() * peers.length)
-      for (const peer of [...peers.slice(start), ...peers.slice(0, start)]) {
-        const bytes = await this.#nodeFrom(peer, digest)
-        if (bytes !== undefined) return bytes
-      }
-      await this.#wake.promise
-    }
-  }
-
-  async #nodeFrom(peer: SessionPeer, digest: Digest): Promise<Uint8Array | undefined> {
-    try {
-      const bytes = await peer.connection.node(peer.id, digest)
-      if (Buffer.compare(digestOf(bytes), digest) === 0) return bytes
-      this.#neighbours.ban(peer, new IntegrityError('peer sent a wrong node'))
-    } catch (error) {
-      if (!(error instanceof BootswarmError)) throw error
-      this.#components.log.debug({ peer: peer.key, err: error.message }, 'could not fetch a node')
-    }
-    return undefined
   }
 
   #joined(peer: SessionPeer): void {
@@ -241,6 +226,12 @@ export class Session {
     this.#components.clock.after(HAVE_DELAY_MS, () => this.#flushHeld())
   }
 
+  /** A run that was held is not any more: it is fetched again. */
+  #lost(run: number): void {
+    this.#picker?.setLost(run)
+    this.#fetcher?.pump()
+  }
+
   #flushHeld(): void {
     const runs = this.#heldRuns
     this.#heldRuns = []
@@ -264,7 +255,7 @@ export class Session {
     this.#cancelTick = this.#components.clock.after(SESSION_TICK_MS, () => this.#tick())
     this.#neighbours.retry()
     this.#awake()
-    const idleMs = this.#fetcher?.idleMs ?? 0
+    const idleMs = this.#fetcher?.idleMs ?? this.#components.clock.monotonic() - this.#startedMs
     if (idleMs > SESSION_STALL_MS) {
       const missing = this.#picker?.missingCount ?? 0
       this.#done.reject(
@@ -276,14 +267,15 @@ export class Session {
   }
 
   #awake(): void {
-    const { resolve } = this.#wake
-    this.#wake = Promise.withResolvers<void>()
-    resolve()
+    this.#nodes.awake()
     this.#fetcher?.pump()
   }
 
   #finish(): void {
+    this.#finished = true
     this.#cancelTick()
+    this.#ignoreDrops()
+    this.#nodes.stop()
     this.#prepared.resolve(undefined)
     this.#fetcher?.stop()
     if (this.#heldRuns.length > 0) this.#announce(this.#heldRuns.splice(0))

@@ -1,12 +1,15 @@
 import type { Bitmap } from '../core/bitmap.ts'
 import type { Random } from './picker.ts'
+import { RunQueue } from './run-queue.ts'
 
 /** A run whose taker has not told that it holds it after so long may be given to another. */
 const REASSIGN_AFTER_MS = 10_000
+/** Bytes of the asker's bitmap, and runs that it lacks, that one ask of a starving peer looks at: about 50 µs. */
+const RAREST_BITMAP_BYTES_MAX = 16 * 1024
+const RAREST_RUNS_MAX = 4096
 
 export interface AssignRequest {
-  readonly peer: string
-  /** Runs the asker holds. */
+  /** Runs the asker holds. Each of them was told by `held`. */
   readonly have: Bitmap
   readonly count: number
   /** Nobody else can give the asker anything. */
@@ -16,7 +19,7 @@ export interface AssignRequest {
 
 /**
  * Superseeding: the origin decides which run it sends to whom. It hands out each run once, and a second
- * time only when its taker was lost or when an asker has nobody else to ask.
+ * time only when its taker was lost or when an asker has nobody else to ask. What an ask costs does not grow with the image.
  */
 export class Superseed {
   readonly #runs: number
@@ -26,14 +29,17 @@ export class Superseed {
   readonly #assignedMs: Float64Array
   /** Runs never assigned, in random order from the end. */
   readonly #fresh: number[]
+  /** Runs that nobody may hold although they were assigned or held: the oldest assignment first. */
+  readonly #doubtful: RunQueue
 
   constructor(init: { runs: number; random: Random }) {
     this.#runs = init.runs
     this.#random = init.random
     this.#assigned = new Uint16Array(init.runs)
     this.#holders = new Uint16Array(init.runs)
-    this.#assignedMs = new Float64Array(init.runs)
+    this.#assignedMs = new Float64Array(init.runs).fill(Number.NEGATIVE_INFINITY)
     this.#fresh = shuffled(init.runs, init.random)
+    this.#doubtful = new RunQueue(init.runs)
   }
 
   /** Copies of a run that left this origin by assignment. */
@@ -50,6 +56,7 @@ export class Superseed {
   lost(run: number): void {
     const holders = this.#holders[run] ?? 0
     if (holders > 0) this.#holders[run] = holders - 1
+    if (holders === 1) this.#doubtful.add(run)
   }
 
   /** Runs for the asker to want now, `count` at most; empty when it had better wait for other peers. */
@@ -58,8 +65,8 @@ export class Superseed {
     if (given.length < request.count) this.#takeOrphans(request, given)
     if (given.length === 0 && request.starving) this.#takeRarest(request, given)
     for (const run of given) {
-      this.#assigned[run] = (this.#assigned[run] ?? 0) + 1
-      this.#assignedMs[run] = request.nowMs
+      this.#assigned[run] = this.assignedOf(run) + 1
+      if (this.#doubtful.add(run)) this.#assignedMs[run] = request.nowMs
     }
     return given
   }
@@ -68,7 +75,7 @@ export class Superseed {
     const given: number[] = []
     for (let i = this.#fresh.length - 1; i >= 0 && given.length < request.count; i--) {
       const run = this.#fresh[i] ?? 0
-      const settled = (this.#assigned[run] ?? 0) > 0 || (this.#holders[run] ?? 0) > 0
+      const settled = this.assignedOf(run) > 0 || (this.#holders[run] ?? 0) > 0
       if (!settled && request.have.has(run)) continue
       if (!settled) given.push(run)
       this.#fresh[i] = this.#fresh[this.#fresh.length - 1] ?? 0
@@ -77,26 +84,39 @@ export class Superseed {
     return given
   }
 
-  /** Runs that nobody holds although they were given away some time ago. */
+  /** Runs that nobody holds although they were given away some time ago. Each that it passes was added by an assignment or a loss. */
   #takeOrphans(request: AssignRequest, given: number[]): void {
     if (this.#fresh.length > 0) return
     const before = request.nowMs - REASSIGN_AFTER_MS
-    this.#scan(request, given, (run) => this.#holders[run] === 0 && (this.#assignedMs[run] ?? 0) < before)
-  }
-
-  #takeRarest(request: AssignRequest, given: number[]): void {
-    let fewest = Number.POSITIVE_INFINITY
-    for (let run = 0; run < this.#runs; run++) {
-      if (!request.have.has(run)) fewest = Math.min(fewest, this.assignedOf(run))
+    while (given.length < request.count) {
+      const run = this.#doubtful.first
+      if (run === undefined) return
+      const orphan = this.#holders[run] === 0
+      if (orphan && ((this.#assignedMs[run] ?? 0) >= before || request.have.has(run))) return
+      this.#doubtful.shift()
+      if (orphan) given.push(run)
     }
-    this.#scan(request, given, (run) => this.assignedOf(run) === fewest)
   }
 
-  #scan(request: AssignRequest, given: number[], fits: (run: number) => boolean): void {
-    const start = Math.floor(this.#random() * this.#runs)
-    for (let i = 0; i < this.#runs && given.length < request.count; i++) {
-      const run = (start + i) % this.#runs
-      if (!request.have.has(run) && fits(run) && !given.includes(run)) given.push(run)
+  /** What the asker lacks and was assigned least, in a part of the bitmap that begins anywhere. */
+  #takeRarest(request: AssignRequest, given: number[]): void {
+    const { bytes } = request.have
+    const start = Math.floor(this.#random() * bytes.length)
+    const rarest = { fewest: Number.POSITIVE_INFINITY, looked: 0 }
+    const end = Math.min(bytes.length, RAREST_BITMAP_BYTES_MAX)
+    for (let i = 0; i < end && rarest.looked < RAREST_RUNS_MAX; i++) {
+      const at = (start + i) % bytes.length
+      if (bytes[at] === 0xff) continue
+      for (let run = at * 8; run < Math.min(at * 8 + 8, this.#runs); run++) {
+        if (request.have.has(run)) continue
+        rarest.looked++
+        const copies = this.assignedOf(run)
+        if (copies < rarest.fewest) {
+          rarest.fewest = copies
+          given.length = 0
+        }
+        if (copies === rarest.fewest && given.length < request.count) given.push(run)
+      }
     }
   }
 }

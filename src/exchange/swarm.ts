@@ -7,6 +7,9 @@ import type { Superseed } from './superseed.ts'
 /** Called with runs that have become complete here. */
 export type HaveListener = (runs: readonly number[]) => void
 
+/** Called with a run that is not complete here any more. */
+export type DropListener = (run: number) => void
+
 /** What this peer holds of one manifest, and who wants to hear of more. */
 export class Swarm {
   readonly id: ManifestId
@@ -16,6 +19,7 @@ export class Swarm {
   /** Present at an origin. */
   readonly superseed: Superseed | undefined
   readonly #listeners = new Set<HaveListener>()
+  readonly #dropListeners = new Set<DropListener>()
   #nodes: Set<DigestKey> | undefined
 
   constructor(init: { id: ManifestId; manifest: Manifest; have?: Bitmap; superseed?: Superseed }) {
@@ -44,14 +48,20 @@ export class Swarm {
     if (fresh.length > 0) for (const listener of this.#listeners) listener(fresh)
   }
 
-  /** A run turned out to be incomplete (blocks were lost or are corrupt): it is not served any more. */
+  /** A run turned out to be incomplete (blocks were lost or are corrupt): it is not served any more; a session fetches it again. */
   drop(run: number): void {
-    this.have.clear(run)
+    if (this.have.clear(run)) for (const listener of this.#dropListeners) listener(run)
   }
 
   /** Returns how to stop listening. */
   listen(listener: HaveListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  /** As `listen`, for runs that are dropped. */
+  listenDrops(listener: DropListener): () => void {
+    this.#dropListeners.add(listener)
+    return () => this.#dropListeners.delete(listener)
   }
 }

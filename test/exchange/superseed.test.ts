@@ -11,7 +11,7 @@ function ask(
   have: Bitmap,
   more: { count?: number; starving?: boolean; nowMs?: number } = {},
 ) {
-  return superseed.assign({ peer: 'p', have, count: 8, starving: false, nowMs: 0, ...more })
+  return superseed.assign({ have, count: 8, starving: false, nowMs: 0, ...more })
 }
 
 test('assigns each run once, however many ask', () => {

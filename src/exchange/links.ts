@@ -1,0 +1,107 @@
+import type { Clock } from '../core/clock.ts'
+import { BusyError, TimeoutError } from '../core/errors.ts'
+import {
+  CONNECTION_IDLE_MS,
+  EXCHANGE_CHANNELS_MAX,
+  EXCHANGE_CHANNELS_PER_PEER_MAX,
+  EXCHANGE_GRANT_TIMEOUT_MS,
+} from '../core/limits.ts'
+import type { PeerKey } from '../core/router.ts'
+import type { Connection } from './connection.ts'
+import type { Server } from './server.ts'
+
+/** A connection and its serving side. */
+export interface Link {
+  readonly connection: Connection
+  readonly server: Server
+  /** Whether a swarm has ever been opened in it. */
+  admitted: boolean
+  usedMs: number
+}
+
+/** The connections of an exchange: who may have one, and for how long when nobody uses it. */
+export class Links {
+  readonly #clock: Clock
+  readonly #fetches: (connection: Connection) => boolean
+  /** The oldest first. */
+  readonly #links = new Map<Connection, Link>()
+  #cancelSweep = () => {}
+
+  /** `fetches`: whether a session of ours has opened a swarm in the connection. */
+  constructor(components: { clock: Clock; fetches(connection: Connection): boolean }) {
+    this.#clock = components.clock
+    this.#fetches = components.fetches
+  }
+
+  get all(): Link[] {
+    return [...this.#links.values()]
+  }
+
+  get(connection: Connection): Link | undefined {
+    return this.#links.get(connection)
+  }
+
+  add(connection: Connection, server: Server): void {
+    this.#links.set(connection, { connection, server, admitted: false, usedMs: this.#clock.monotonic() })
+  }
+
+  delete(connection: Connection): void {
+    this.#links.delete(connection)
+  }
+
+  /** The connection to a peer, for a session that is about to use it. */
+  take(peer: PeerKey): Connection | undefined {
+    for (const link of this.#links.values()) {
+      if (link.connection.peer !== peer || link.connection.closed) continue
+      link.usedMs = this.#clock.monotonic()
+      return link.connection
+    }
+    return undefined
+  }
+
+  /** The other side was admitted to a swarm, or answered in one: nothing else counts as use. */
+  used(connection: Connection): void {
+    const link = this.#links.get(connection)
+    if (link === undefined) return
+    link.admitted = true
+    link.usedMs = this.#clock.monotonic()
+  }
+
+  /**
+   * Whether a peer may open one more channel. Of its own the oldest gives way, of all the oldest that is of no use, so that strangers
+   * keep nobody out.
+   */
+  makeRoom(peer: PeerKey): boolean {
+    const inbound = this.all.filter(({ connection }) => connection.inbound)
+    const own = inbound.filter(({ connection }) => connection.peer === peer)
+    if (own.length >= EXCHANGE_CHANNELS_PER_PEER_MAX) {
+      const oldest = own.find((link) => !this.#isUsed(link)) ?? own[0]
+      oldest?.connection.drop(new BusyError('peer has opened another channel'))
+    }
+    if (this.#links.size < EXCHANGE_CHANNELS_MAX) return true
+    const oldest = inbound.find((link) => !this.#isUsed(link))
+    oldest?.connection.drop(new BusyError('too many channels'))
+    return oldest !== undefined
+  }
+
+  /** Begins to close connections that nobody uses. */
+  start(): void {
+    this.#cancelSweep = this.#clock.after(EXCHANGE_GRANT_TIMEOUT_MS / 3, () => this.start())
+    const nowMs = this.#clock.monotonic()
+    for (const link of this.all) {
+      const idleMs = nowMs - link.usedMs
+      if (idleMs < EXCHANGE_GRANT_TIMEOUT_MS || this.#isUsed(link)) continue
+      if (!link.admitted) link.connection.drop(new TimeoutError('no swarm was opened in time'))
+      else if (idleMs > CONNECTION_IDLE_MS) void link.connection.close()
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#cancelSweep()
+    await Promise.all(this.all.map(({ connection }) => connection.close()))
+  }
+
+  #isUsed({ connection, server }: Link): boolean {
+    return server.admits || this.#fetches(connection)
+  }
+}

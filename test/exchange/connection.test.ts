@@ -1,0 +1,45 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Channel } from '../../src/core/carrier.ts'
+import { EXCHANGE_DRAIN_TIMEOUT_MS } from '../../src/core/limits.ts'
+import type { PeerKey } from '../../src/core/router.ts'
+import { Connection } from '../../src/exchange/connection.ts'
+import { BufferPool } from '../../src/util/buffer-pool.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
+
+const test = suite('connection')
+
+/** A channel to a peer that reads nothing. */
+function fullChannel(): Channel {
+  const gone = Promise.withResolvers<void>()
+  gone.promise.catch(() => {})
+  return {
+    ...{ peer: 'deaf' as PeerKey, inbound: true, send: () => false },
+    drained: () => gone.promise,
+    async *receive() {},
+    async close() {},
+    abort: (reason) => gone.reject(reason),
+  }
+}
+
+test('a peer that does not read is dropped after a while', async () => {
+  const clock = new FakeClock()
+  let reason: Error | undefined
+  const connection = new Connection({
+    ...{ channel: fullChannel(), clock, buffers: new BufferPool({ bytes: 1, keepMax: 0 }) },
+    events: { asked() {}, have() {}, closed: (_, error) => (reason = error) },
+  })
+  const drained = connection.drained().then(
+    () => 'drained',
+    () => 'gone',
+  )
+  await clock.advance(EXCHANGE_DRAIN_TIMEOUT_MS - 1)
+  assert.is(connection.closed, false)
+  await clock.advance(1)
+  assert.ok(connection.closed)
+  assert.is((reason as { code?: string } | undefined)?.code, 'E_TIMEOUT')
+  assert.is(await drained, 'gone')
+  assert.is(clock.pending, 0)
+})
+
+test.run()

@@ -1,0 +1,88 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { BlockStore } from '../../src/core/blockstore.ts'
+import { parseManifestId } from '../../src/core/cid.ts'
+import { IntegrityError, StorageError } from '../../src/core/errors.ts'
+import { EXCHANGE_MANIFESTS_MAX } from '../../src/core/limits.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
+import { connectByHand } from '../fixtures/by-hand.ts'
+import { startPeer, swarmImage, testGrant } from '../fixtures/exchange-peers.ts'
+import { FakeClock } from '../fixtures/fake-clock.ts'
+import { MemoryNetwork } from '../fixtures/memory-carrier.ts'
+
+const test = suite('server')
+const IMAGE = swarmImage([1, 2, 3])
+
+async function setUp(blocks: BlockStore = new MemoryStore()) {
+  const clock = new FakeClock(Date.now())
+  const network = new MemoryNetwork()
+  const server = await startPeer(network, 'server', { holds: IMAGE, clock, blocks })
+  const connection = connectByHand(network, clock, { from: 'peer', to: 'server' })
+  /** What becomes of an answer, after enough time for it. */
+  const outcome = async (answer: Promise<unknown>): Promise<string> => {
+    const settled = answer.then(
+      () => 'ok',
+      (error: { code?: string }) => String(error.code),
+    )
+    for (let i = 0; i < 10; i++) await clock.advance(1)
+    return settled
+  }
+  return { clock, server, connection, outcome }
+}
+
+const WANT = { id: 1, run: 0, missing: new Uint8Array([1]) }
+
+test('a damaged run is refused and not served any more; the channel and the other runs stay', async () => {
+  const blocks = new MemoryStore()
+  const { server, connection, outcome } = await setUp(blocks)
+  assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
+  const get = blocks.get.bind(blocks)
+  blocks.get = async () => {
+    throw new IntegrityError('a pack does not hold what its index says')
+  }
+  assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
+  blocks.get = get
+  assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
+  assert.is(server.exchange.swarm(IMAGE.id)?.have.has(0), false)
+  assert.is(await outcome(connection.node(1, parseManifestId(IMAGE.id))), 'ok')
+  assert.is(connection.closed, false)
+  await server.exchange.stop()
+})
+
+test('a store that fails once serves again later', async () => {
+  const blocks = new MemoryStore()
+  const { server, connection, outcome } = await setUp(blocks)
+  assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
+  const get = blocks.get.bind(blocks)
+  blocks.get = async () => {
+    throw new StorageError('cannot read')
+  }
+  assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
+  blocks.get = get
+  assert.is(await outcome(connection.want(WANT).answer), 'ok')
+  await server.exchange.stop()
+})
+
+test('a damaged node is answered as one that is not held', async () => {
+  const { server, connection, outcome } = await setUp()
+  assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
+  server.nodes.get = async () => {
+    throw new IntegrityError('a stored block is damaged')
+  }
+  assert.is(await outcome(connection.node(1, parseManifestId(IMAGE.id))), 'E_NOT_FOUND')
+  assert.is(connection.closed, false)
+  await server.exchange.stop()
+})
+
+test('refusals are counted, and forgiven with time', async () => {
+  const { clock, server, connection, outcome } = await setUp()
+  const refused = () => outcome(connection.open(IMAGE.id, testGrant('somebody else', IMAGE.id)))
+  for (let i = 0; i < EXCHANGE_MANIFESTS_MAX; i++) assert.is(await refused(), 'E_GRANT')
+  await clock.advance(2000)
+  assert.is(await refused(), 'E_GRANT')
+  for (let i = 0; i < 4 && !connection.closed; i++) await refused()
+  assert.ok(connection.closed, 'too many at once')
+  await server.exchange.stop()
+})
+
+test.run()
