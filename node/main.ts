@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { firstSignal } from '../src/util/signals.ts'
+import { runDaemon } from '../src/util/daemon.ts'
 import { loadNodeConfig } from './config.ts'
 import { startNode } from './node.ts'
 
@@ -10,11 +10,11 @@ import { startNode } from './node.ts'
 export async function serveNode(init: { config: string }): Promise<number> {
   const config = await loadNodeConfig(init.config)
   const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }))
-  const asked = firstSignal()
-  const node = await startNode({ log }, config)
-  const { socket, peer, addresses } = node
-  process.stdout.write(`${JSON.stringify({ ready: true, socket, peer, addresses })}\n`)
-  await asked
-  await node.stop()
-  return 0
+  return await runDaemon(
+    { log },
+    () => startNode({ log }, config),
+    ({ socket, peer, addresses }) => {
+      process.stdout.write(`${JSON.stringify({ ready: true, socket, peer, addresses })}\n`)
+    },
+  )
 }

@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { firstSignal } from '../src/util/signals.ts'
+import { runDaemon } from '../src/util/daemon.ts'
 import { loadTrackerConfig } from './config.ts'
 import { startTracker } from './tracker.ts'
 
@@ -10,11 +10,11 @@ import { startTracker } from './tracker.ts'
 export async function serveTracker(init: { config: string }): Promise<number> {
   const config = await loadTrackerConfig(init.config)
   const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }))
-  const asked = firstSignal()
-  const tracker = await startTracker({ log }, config)
-  const { url, peer, addresses } = tracker
-  process.stdout.write(`${JSON.stringify({ ready: true, url, peer, addresses })}\n`)
-  await asked
-  await tracker.stop()
-  return 0
+  return await runDaemon(
+    { log },
+    () => startTracker({ log }, config),
+    ({ url, peer, addresses }) => {
+      process.stdout.write(`${JSON.stringify({ ready: true, url, peer, addresses })}\n`)
+    },
+  )
 }
