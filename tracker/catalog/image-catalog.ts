@@ -1,4 +1,4 @@
-import { type Kysely, sql, type Transaction } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { ManifestId } from '../../src/core/cid.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
 import {
@@ -9,6 +9,7 @@ import {
   type Reference,
   type Tag,
 } from '../../src/core/reference.ts'
+import { checkImageCount, type Db, makeNamespace } from './image-counts.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export interface ImageKey {
@@ -73,29 +74,24 @@ export class ImageCatalog {
     return (await query.orderBy('namespace').execute()).map((row) => row.namespace)
   }
 
-  /** Makes the image, and the namespace for `owner` where it is new. Returns false when the image exists. */
+  /**
+   * Makes the image, and the namespace for `owner` where it is new. Returns false when the image exists. Errors: LimitError
+   * when the owner has too many namespaces or the namespace too many images.
+   */
   async create(image: ImageKey, init: { owner: string; nowMs: number }): Promise<boolean> {
     const { namespace, name } = image
     const created_at = init.nowMs
     return await this.#db.transaction().execute(async (trx) => {
-      const space = { namespace, owner: init.owner, created_at }
-      await trx
-        .insertInto('namespaces')
-        .values(space)
-        .onConflict((on) => on.doNothing())
-        .execute()
       const row = { namespace, name, created_at, last_version: 0, removed: 0 }
-      const inserted = await trx
+      if (await imageExists(trx, image)) return false
+      await makeNamespace(trx, { namespace, owner: init.owner, created_at })
+      await checkImageCount(trx, namespace)
+      await trx
         .insertInto('images')
         .values(row)
-        .onConflict((on) =>
-          on
-            .columns(['namespace', 'name'])
-            .doUpdateSet({ removed: 0, created_at })
-            .where('images.removed', '=', 1),
-        )
-        .executeTakeFirst()
-      return inserted.numInsertedOrUpdatedRows === 1n
+        .onConflict((on) => on.columns(['namespace', 'name']).doUpdateSet({ removed: 0, created_at }))
+        .execute()
+      return true
     })
   }
 
@@ -224,12 +220,22 @@ export class ImageCatalog {
       const { id } = await imageRow(trx, image)
       await trx.deleteFrom('versions').where('image', '=', id).execute()
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
+      // Without versions there are no numbers to remember.
+      await trx.deleteFrom('images').where('id', '=', id).where('last_version', '=', 0).execute()
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
     })
   }
 }
 
-type Db = Kysely<CatalogSchema> | Transaction<CatalogSchema>
+async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
+  const { namespace, name } = image
+  const rows = db
+    .selectFrom('images')
+    .select('id')
+    .where('namespace', '=', namespace)
+    .where('name', '=', name)
+  return (await rows.where('removed', '=', 0).executeTakeFirst()) !== undefined
+}
 
 async function imageRow(db: Db, image: ImageKey): Promise<StoredImage> {
   const row = await selectImages(db)

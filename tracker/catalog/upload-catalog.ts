@@ -1,8 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import { DIGEST_BYTES, type Digest } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError } from '../../src/core/errors.ts'
-import { UPLOAD_EXPIRY_MS, UPLOAD_LEASES_MAX, UPLOADS_OPEN_MAX } from '../../src/core/limits.ts'
+import {
+  UPLOAD_ADOPT_AFTER_MS,
+  UPLOAD_EXPIRY_MS,
+  UPLOAD_LEASES_MAX,
+  UPLOADS_OPEN_MAX,
+} from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -23,30 +28,38 @@ export class UploadCatalog {
     this.#db = components.db
   }
 
-  /** Errors: LimitError when the principal has too many uploads open. */
+  /**
+   * Opens an upload into the image. One that the principal broke off is opened again, with what it keeps; one that had a request
+   * within UPLOAD_ADOPT_AFTER_MS may belong to a push under way and is left alone. Errors: LimitError when the principal has
+   * too many uploads open.
+   */
   async open(
     image: number,
     init: { principal: string; nowMs: number },
   ): Promise<{ upload: string; expiresAtMs: number }> {
     const { principal, nowMs } = init
-    const upload = randomBytes(18).toString('base64url')
     const expiresAtMs = nowMs + UPLOAD_EXPIRY_MS
-    await this.#db.transaction().execute(async (trx) => {
-      const { open } = await trx
-        .selectFrom('uploads')
-        .select((select) => select.fn.countAll<number>().as('open'))
-        .where('principal', '=', principal)
-        .where('expires_at', '>', nowMs)
-        .executeTakeFirstOrThrow()
-      if (open >= UPLOADS_OPEN_MAX) {
-        throw new LimitError(`${principal} has ${open} open uploads: finish or abort some`, {
-          data: { limit: UPLOADS_OPEN_MAX },
-        })
-      }
+    const upload = await this.#db.transaction().execute(async (trx) => {
       await trx
-        .insertInto('uploads')
-        .values({ upload, image, principal, expires_at: expiresAtMs, leased: 0 })
+        .deleteFrom('uploads')
+        .where('principal', '=', principal)
+        .where('expires_at', '<=', nowMs)
         .execute()
+      const brokenOff = await trx
+        .selectFrom('uploads')
+        .select('upload')
+        .where('image', '=', image)
+        .where('principal', '=', principal)
+        .where('expires_at', '<=', expiresAtMs - UPLOAD_ADOPT_AFTER_MS)
+        .orderBy('expires_at', 'desc')
+        .executeTakeFirst()
+      if (brokenOff === undefined) return await insertUpload(trx, { image, principal, expiresAtMs })
+      await trx
+        .updateTable('uploads')
+        .set({ expires_at: expiresAtMs })
+        .where('upload', '=', brokenOff.upload)
+        .execute()
+      return brokenOff.upload
     })
     return { upload, expiresAtMs }
   }
@@ -123,4 +136,27 @@ export class UploadCatalog {
         yield row.digests.slice(at, at + DIGEST_BYTES)
     }
   }
+}
+
+async function insertUpload(
+  trx: Transaction<CatalogSchema>,
+  init: { image: number; principal: string; expiresAtMs: number },
+): Promise<string> {
+  const { image, principal, expiresAtMs } = init
+  const { open } = await trx
+    .selectFrom('uploads')
+    .select((select) => select.fn.countAll<number>().as('open'))
+    .where('principal', '=', principal)
+    .executeTakeFirstOrThrow()
+  if (open >= UPLOADS_OPEN_MAX) {
+    throw new LimitError(`${principal} has ${open} open uploads: finish or abort some`, {
+      data: { limit: UPLOADS_OPEN_MAX },
+    })
+  }
+  const upload = randomBytes(18).toString('base64url')
+  await trx
+    .insertInto('uploads')
+    .values({ upload, image, principal, expires_at: expiresAtMs, leased: 0 })
+    .execute()
+  return upload
 }

@@ -5,7 +5,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
-import { UPLOAD_EXPIRY_MS, UPLOADS_OPEN_MAX } from '../../../src/core/limits.ts'
+import {
+  IMAGES_PER_NAMESPACE_MAX,
+  NAMESPACES_PER_PRINCIPAL_MAX,
+  UPLOAD_ADOPT_AFTER_MS,
+  UPLOAD_EXPIRY_MS,
+  UPLOADS_OPEN_MAX,
+} from '../../../src/core/limits.ts'
 import { parseReference, type Tag } from '../../../src/core/reference.ts'
 import { type Catalog, openCatalog } from '../../../tracker/catalog/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
@@ -149,6 +155,59 @@ test('keeps everything when it is opened again, and refuses a newer one', async 
 
 test('a file that is no catalog is an error of the disk', async ({ dir }) => {
   assert.is((await failureOf(openCatalog({ path: dir }))).code, 'E_STORAGE')
+})
+
+test('an upload that was broken off is opened again by its principal, with what it keeps', async ({
+  catalog,
+}) => {
+  const first = await upload(catalog)
+  const digest = digestOf(Buffer.from('block'))
+  await catalog.uploads.lease(first, [digest], { nowMs })
+  const { id } = await catalog.images.get(image)
+  const later = nowMs + UPLOAD_ADOPT_AFTER_MS
+  const open = async (atMs: number, principal = owner) =>
+    (await catalog.uploads.open(id, { principal, nowMs: atMs })).upload
+  assert.is.not(await open(later - 1, '/CN=bob'), first)
+  assert.is(await open(later), first)
+  const { expiresAtMs } = await catalog.uploads.get(first, { nowMs: later })
+  assert.is(expiresAtMs, later + UPLOAD_EXPIRY_MS)
+  assert.equal(await Array.fromAsync(catalog.uploads.leased()), [new Uint8Array(digest)])
+  assert.is.not(await open(later), first, 'a push under way keeps its own')
+})
+
+test('interrupted pushes lock nobody out, and expired uploads go when another is opened', async ({
+  catalog,
+}) => {
+  for (let i = 0; i < UPLOADS_OPEN_MAX; i++) await upload(catalog)
+  assert.is((await failureOf(upload(catalog))).code, 'E_LIMIT')
+  const { id } = await catalog.images.get(image)
+  await catalog.uploads.open(id, { principal: owner, nowMs: nowMs + UPLOAD_ADOPT_AFTER_MS })
+  const afterMs = nowMs + UPLOAD_EXPIRY_MS
+  await catalog.uploads.open(id, { principal: owner, nowMs: afterMs })
+  assert.is(await catalog.uploads.removeExpired({ nowMs: afterMs }), 0)
+})
+
+test('a principal has so many namespaces', async ({ catalog }) => {
+  const create = (n: number, principal = owner) =>
+    catalog.images.create(imageKey(`team${n}/x`), { owner: principal, nowMs })
+  for (let n = 0; n < NAMESPACES_PER_PRINCIPAL_MAX; n++) await create(n)
+  assert.is((await failureOf(create(99))).code, 'E_LIMIT')
+  assert.is(await catalog.images.ownerOf(imageKey('team99/x').namespace), undefined)
+  assert.is(await create(99, '/CN=bob'), true)
+  assert.is(await catalog.images.create(imageKey('team0/y'), { owner, nowMs }), true)
+})
+
+test('a namespace has so many images, removed ones not counted', async ({ catalog, dir }) => {
+  await catalog.images.create(image, { owner, nowMs })
+  const db = new DatabaseSync(join(dir, 'catalog.sqlite'))
+  db.exec(`with recursive n(i) as (select 2 union all select i + 1 from n where i < ${IMAGES_PER_NAMESPACE_MAX})
+    insert into images (namespace, name, created_at, last_version, removed) select 'team', 'i' || i, 0, 0, 0 from n`)
+  db.close()
+  const more = () => catalog.images.create(imageKey('team/more'), { owner, nowMs })
+  assert.is((await failureOf(more())).code, 'E_LIMIT')
+  assert.is(await catalog.images.create(image, { owner, nowMs }), false)
+  await catalog.images.remove(imageKey('team/i2'))
+  assert.is(await more(), true)
 })
 
 test.run()

@@ -28,4 +28,22 @@ test('lets admins do everything, and only them administer', () => {
   refuses('/CN=a', { action: 'administer' })
 })
 
+test('lets nodes and trackers read and change nothing, unless they are admins', () => {
+  for (const unit of ['nodes', 'trackers']) {
+    const dn = `/O=Example/OU=${unit}/CN=a`
+    may(dn, { action: 'read' })
+    refuses(dn, { action: 'write', namespace, owner: undefined })
+    refuses(dn, { action: 'write', namespace, owner: dn })
+    new Policy({ admins: [dn] }).decide({ dn }, { action: 'write', namespace, owner: undefined })
+  }
+  refuses('/O=Example/CN=a+OU=nodes', { action: 'write', namespace, owner: undefined })
+  for (const dn of [
+    '/OU=users/CN=nodes',
+    '/OU=nodesmen/CN=a',
+    '/OU=users/CN=a\\/OU=nodes',
+    '/CN=a\\+OU=nodes',
+  ])
+    may(dn, { action: 'write', namespace, owner: undefined })
+})
+
 test.run()
