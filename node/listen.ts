@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
 import { StateError } from '../src/core/errors.ts'
+import { PROBE_CONNECTIONS_MAX } from '../src/core/limits.ts'
 import { cannotListen } from '../src/util/cannot-listen.ts'
 import type { ListenAddress } from '../src/util/config-file.ts'
 
@@ -50,6 +51,7 @@ export async function listenForProbes(
 ): Promise<FastifyInstance | undefined> {
   if (address === undefined) return undefined
   const app = fastify()
+  app.server.maxConnections = PROBE_CONNECTIONS_MAX
   addProbes(app, metrics)
   try {
     await app.listen(address)

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ERROR_TABLE } from '../src/core/errors.ts'
 import * as limits from '../src/core/limits.ts'
+import { DEFAULT_HOST_LIMITS } from '../src/p2p/host-limits.ts'
 
 process.chdir(join(import.meta.dirname, '..'))
 
@@ -15,22 +16,47 @@ function reasons(): Map<string, string> {
   )
 }
 
+/** The doc comment above each limit of the libp2p host, or above the group that it stands in. */
+function hostReasons(): [string, string][] {
+  const text = readFileSync('src/p2p/host-limits.ts', 'utf8')
+  const body = text.slice(text.indexOf('export interface HostLimits'), text.indexOf('\n}\n'))
+  const rows: [string, string][] = []
+  let why = ''
+  for (const [, reason, name] of body.matchAll(/\/\*\*((?:[^*]|\*(?!\/))*)\*\/|readonly (\w+): number/g)) {
+    if (name === undefined) why = (reason ?? '').replace(/\s*\n\s*\*?\s*/g, ' ').trim()
+    else rows.push([name, why])
+  }
+  return rows
+}
+
 function limitsPage(): string {
   // In the order of the file, where neighbours belong together; an import gives them by name.
   const values: Record<string, number> = { ...limits }
   const rows = [...reasons()].map(
     ([name, why]) => `| \`${name}\` | ${values[name]?.toLocaleString('en')} | ${why} |`,
   )
+  const hostValues: Record<string, number> = { ...DEFAULT_HOST_LIMITS }
+  const hostRows = hostReasons().map(
+    ([name, why]) => `| \`${name}\` | ${hostValues[name]?.toLocaleString('en')} | ${why} |`,
+  )
   return `# Limits
 
-Everything that a remote can make us do has a bound in bytes, count or time. They are constants of
-[src/core/limits.ts](../src/core/limits.ts); the last word of a name is its unit, or the figure is a count. This page is
+Everything that a remote can make us do has a bound in bytes, count or time. Those of Bootswarm's own protocols and formats are
+constants of [src/core/limits.ts](../src/core/limits.ts); those of the libp2p host below them, connections, streams, buffers and the DHT,
+are in [src/p2p/host-limits.ts](../src/p2p/host-limits.ts). Figures that only shape our own work, sizes of
+batches and numbers of workers, stay beside the code that they shape. The last word of a name is its unit, or the figure is a count. This page is
 written by \`npm run docs\`; a test compares the two. Exceeding a bound is \`E_LIMIT\`, \`E_BUSY\` or \`E_TIMEOUT\`
 ([errors](errors.md)), or the peer is dropped.
 
 | limit | value | why |
 |---|---:|---|
 ${rows.join('\n')}
+
+## Limits of the libp2p host
+
+| limit | value | why |
+|---|---:|---|
+${hostRows.join('\n')}
 `
 }
 

@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERROR_TABLE } from '../src/core/errors.ts'
 import * as limits from '../src/core/limits.ts'
+import { DEFAULT_HOST_LIMITS } from '../src/p2p/host-limits.ts'
 import { none, trackedFiles } from './fixtures/tidy.ts'
 
 const test = suite('docs')
@@ -30,6 +31,14 @@ test('docs/limits.md lists the limits as they are', () => {
     documented.filter((line) => !real.includes(line)),
     'npm run docs removes them',
   )
+})
+
+test('docs/limits.md lists the limits of the libp2p host as they are', () => {
+  const page = readFileSync('docs/limits.md', 'utf8')
+  const rows = [...page.matchAll(/^\| `([a-z]\w+)` \| ([\d,.]+) \| .{10,} \|$/gm)]
+  const documented = rows.map(([, name, value]) => `${name} ${value?.replaceAll(',', '')}`)
+  const real = Object.entries(DEFAULT_HOST_LIMITS).map(([name, value]) => `${name} ${value}`)
+  assert.equal(documented.sort(), real.sort(), 'npm run docs writes them')
 })
 
 test('docs/dependencies.md gives a reason for every dependency', () => {

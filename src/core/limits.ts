@@ -173,6 +173,8 @@ export const TRACKER_IDLE_TIMEOUT_MS = 120_000
 export const TRACKER_REQUEST_TIMEOUT_MS = 300_000
 /** Connections at the tracker: two of every node of a large site. */
 export const TRACKER_CONNECTIONS_MAX = 4096
+/** Connections for health and metrics at once: probes and one or two collectors, on an address of the site's own. */
+export const PROBE_CONNECTIONS_MAX = 64
 /** Time for requests that run when the tracker is told to stop. */
 export const TRACKER_DRAIN_TIMEOUT_MS = 10_000
 /** Digests in one request for what the tracker needs: 1 MiB of body. */

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import {
   API_CONNECT_TIMEOUT_MS,
+  PROBE_CONNECTIONS_MAX,
   TRACKER_CONNECTIONS_MAX,
   TRACKER_DRAIN_TIMEOUT_MS,
 } from '../../src/core/limits.ts'
@@ -68,7 +69,7 @@ export async function listenPlain(
       () => response.writeHead(503, { 'content-type': 'text/plain' }).end('not ready\n'),
     )
   })
-  server.maxConnections = 64
+  server.maxConnections = PROBE_CONNECTIONS_MAX
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   server.once('error', (cause) => reject(cannotListen(address, cause)))
   server.listen(address.port, address.host, resolve)
