@@ -45,11 +45,12 @@ function handOver(runtime) {
 
 /**
  * Settings that V8 and malloc read only at the start (docs/decisions/0005-memory.md). A node runs for months beside virtual
- * machines that want the memory; the tracker has a machine of its own and wants throughput.
+ * machines that want the memory. BUFFERS_COUNT: without it every 32 MB of buffers start a collection of everything.
  */
+const BUFFERS_COUNT = '--external-memory-accounted-in-global-limit'
 const FLAGS = {
-  node: ['--max-semi-space-size=4', '--max-old-space-size=384'],
-  tracker: ['--max-semi-space-size=16'],
+  node: ['--max-semi-space-size=1', '--max-old-space-size=320', BUFFERS_COUNT],
+  tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
 }
 const MALLOC = {
   MALLOC_ARENA_MAX: '2',

@@ -1,4 +1,7 @@
+import { createCipheriv, createHash } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import type { PullResult } from '../../src/api/node-schemas.ts'
 import { StateError } from '../../src/core/errors.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
@@ -9,28 +12,42 @@ import { type Row, rowOf } from './row.ts'
 import { libp2pStreamSeconds } from './yardsticks/libp2p-stream.ts'
 import { tlsSocketSeconds } from './yardsticks/tls-socket.ts'
 
+/** Size of the image that does not compress. */
+const RANDOM_BYTES = 256 * 1024 ** 2
+
 /**
  * One peer to one node: a pull from the origin by a daemon that holds nothing, which checks, stores and indexes every block.
  * Against as many bytes through a bare libp2p stream and a bare TLS socket, between two processes, thrown away on arrival.
+ * Twice: a disk of programs, whose blocks have to be inflated, and one of bytes that do not compress, which come as they are.
  */
 export async function run(options: BenchOptions): Promise<Row[]> {
   const { first } = await options.images()
+  const random = join(options.dir, 'random.img')
+  await writeFile(random, randomBytes(options.seed))
+  return [
+    ...(await measure(options, { image: first, what: 'programs' })),
+    ...(await measure(options, { image: random, what: 'incompressible' })),
+  ]
+}
+
+/** The same for the same seed. */
+function randomBytes(seed: number): Buffer {
+  const key = createHash('sha256').update(String(seed)).digest().subarray(0, 16)
+  return createCipheriv('aes-128-ctr', key, Buffer.alloc(16)).update(Buffer.alloc(RANDOM_BYTES))
+}
+
+async function measure(options: BenchOptions, init: { image: string; what: string }): Promise<Row[]> {
   const pulls: PullResult[] = []
   for (let i = 0; i < options.runs; i++) {
-    options.say(`transfer: pull ${i + 1} of ${options.runs}`)
-    pulls.push(await pullOnce(first))
+    options.say(`transfer: ${init.what}: pull ${i + 1} of ${options.runs}`)
+    pulls.push(await pullOnce(init.image))
   }
   const bytes = median(pulls.map(wireBytes))
-  const seconds = median(pulls.map((pull) => pull.seconds))
+  const speed = bytes / MB / median(pulls.map((pull) => pull.seconds))
   options.say('transfer: bare libp2p stream, bare TLS socket')
   const libp2p = bytes / MB / median(await libp2pStreamSeconds({ bytes, runs: options.runs }))
   const tls = bytes / MB / median(await tlsSocketSeconds({ bytes, runs: options.runs }))
-  const wire = {
-    bench: 'transfer',
-    figure: 'one peer to one node, wire',
-    value: bytes / MB / seconds,
-    unit: 'MB/s',
-  }
+  const wire = { bench: 'transfer', figure: `${init.what}, wire`, value: speed, unit: 'MB/s' }
   const note = `${(bytes / MB).toFixed(0)} MB on the wire, ${availableParallelism()} cores`
   return [
     rowOf({
@@ -42,7 +59,7 @@ export async function run(options: BenchOptions): Promise<Row[]> {
     rowOf({ ...wire, yardstick: { name: 'bare node:tls socket', value: tls }, note }),
     rowOf({
       bench: 'transfer',
-      figure: 'one peer to one node, blocks',
+      figure: `${init.what}, blocks`,
       value: median(pulls.map((pull) => pull.bytes.fetchedUncompressed / MB / pull.seconds)),
       unit: 'MB/s',
       note: 'uncompressed, checked and stored',
