@@ -172,7 +172,8 @@ export class Connection {
         for (const message of reader.push(piece)) this.#dispatch(message)
         if (this.#closed) return
       }
-      this.#end(undefined)
+      // the other side has closed; a half open channel would stay
+      await this.close()
     } catch (error) {
       this.drop(asError(error))
     }

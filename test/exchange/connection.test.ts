@@ -42,4 +42,22 @@ test('a peer that does not read is dropped after a while', async () => {
   assert.is(clock.pending, 0)
 })
 
+test('closes its side when the other side has closed', async () => {
+  let closed = 0
+  const channel = {
+    ...fullChannel(),
+    async close() {
+      closed++
+    },
+  }
+  const connection = new Connection({
+    ...{ channel, clock: new FakeClock(), buffers: new BufferPool({ bytes: 1, keepMax: 0 }) },
+    events: { asked() {}, have() {}, closed() {} },
+  })
+  connection.start('test')
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.ok(connection.closed)
+  assert.is(closed, 1)
+})
+
 test.run()

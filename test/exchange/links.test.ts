@@ -22,7 +22,10 @@ async function setUp() {
   const connect = (from: string) => connectByHand(network, clock, { from, to: 'server' })
   const open = (from: string) => {
     const connection = connect(from)
-    const opened = connection.open(IMAGE.id, testGrant(from, IMAGE.id, { exp: Math.floor(clock.now() / 1000) + 300 }))
+    const opened = connection.open(
+      IMAGE.id,
+      testGrant(from, IMAGE.id, { exp: Math.floor(clock.now() / 1000) + 300 }),
+    )
     return { connection, opened }
   }
   const peers = () => server.exchange.peers().map(({ peer }) => String(peer))

@@ -127,4 +127,39 @@ test('hands out every run exactly once when all goes well', () => {
   )
 })
 
+test('a held run that is lost is wanted again; others stay as they are', () => {
+  const p = new Picker({ runs: 4, random: seeded(3) })
+  for (const run of [0, 1, 2]) p.setMissing(run)
+  p.setHeld(0)
+  p.started(1, 'a', 0)
+  for (const run of [0, 1, 2, 3]) p.setLost(run)
+  assert.equal(
+    [0, 1, 2, 3].map((run) => p.isMissing(run)),
+    [true, false, true, false],
+  )
+  assert.is(p.missingCount, 2)
+})
+
+test('counts the missing runs that somebody holds, whatever happens', () => {
+  const RUNS = 12
+  const step = fc.tuple(fc.nat(6), fc.nat(RUNS - 1), fc.constantFrom('a', 'b'))
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const p = new Picker({ runs: RUNS, random: seeded(5) })
+      for (const [what, run, peer] of steps) {
+        if (what === 0) p.setMissing(run)
+        else if (what === 1) p.setHeld(run)
+        else if (what === 2) p.addPeer(peer, bitmap(RUNS, [run]))
+        else if (what === 3) p.peerHas(peer, run)
+        else if (what === 4) p.removePeer(peer)
+        else if (what === 5) p.isMissing(run) ? p.started(run, peer, 0) : p.failed(run, peer)
+        else p.setLost(run)
+      }
+      const runs = Array.from({ length: RUNS }, (_, run) => run)
+      const available = runs.filter((run) => p.isMissing(run) && p.availability(run) > 0)
+      assert.is(p.availableCount, available.length)
+    }),
+  )
+})
+
 test.run()

@@ -66,4 +66,33 @@ test('gives nothing to a peer that holds everything', () => {
   assert.equal(ask(new Superseed({ runs: 0, random: Math.random }), new Bitmap(0), { starving: true }), [])
 })
 
+test('an ask in a huge image looks at a bounded part of the bitmap', () => {
+  const runs = 1 << 20
+  const superseed = new Superseed({ runs, random: Math.random })
+  while (ask(superseed, new Bitmap(runs), { count: 4096 }).length > 0);
+  for (let run = 0; run < runs; run++) superseed.held(run)
+  let looked = 0
+  const have = new Bitmap(runs)
+  const has = have.has.bind(have)
+  have.has = (run) => {
+    looked++
+    return has(run)
+  }
+  assert.equal(ask(superseed, have, { nowMs: 60_000 }), [])
+  assert.is(ask(superseed, have, { nowMs: 60_000, starving: true }).length, 8)
+  assert.ok(looked < 5000, `${looked} runs`)
+})
+
+test('a starving peer that lacks one run of a huge image gets it after some asks', () => {
+  const runs = 1 << 20
+  const superseed = new Superseed({ runs, random: Math.random })
+  const have = Bitmap.full(runs)
+  have.clear(700_001)
+  while (ask(superseed, new Bitmap(runs), { count: 4096 }).length > 0);
+  for (let run = 0; run < runs; run++) superseed.held(run)
+  let asks = 0
+  while (ask(superseed, have, { starving: true }).length === 0) asks++
+  assert.ok(asks < 500, `${asks} asks`)
+})
+
 test.run()
