@@ -28,6 +28,9 @@ export const NodeConfigSchema = Type.Object(
     grants: Type.Optional(
       Type.Object({ graceSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800 })) }, closed),
     ),
+    store: Type.Optional(
+      Type.Object({ maxBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 53 - 1 })) }, closed),
+    ),
     export: Type.Optional(Type.Object({ directories: Type.Array(Type.String({ minLength: 1 })) }, closed)),
     metrics: Type.Optional(Type.Object({ listen: HostPort }, closed)),
     log: Type.Optional(
@@ -54,6 +57,8 @@ export interface NodeConfig {
   readonly control: { readonly socket: string }
   readonly labels: Readonly<Record<string, string>>
   readonly grants: { readonly graceSeconds: number }
+  /** Stored bytes of blocks; undefined: as much as the disk has. */
+  readonly store: { readonly maxBytes: number | undefined }
   readonly export: { readonly directories: readonly string[] }
   readonly metrics: { readonly listen: ListenAddress } | undefined
   readonly log: { readonly level: string }
@@ -86,6 +91,7 @@ function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeCon
     control: { socket: socketPath(absolute(file.control?.socket ?? DEFAULT_SOCKET), path) },
     labels: (file.labels ?? {}) as Record<string, string>,
     grants: { graceSeconds: file.grants?.graceSeconds ?? GRANT_GRACE_S },
+    store: { maxBytes: file.store?.maxBytes },
     export: { directories: (file.export?.directories ?? [`${dataDir}/exports`]).map(absolute) },
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TrackerClient } from '../src/api/tracker-client.ts'
+import type { BlockStore } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { AbortedError, BootswarmError, InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
@@ -16,6 +17,7 @@ import { TrackerRouter } from '../src/routing/tracker-router.ts'
 import { FramePool } from '../src/store/frame-pool.ts'
 import { type FsStore, openFsStore } from '../src/store/fs-store.ts'
 import { openPackStore, type PackStore } from '../src/store/pack-store.ts'
+import { QuotaStore } from '../src/store/quota-store.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import { Announcer } from './announcer.ts'
 import type { NodeConfig } from './config.ts'
@@ -51,14 +53,14 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     await part.start()
   }
   const identity = await loadIdentity({ ...config.identity, purpose: 'client' })
-  const { frames, blocks, nodes } = await openStores(opened, { log, dataDir: config.dataDir })
+  const { frames, packs, blocks, nodes } = await openStores(opened, { log }, config)
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
   const host = await openHost({ log }, config)
 
   const parts = { log, clock, identity, frames, blocks, nodes, catalog, host }
   const client = opened.adopt(trackerClient(identity, config), (it) => it.close())
   const { link, exchange, puller, announcer } = wireSwarm({ ...parts, client }, config)
-  const maintenance = new Maintenance({ blocks, nodes, catalog, exchange, puller, announcer })
+  const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer })
   const report = new NodeReport(
     { carrier: host, exchange, blocks, catalog, puller, link, clock },
     { config, principal: identity.principal.dn },
@@ -95,7 +97,7 @@ interface SwarmParts {
   client: TrackerClient
   host: Libp2pHost
   frames: FramePool
-  blocks: PackStore
+  blocks: BlockStore
   nodes: FsStore
   catalog: ImageCatalog
 }
@@ -151,15 +153,21 @@ function askTracker(opened: AsyncDisposableStack, { link, log }: { link: Tracker
   })
 }
 
-async function openStores(opened: AsyncDisposableStack, init: { log: Log; dataDir: string }) {
-  const { log, dataDir } = init
+/** `packs` is the store of blocks as it is on disk, `blocks` the same within its limit. */
+async function openStores(opened: AsyncDisposableStack, { log }: { log: Log }, config: NodeConfig) {
+  const { dataDir, store } = config
+  const close = (it: { close(): Promise<void> }) => it.close()
   await mkdir(dataDir, { recursive: true, mode: 0o750 })
-  const frames = opened.adopt(new FramePool(), (it) => it.close())
-  const blocks = opened.adopt(await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames }), (it) =>
-    it.close(),
-  )
-  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), (it) => it.close())
-  return { frames, blocks, nodes }
+  const frames = opened.adopt(new FramePool(), close)
+  const packs = opened.adopt(await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames }), close)
+  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
+  return { frames, packs, blocks: withinLimit(packs, store.maxBytes), nodes }
+}
+
+function withinLimit(packs: PackStore, storedBytesMax: number | undefined): BlockStore {
+  if (storedBytesMax === undefined) return packs
+  const advice = 'bootswarm node gc, or raise store.maxBytes'
+  return new QuotaStore({ store: packs }, { storedBytesMax, advice })
 }
 
 async function openHost(components: { log: Log }, config: NodeConfig): Promise<Libp2pHost> {

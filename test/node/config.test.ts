@@ -20,16 +20,19 @@ test('fills in defaults and makes paths absolute', () => {
   assert.equal(config.export.directories, ['/etc/bootswarm/data/exports'])
   assert.is(config.grants.graceSeconds, 3600)
   assert.is(config.metrics, undefined)
+  assert.is(config.store.maxBytes, undefined)
 })
 
 test('takes what is given', () => {
   const config = parse(`${BASE}labels: { rack: r1 }
 grants: { graceSeconds: 0 }
 metrics: { listen: "[::1]:9100" }
+store: { maxBytes: 500000000000 }
 p2p: { listen: [/ip4/10.0.0.1/tcp/4002], announce: [] }
 `)
   assert.equal(config.labels, { rack: 'r1' })
   assert.is(config.grants.graceSeconds, 0)
+  assert.is(config.store.maxBytes, 5e11)
   assert.equal(config.metrics?.listen, { host: '::1', port: 9100 })
   assert.equal(config.p2p.listen, ['/ip4/10.0.0.1/tcp/4002'])
 })
@@ -41,6 +44,7 @@ test('names the file and the key of what is wrong', () => {
     [BASE.replace('https:', 'http:'), /tracker\.url/],
     [BASE.replace('dataDir: data\n', ''), /dataDir/],
     [`${BASE}grants: { graceSeconds: -1 }\n`, /grants\.graceSeconds/],
+    [`${BASE}store: { maxBytes: 0 }\n`, /store\.maxBytes/],
     [`${BASE}control: { socket: /${'x'.repeat(120)} }\n`, /control\.socket/],
     [`${BASE}metrics: { listen: "127.0.0.1:99999" }\n`, /no port 99999/],
     ['{', /not YAML/],

@@ -7,6 +7,7 @@ import { type RunningNode, startNode } from '../../node/node.ts'
 import { NodeClient } from '../../src/api/node-client.ts'
 import { silentLog } from '../../src/core/log.ts'
 import type { Tracker } from '../../tracker/tracker.ts'
+import { failureOf } from '../fixtures/failure.ts'
 import { testImage } from '../fixtures/test-image.ts'
 import { pushImage, TRACKER_NAME, TrackerSite } from '../fixtures/tracker.ts'
 
@@ -21,14 +22,18 @@ interface Context {
 
 const test = suite<Context>('node')
 
-async function start({ site, tracker }: Pick<Context, 'site' | 'tracker'>): Promise<RunningNode> {
-  const text = `dataDir: node
+/** `more` are further lines of node.yaml, `name` that of its folder and socket. */
+async function start(
+  { site, tracker }: Pick<Context, 'site' | 'tracker'>,
+  { name = 'node', more = '' } = {},
+): Promise<RunningNode> {
+  const text = `dataDir: ${name}
 tracker: { url: "${tracker.url}", name: ${TRACKER_NAME} }
 identity: { certificate: node.pem, key: node.key, ca: ca.pem }
 p2p: { listen: [/ip4/127.0.0.1/tcp/0] }
-control: { socket: node.sock }
+control: { socket: ${name}.sock }
 export: { directories: [exports] }
-`
+${more}`
   return await startNode({ log: silentLog }, parseNodeConfig(text, { path: join(site.dir, 'node.yaml') }))
 }
 
@@ -170,6 +175,20 @@ test('two names of one image, pulled at the same time, are both here', async ({ 
   assert.equal(here, ['disk', 'one', 'two'])
   for (const reference of ['site/one', 'site/two']) await client.remove(reference)
   await client.gc()
+})
+
+test('keeps to the limit of its store, and says what to do about it', async (context) => {
+  const node = await start(context, { name: 'small', more: 'store: { maxBytes: 1000 }\n' })
+  const client = new NodeClient({ socket: node.socket })
+  try {
+    const error = await failureOf(client.pull('site/disk'))
+    assert.is(error.code, 'E_QUOTA')
+    assert.match(error.message, 'bootswarm node gc, or raise store.maxBytes')
+    assert.ok((await client.status()).store.storedBytes <= 1000)
+  } finally {
+    await client.close()
+    await node.stop()
+  }
 })
 
 test('forgets an image, and garbage collection gives its space back', async ({ client }) => {

@@ -47,4 +47,33 @@ test('lets two callers not share the same room', async () => {
   assert.ok((await store.stat()).storedBytes <= bytesOf(0, 5))
 })
 
+test('refuses nothing that fits, when batches with the same blocks come at once', async () => {
+  const store = new QuotaStore({ store: new MemoryStore() }, { storedBytesMax: bytesOf(0, 6) })
+  await Promise.all([0, 1, 0, 1].map((first) => store.put(frames.slice(first, first + 5))))
+  assert.is((await store.stat()).blocks, 6)
+})
+
+test('lets batches that fit be stored at the same time', async () => {
+  const inner = new MemoryStore()
+  const gate = Promise.withResolvers<void>()
+  let puts = 0
+  inner.put = async () => {
+    puts++
+    await gate.promise
+  }
+  const store = new QuotaStore({ store: inner }, { storedBytesMax: 1e9 })
+  const both = [store.put(frames.slice(0, 5)), store.put(frames.slice(5))]
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.is(puts, 2)
+  gate.resolve()
+  await Promise.all(both)
+})
+
+test('says what to do about it', async () => {
+  const init = { storedBytesMax: 1, advice: 'delete something' }
+  const store = new QuotaStore({ store: new MemoryStore() }, init)
+  const error = await failsWith('E_QUOTA', store.put(frames))
+  assert.is(error.message, 'the store is at its limit: delete something')
+})
+
 test.run()
