@@ -1,6 +1,6 @@
 import { dirname, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
-import { GRANT_LIFETIME_S } from '../src/core/limits.ts'
+import { GC_INTERVAL_S, GRANT_LIFETIME_S } from '../src/core/limits.ts'
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
 
 const closed = { additionalProperties: false }
@@ -22,6 +22,12 @@ export const TrackerConfigSchema = Type.Object(
     admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
     grants: Type.Optional(
       Type.Object({ lifetimeSeconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })) }, closed),
+    ),
+    gc: Type.Optional(
+      Type.Object(
+        { intervalSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })) },
+        closed,
+      ),
     ),
     metrics: Type.Optional(Type.Object({ listen: HostPort }, closed)),
     log: Type.Optional(
@@ -48,6 +54,8 @@ export interface TrackerConfig {
   /** Distinguished names in slash form. */
   readonly admins: readonly string[]
   readonly grants: { readonly lifetimeSeconds: number }
+  /** Pause between two garbage collections; 0 when they come on request alone. */
+  readonly gc: { readonly intervalSeconds: number }
   /** Plain HTTP for probes and metrics; none when undefined. */
   readonly metrics: { readonly listen: ListenAddress } | undefined
   readonly log: { readonly level: string }
@@ -76,6 +84,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     admins: file.admins ?? [],
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
+    gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },
   }

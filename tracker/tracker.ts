@@ -15,6 +15,7 @@ import { Origin } from './origin.ts'
 import { Policy } from './policy/decide.ts'
 import { openStores } from './stores.ts'
 import { Swarms } from './swarm/swarms.ts'
+import { CollectionTimer } from './uploads/collection-timer.ts'
 import { Collector } from './uploads/collector.ts'
 import { Gate } from './uploads/gate.ts'
 import { Uploads } from './uploads/uploads.ts'
@@ -73,15 +74,14 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     await catalog.check()
     await blocks.stat()
   }
+  const serveOnly: Origin['serveOnly'] = (manifests) => origin.serveOnly(manifests)
+  const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly })
+  opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
     authenticate: socketAuthenticator({ trust: identity.trust, clock }),
-    collector: new Collector({
-      ...{ catalog, blocks, nodes, gate, clock },
-      serveOnly: (manifests) => origin.serveOnly(manifests),
-    }),
     serve: (manifest) => origin.serve(manifest),
     readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),
-    ...{ catalog, policy, uploads, swarms, grants, metrics, clock, log, checkReady },
+    ...{ catalog, policy, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   const url = await listen(app, config.listen)

@@ -1,9 +1,15 @@
 import type { Command } from 'commander'
 import { teach } from './help.ts'
 import type { Shell } from './shell.ts'
+import { addTrackerGc } from './tracker-gc.ts'
 
 export function addTrackerCommands(program: Command, shell: Shell): void {
   const tracker = program.command('tracker').description('the registry server')
+  addTrackerServe(tracker, shell)
+  addTrackerGc(tracker, shell)
+}
+
+function addTrackerServe(tracker: Command, shell: Shell): void {
   const serve = tracker
     .command('serve')
     .description('run a tracker until SIGTERM or Ctrl-C')

@@ -29,6 +29,7 @@ async function startTracker(): Promise<string> {
 listen: 127.0.0.1:0
 identity: { certificate: localhost.pem, key: localhost.key, ca: ca.pem }
 p2p: { listen: [/ip4/127.0.0.1/tcp/0] }
+admins: [/O=Example/OU=users/CN=alice]
 log: { level: warn }
 `
   await writeFile(join(dir, 'tracker.yaml'), config)
@@ -173,6 +174,18 @@ test('a whole image is only removed when it is said', async () => {
   assert.match(stderr, '--yes')
   assert.is((await run('image', 'rm', 'site/piped', '--yes')).code, 0)
   assert.is((await run('image', 'ls', '-o', 'name')).stdout, 'site/disk\n')
+})
+
+test('an admin frees what no image of the tracker needs', async () => {
+  const freed = await json('tracker', 'gc')
+  assert.is(freed.expiredUploads, 0)
+  assert.ok(freed.blocksDeleted >= 0 && freed.nodesDeleted >= 0 && freed.freedBytes >= 0)
+  assert.match(
+    (await run('tracker', 'gc')).stdout,
+    /^freed +0 B in 0 blocks and 0 nodes\nexpired uploads +0\n$/,
+  )
+  assert.is((await run('tracker', 'gc', '--context', 'bob')).code, 4)
+  assert.is((await json('image', 'verify', 'site/disk:one')).signedBy, 'localhost')
 })
 
 test('Ctrl-C stops a push with 130 and says how to go on', async () => {

@@ -15,6 +15,7 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
     p2p: { listen: ['/ip4/0.0.0.0/tcp/4001'], announce: [] },
     admins: [],
     grants: { lifetimeSeconds: 300 },
+    gc: { intervalSeconds: 3600 },
     metrics: undefined,
     log: { level: 'info' },
   })
@@ -26,12 +27,14 @@ listen: '[::1]:0'
 p2p: { listen: [/ip4/127.0.0.1/tcp/0], announce: [/dns4/t/tcp/4001] }
 admins: ["/O=Example/CN=Alice"]
 grants: { lifetimeSeconds: 60 }
+gc: { intervalSeconds: 0 }
 metrics: { listen: 127.0.0.1:9443 }
 log: { level: debug }`)
   assert.equal(config.listen, { host: '::1', port: 0 })
   assert.equal(config.metrics, { listen: { host: '127.0.0.1', port: 9443 } })
   assert.equal(config.p2p.announce, ['/dns4/t/tcp/4001'])
   assert.is(config.grants.lifetimeSeconds, 60)
+  assert.is(config.gc.intervalSeconds, 0)
 })
 
 test('names the key that is unknown or wrong', () => {
@@ -40,6 +43,7 @@ test('names the key that is unknown or wrong', () => {
     ['listen: nowhere', /listen/],
     ['listen: host:99999', /99999/],
     ['grants: { lifetimeSeconds: soon }', /grants\.lifetimeSeconds/],
+    ['gc: { intervalSeconds: -1 }', /gc\.intervalSeconds/],
     ['grants: { lifetime: 3 }', /grants\.lifetime/],
     ['metrics: { listen: 127.0.0.1:9443, path: /m }', /metrics\.path/],
     ['log: { level: loud }', /log\.level/],

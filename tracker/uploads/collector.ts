@@ -20,13 +20,23 @@ export interface CollectorComponents {
 /** Frees what no version and no open upload needs. */
 export class Collector {
   readonly #c: CollectorComponents
+  #running: Promise<unknown> = Promise.resolve()
 
   constructor(components: CollectorComponents) {
     this.#c = components
   }
 
-  /** Uploads wait while blocks are marked and deleted, not while packs are compacted. */
+  /**
+   * One collection at a time, others after it. Uploads wait while blocks are marked and deleted, not while packs are
+   * compacted.
+   */
   async collect(options: CallOptions = {}): Promise<GcAnswer> {
+    const mine = this.#running.then(() => this.#collect(options))
+    this.#running = mine.catch(() => {})
+    return await mine
+  }
+
+  async #collect(options: CallOptions): Promise<GcAnswer> {
     const { catalog, blocks, gate, clock } = this.#c
     const { expiredUploads, report } = await gate.exclusive(async () => {
       const expired = await catalog.uploads.removeExpired({ nowMs: clock.now() })
