@@ -10,7 +10,7 @@ import { fillPath, TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { BusyError, StorageFullError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
-import { silentLog } from '../../src/core/log.ts'
+import type { Log } from '../../src/core/log.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { buildApp } from '../../tracker/app.ts'
 import { type Catalog, openCatalog } from '../../tracker/catalog/catalog.ts'
@@ -20,6 +20,7 @@ import { TrackerMetrics } from '../../tracker/metrics.ts'
 import { Policy } from '../../tracker/policy/decide.ts'
 import { Gate } from '../../tracker/uploads/gate.ts'
 import { Uploads } from '../../tracker/uploads/uploads.ts'
+import { type LogLine, recordingLog } from '../fixtures/recording-log.ts'
 import { testImage } from '../fixtures/test-image.ts'
 
 /** A disk that can be full. */
@@ -42,6 +43,7 @@ interface Context {
   catalog: Catalog
   blocks: SmallStore
   ready: boolean
+  lines: LogLine[]
 }
 const test = suite<Context>('tracker app')
 
@@ -50,7 +52,9 @@ test.before(async (context) => {
   context.catalog = await openCatalog({ path: join(context.dir, 'catalog.sqlite') })
   context.blocks = new SmallStore()
   context.ready = true
-  context.app = await buildApp(contextOf(context))
+  const { log, lines } = recordingLog()
+  context.lines = lines
+  context.app = await buildApp(contextOf(context, log))
 })
 test.after(async ({ dir, app, catalog }) => {
   await app.close()
@@ -59,7 +63,7 @@ test.after(async ({ dir, app, catalog }) => {
 })
 
 /** Real routes, uploads and catalog; no TLS, no peers. */
-function contextOf(context: Context): RouteContext {
+function contextOf(context: Context, log: Log): RouteContext {
   const { catalog, blocks } = context
   const policy = new Policy({ admins: [] })
   const uploads = new Uploads({
@@ -74,7 +78,7 @@ function contextOf(context: Context): RouteContext {
     sign: async () => 'record',
   })
   const parts: Partial<RouteContext> = {
-    ...{ catalog, policy, uploads, clock: systemClock, log: silentLog, metrics: new TrackerMetrics() },
+    ...{ catalog, policy, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
     authenticate: () => ({
       dn: '/CN=alice',
       commonName: 'alice',
@@ -124,19 +128,24 @@ test('a full disk is a 507 that says so, and the push goes on when there is spac
   assert.equal([commit.statusCode, commit.json()], [201, { record: 'record', version: 1 }])
 })
 
-test('a defect is a 500 that tells nothing', async ({ app }) => {
+test('a defect is a 500 that tells nothing', async ({ app, lines }) => {
   // Joining needs parts that are not here, which is a TypeError.
   const payload = { reference: 'alice/debian', peer: '12D3KooWAAAAAAAAAAAAAAAA1', addresses: [] }
   const answer = await app.inject({ method: 'POST', url: TRACKER_PATHS.join, payload })
   assert.is(answer.statusCode, 500)
   assert.is((answer.json() as Problem).code, 'E_INTERNAL')
   assert.not.match(answer.body, /undefined|TypeError/)
+  const { level, data } = lines.at(-1) ?? {}
+  assert.is(level, 'error')
+  assert.instance((data as { err?: unknown }).err, TypeError)
 })
 
 test('is alive and not ready while it stops', async (context) => {
   context.ready = false
   assert.is((await context.app.inject('/livez')).statusCode, 200)
   assert.is((await context.app.inject('/readyz')).statusCode, 503)
+  const facts = { method: 'GET', route: '/readyz', code: 'E_BUSY', detail: 'the tracker is stopping' }
+  assert.equal(context.lines.at(-1), { level: 'warn', data: facts, message: 'request refused' })
   context.ready = true
   assert.is((await context.app.inject('/readyz')).statusCode, 200)
 })

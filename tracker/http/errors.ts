@@ -9,16 +9,20 @@ import {
 } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 
+/** Statuses of conditions that pass: load, and others that do not answer. No defect, so no stack in the log. */
+const PASSING: ReadonlySet<number> = new Set([502, 503, 504])
+
 /** Every error as a problem document. What is not ours goes to the log and not into the answer. */
 export function problemHandler(components: { log: Log }) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = error instanceof BootswarmError ? error : ofFramework(error)
     const problem = problemOf(known ?? error)
     if (problem.status >= 500) {
-      components.log.error(
-        { err: error, method: request.method, route: request.routeOptions.url },
-        'request failed',
-      )
+      const facts = { method: request.method, route: request.routeOptions.url }
+      const { code, detail } = problem
+      if (known !== undefined && PASSING.has(problem.status))
+        components.log.warn({ ...facts, code, detail }, 'request refused')
+      else components.log.error({ err: error, ...facts }, 'request failed')
     }
     return reply.code(problem.status).type(PROBLEM_TYPE).send(problem)
   }
