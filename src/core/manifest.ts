@@ -6,6 +6,7 @@ import { IntegrityError, ManifestError } from './errors.ts'
 import {
   IMAGE_BYTES_MAX,
   MANIFEST_BYTES_MAX,
+  RUNS_MAX,
   SEGMENT_BLOCKS_MAX,
   SEGMENT_NODE_BYTES_MAX,
   SEGMENTS_MAX,
@@ -76,7 +77,12 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   if (links.reduce((sum, link) => sum + link.size, 0) !== size) {
     throw new ManifestError('the sizes of the segments do not add up to the size of the image')
   }
-  return { size, sha256: sha256 ?? undefined, chunker: decodeChunker(chunker), segments: links }
+  const manifest = { size, sha256: sha256 ?? undefined, chunker: decodeChunker(chunker), segments: links }
+  const runs = runCount(manifest)
+  if (runs <= RUNS_MAX) return manifest
+  throw new ManifestError(`the image has ${runs} runs, more than the ${RUNS_MAX} that peers can exchange`, {
+    data: { runs, limit: RUNS_MAX },
+  })
 }
 
 /**

@@ -4,7 +4,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { blockCid, digestOf, nodeCid } from '../../src/core/cid.ts'
 import { IntegrityError, ManifestError } from '../../src/core/errors.ts'
-import { MANIFEST_BYTES_MAX, SEGMENTS_MAX } from '../../src/core/limits.ts'
+import { MANIFEST_BYTES_MAX, RUNS_MAX, SEGMENTS_MAX } from '../../src/core/limits.ts'
 import {
   decodeManifest,
   decodeSegmentOf,
@@ -14,6 +14,7 @@ import {
   runCount,
 } from '../../src/core/manifest.ts'
 import { encodeSegment } from '../../src/core/segment.ts'
+import { HAVE_BITMAP_BYTES_MAX } from '../../src/wire/message-codec.ts'
 
 const test = suite('manifest')
 
@@ -84,10 +85,20 @@ test('a CID in a longer form does not give a manifest a second name', () => {
 
 test('the largest manifest fits into its bound', () => {
   const size = 400_000_000
-  const segments = Array.from({ length: SEGMENTS_MAX }, () => ({ digest: digest(1), size, runs: 1024 }))
-  const bytes = encodeManifest({ ...MANIFEST, size: size * SEGMENTS_MAX, segments })
-  assert.ok(bytes.length <= MANIFEST_BYTES_MAX)
-  assert.is(decodeManifest(bytes).segments.length, SEGMENTS_MAX)
+  const nodeOf = (runs: number) => {
+    const segments = Array.from({ length: SEGMENTS_MAX }, () => ({ digest: digest(1), size, runs }))
+    return encodeManifest({ ...MANIFEST, size: size * SEGMENTS_MAX, segments })
+  }
+  assert.ok(nodeOf(1024).length <= MANIFEST_BYTES_MAX)
+  assert.is(decodeManifest(nodeOf(Math.floor(RUNS_MAX / SEGMENTS_MAX))).segments.length, SEGMENTS_MAX)
+})
+
+test('refuses more runs than the have bitmap of a peer holds', () => {
+  assert.is(RUNS_MAX, 8 * HAVE_BITMAP_BYTES_MAX)
+  const full = Array.from({ length: RUNS_MAX / 1024 }, () => ({ digest: digest(1), size: 1, runs: 1024 }))
+  const nodeOf = (segments: typeof full) => encodeManifest({ ...MANIFEST, size: segments.length, segments })
+  assert.is(runCount(decodeManifest(nodeOf(full))), RUNS_MAX)
+  refuses(nodeOf([...full, { digest: digest(2), size: 1, runs: 1 }]), /2097153 runs/)
 })
 
 test('a segment node must be the one that the manifest links', () => {
