@@ -1,8 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { systemClock } from '../../src/core/clock.ts'
 import { StorageFullError } from '../../src/core/errors.ts'
 import type { Session } from '../../src/exchange/session.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { connectByHand } from '../fixtures/by-hand.ts'
 import {
   type SwarmImage,
   startPeer,
@@ -189,6 +191,21 @@ test('a stopped session rejects and leaves its peers', async () => {
     assert.is((error as { code?: string }).code, 'E_ABORTED')
   }
   await stopAll(empty, peer)
+})
+
+test('a peer that claims to hold everything slows nobody for long', async () => {
+  const network = new MemoryNetwork()
+  const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE })
+  const liar = connectByHand(network, systemClock, { from: 'liar', to: 'origin' })
+  await liar.hello()
+  const { id, runs } = await liar.open(IMAGE.id, testGrant('liar', IMAGE.id))
+  liar.have({ id, byOpener: true, runs: seeds(0, runs) })
+  const peers = await Promise.all(seeds(0, 3).map((i) => startPeer(network, `peer-${i}`)))
+  const sessions = peers.map((peer) => open(peer, IMAGE, [origin, ...peers.filter((p) => p !== peer)]))
+  await Promise.all(sessions.map((session) => session.run()))
+  for (const peer of peers) assert.ok(await isWhole(peer, IMAGE))
+  await liar.close()
+  await stopAll(origin, ...peers)
 })
 
 test.run()
