@@ -42,7 +42,7 @@ export interface RunningNode {
 
 /**
  * Starts a node: everything that it consists of, in the order in which it is opened; closed the other way round.
- * Errors: CertificateError, StateError when another process uses `dataDir`, StorageError, UnreachableError.
+ * Errors: CertificateError, ConfigError when it cannot listen, StateError when another process uses `dataDir`, StorageError.
  */
 export async function startNode(components: { log: Log }, config: NodeConfig): Promise<RunningNode> {
   const { log } = components
