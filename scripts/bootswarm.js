@@ -49,7 +49,7 @@ function handOver(runtime) {
  */
 const BUFFERS_COUNT = '--external-memory-accounted-in-global-limit'
 const FLAGS = {
-  node: ['--max-semi-space-size=1', '--max-old-space-size=320', BUFFERS_COUNT],
+  node: ['--max-semi-space-size=1', '--max-old-space-size=256', BUFFERS_COUNT],
   tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
 }
 const MALLOC = {

@@ -79,11 +79,11 @@ export const PICK_SAMPLE_RUNS = 4096
 /** Peers that may send the same run at the end of a session. */
 export const ENDGAME_COPIES_MAX = 2
 /** Bytes wanted and not yet stored, in one session: bounds its memory. */
-export const SESSION_FLIGHT_BYTES_MAX = 16 * MiB
+export const SESSION_FLIGHT_BYTES_MAX = 8 * MiB
 /** Buffers for runs that wait for their next use: what one session has under way. */
-export const RUN_BUFFERS_KEPT_MAX = 16
+export const RUN_BUFFERS_KEPT_MAX = 8
 /** Bytes wanted from one peer and not yet stored: deep enough to hide a round trip, fair among neighbours. */
-export const PEER_FLIGHT_BYTES_MAX = 6 * MiB
+export const PEER_FLIGHT_BYTES_MAX = 4 * MiB
 /** Runs that a session keeps assigned by an origin. */
 export const ORIGIN_ASSIGNED_RUNS = 8
 /** Runs assigned by an origin that a session keeps at most, those of segments that it has not read yet included: more would keep them from others. */

@@ -19,6 +19,9 @@ import { listenError } from './listen-errors.ts'
 import { addressText, dialableAddresses, parsePeer, peerKeyOf } from './peer-addresses.ts'
 import { StreamChannel } from './stream-channel.ts'
 
+/** A few thousand provider records: LevelDB's 12 MiB of caches would be memory for nothing. */
+const LEVEL_OPTIONS = { cacheSize: 1024 ** 2, writeBufferSize: 1024 ** 2 }
+
 export interface HostInit {
   /** Ed25519 key as libp2p's protobuf, what `loadOrCreatePeerKey` returns. */
   privateKey: Uint8Array
@@ -48,7 +51,7 @@ interface HostParts {
 export async function createHost(components: HostComponents, init: HostInit): Promise<Libp2pHost> {
   const limits = hostLimits(init.limits)
   const dir = init.dht?.datastoreDir
-  const datastore = dir === undefined ? undefined : new LevelDatastore(dir)
+  const datastore = dir === undefined ? undefined : new LevelDatastore(dir, LEVEL_OPTIONS)
   await datastore?.open()
   try {
     const libp2p: HostLibp2p = await createLibp2p(

@@ -28,13 +28,13 @@ const SCHEMA_VERSION = 1
 
 /**
  * WAL: readers and the writer of this process do not wait. NORMAL: a commit is not synced, so power loss may take the last ones;
- * the entries that they spoke of are found again at open. 16 MB of cache; a checkpoint every 16 MB of log.
+ * the entries that they spoke of are found again at open. 8 MB of cache; a checkpoint every 16 MB of log.
  */
 const SCHEMA = `
   PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = NORMAL;
-  PRAGMA cache_size = -16384;
+  PRAGMA cache_size = -8192;
   PRAGMA wal_autocheckpoint = 4096;
   CREATE TABLE IF NOT EXISTS packs (
     id INTEGER PRIMARY KEY, end INTEGER NOT NULL, blocks INTEGER NOT NULL DEFAULT 0, stored INTEGER NOT NULL DEFAULT 0,
