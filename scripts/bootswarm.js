@@ -53,7 +53,7 @@ const FLAGS = {
   tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
 }
 const MALLOC = {
-  MALLOC_ARENA_MAX: '2',
+  MALLOC_ARENA_MAX: '1',
   MALLOC_MMAP_THRESHOLD_: '131072',
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
