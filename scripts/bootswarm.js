@@ -49,12 +49,12 @@ function handOver(runtime) {
  */
 const BUFFERS_COUNT = '--external-memory-accounted-in-global-limit'
 const FLAGS = {
-  node: ['--max-semi-space-size=1', '--max-old-space-size=256', BUFFERS_COUNT],
+  node: ['--max-semi-space-size=1', '--max-old-space-size=256', '--heap-growing-percent=15', BUFFERS_COUNT],
   tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
 }
 const MALLOC = {
   MALLOC_ARENA_MAX: '1',
-  MALLOC_MMAP_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '49152',
   MALLOC_TRIM_THRESHOLD_: '131072',
 }
 const TUNED = { BOOTSWARM_TUNED: '1' }
