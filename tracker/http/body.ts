@@ -36,6 +36,8 @@ async function* watched(
     }
   } finally {
     await pieces.return?.()
+    // Node.js drops the rest by itself only of a body that nobody has begun to read.
+    if (!body.destroyed) body.on('error', () => {}).resume()
   }
 }
 
