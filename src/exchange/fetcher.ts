@@ -93,13 +93,15 @@ export class Fetcher {
     return this.#components.clock.monotonic() - this.#progressMs
   }
 
-  stop(): void {
+  /** Takes back every want. Resolves when nothing is being stored any more. */
+  async stop(): Promise<void> {
     this.#stopped = true
     for (const peer of this.#components.neighbours.all) {
       for (const request of peer.requests.values()) {
         peer.connection.cancel(request, new AbortedError('session has ended'))
       }
     }
+    await Promise.all(this.#storing.values())
   }
 
   /** Gives every neighbour with room something to do, one run at a time in turn. */

@@ -127,7 +127,7 @@ export class Session {
       return swarm
     } finally {
       options.signal?.removeEventListener('abort', stop)
-      this.#finish()
+      await this.#finish()
     }
   }
 
@@ -271,13 +271,13 @@ export class Session {
     this.#fetcher?.pump()
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
     this.#finished = true
     this.#cancelTick()
     this.#ignoreDrops()
     this.#nodes.stop()
     this.#prepared.resolve(undefined)
-    this.#fetcher?.stop()
+    await this.#fetcher?.stop()
     if (this.#heldRuns.length > 0) this.#announce(this.#heldRuns.splice(0))
     this.#neighbours.close()
   }
