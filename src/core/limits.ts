@@ -137,6 +137,26 @@ export const VALIDATED_CHAINS_MAX = 4096
 export const RSA_KEY_BITS_MIN = 2048
 /** Largest RSA key that is accepted: checking a signature costs time with the square of it. */
 export const RSA_KEY_BITS_MAX = 8192
+/** Entries of one ACL: beyond that a group is the better way, and the signed text still fits into a header. */
+export const ACL_ENTRIES_MAX = 256
+/** Free key=value pairs of one image. */
+export const IMAGE_PROPERTIES_MAX = 64
+/** Characters of one metadata value: a description of a few paragraphs. */
+export const METADATA_VALUE_CHARS_MAX = 4096
+/** Characters of one query: all fields named twice. */
+export const QUERY_CHARS_MAX = 4096
+/** Conditions of one query. */
+export const QUERY_CONDITIONS_MAX = 32
+/** Characters of one regular expression in a query. */
+export const QUERY_REGEX_CHARS_MAX = 256
+/** Rows of one answer of a listing; more come with the next page. */
+export const LIST_ROWS_MAX = 10_000
+/** Users of one tracker. */
+export const USERS_MAX = 100_000
+/** Groups of one tracker. */
+export const GROUPS_MAX = 10_000
+/** Enrolled nodes of one tracker: ten of the largest sites. */
+export const NODES_MAX = 100_000
 /** Life of a grant; renewed at two thirds. */
 export const GRANT_LIFETIME_S = 300
 /** How long peers honour an expired grant while the tracker is out of reach. */

@@ -1,15 +1,21 @@
 import { Kysely, Migrator } from 'kysely'
 import { BootswarmError, StorageError } from '../../src/core/errors.ts'
+import { AclCatalog } from './acl-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { migrations } from './migrations.ts'
+import { NamespaceCatalog } from './namespace-catalog.ts'
 import type { CatalogSchema } from './schema.ts'
 import { nodeSqliteDialect } from './sqlite-dialect.ts'
 import { UploadCatalog } from './upload-catalog.ts'
+import { UserCatalog } from './user-catalog.ts'
 
 /** The tracker's metadata. Every change is one transaction and survives a crash once it is acknowledged. */
 export interface Catalog {
   readonly images: ImageCatalog
+  readonly namespaces: NamespaceCatalog
+  readonly users: UserCatalog
   readonly uploads: UploadCatalog
+  readonly acls: AclCatalog
   /** Throws StorageError when the catalog cannot be read. */
   check(): Promise<void>
   close(): Promise<void>
@@ -26,7 +32,10 @@ export async function openCatalog(init: { path: string }): Promise<Catalog> {
   }
   return {
     images: new ImageCatalog({ db }),
+    namespaces: new NamespaceCatalog({ db }),
+    users: new UserCatalog({ db }),
     uploads: new UploadCatalog({ db }),
+    acls: new AclCatalog({ db }),
     check: async () => {
       await db.selectFrom('namespaces').select('namespace').limit(1).execute()
     },

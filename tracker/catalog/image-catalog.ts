@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { ManifestId } from '../../src/core/cid.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
+import type { ImageState } from '../../src/core/permission.ts'
 import {
   DEFAULT_TAG,
   formatReference,
@@ -9,7 +11,7 @@ import {
   type Reference,
   type Tag,
 } from '../../src/core/reference.ts'
-import { checkImageCount, type Db, makeNamespace } from './image-counts.ts'
+import { checkImageCount, type Db } from './image-counts.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export interface ImageKey {
@@ -23,6 +25,8 @@ export interface StoredVersion extends ImageKey {
   readonly manifest: ManifestId
   readonly size: number
   readonly sha256: string | null
+  /** Bytes without the zero pages. */
+  readonly contentBytes: number
   /** Runs of the manifest: size of the have bitmap. */
   readonly runs: number
   readonly publisher: string
@@ -31,17 +35,46 @@ export interface StoredVersion extends ImageKey {
   readonly createdAtMs: number
 }
 
-/** An image that exists, and its row. */
-export interface StoredImage extends ImageKey {
+/** An image that exists, and its row. Times in milliseconds since the epoch. */
+export interface StoredImage extends ImageKey, ImageMetadata {
   readonly id: number
-  readonly owner: string
+  readonly uuid: string
+  /** The user who made it. */
+  readonly ownerId: number | null
+  readonly ownerName: string | null
+  readonly ownerDn: string | null
+  readonly state: ImageState
   readonly createdAtMs: number
+  readonly modifiedAtMs: number
+  readonly uploadedAtMs: number | null
+  readonly accessCount: number
+  readonly accessedAtMs: number | null
+}
+
+/** What people say of an image. Texts are empty where nothing is said. */
+export interface ImageMetadata {
+  readonly description: string
+  readonly osVariant: string
+  readonly osType: string
+  readonly osArch: string
+  /** Comma-separated. */
+  readonly hypervisor: string
+  readonly imageType: string
+  readonly format: string
+  readonly kernel: string
+  readonly ramdisk: string
+  /** Comma-separated. */
+  readonly keywords: string
+  readonly expiresAtMs: number | null
+  readonly readOnly: boolean
 }
 
 export interface NewVersion {
   readonly upload: string
   readonly manifest: ManifestId
   readonly size: number
+  /** Bytes without the zero pages. */
+  readonly contentBytes: number
   readonly sha256: string | null
   readonly runs: number
   readonly publisher: string
@@ -51,7 +84,14 @@ export interface NewVersion {
   sign(version: number): Promise<string>
 }
 
-/** Namespaces, images, versions and tags. */
+/** What a name that is taken again starts with. */
+const UNSAID = {
+  ...{ description: '', os_variant: '', os_type: '', os_arch: '', hypervisor: 'xen', image_type: '', format: '' },
+  ...{ kernel: '', ramdisk: '', keywords: '', expires_at: null, read_only: 0, access_count: 0, accessed_at: null },
+  ...{ state: 'locked', uploaded_at: null },
+} as const
+
+/** Images, versions and tags. */
 export class ImageCatalog {
   readonly #db: Kysely<CatalogSchema>
 
@@ -59,37 +99,21 @@ export class ImageCatalog {
     this.#db = components.db
   }
 
-  /** Distinguished name of the owner, or undefined while nobody has pushed into the namespace. */
-  async ownerOf(namespace: Namespace): Promise<string | undefined> {
-    const row = await this.#db
-      .selectFrom('namespaces')
-      .select('owner')
-      .where('namespace', '=', namespace)
-      .executeTakeFirst()
-    return row?.owner
-  }
-
-  async namespacesOf(owner: string): Promise<Namespace[]> {
-    const query = this.#db.selectFrom('namespaces').select('namespace').where('owner', '=', owner)
-    return (await query.orderBy('namespace').execute()).map((row) => row.namespace)
-  }
-
   /**
-   * Makes the image, and the namespace for `owner` where it is new. Returns false when the image exists. Errors: LimitError
-   * when the owner has too many namespaces or the namespace too many images.
+   * Makes the image in a namespace that exists, for the user with this id. Returns false when the image exists. Errors: LimitError
+   * when the namespace has too many images.
    */
-  async create(image: ImageKey, init: { owner: string; nowMs: number }): Promise<boolean> {
+  async create(image: ImageKey, init: { owner: number; nowMs: number }): Promise<boolean> {
     const { namespace, name } = image
-    const created_at = init.nowMs
+    const { owner, nowMs } = init
     return await this.#db.transaction().execute(async (trx) => {
-      const row = { namespace, name, created_at, last_version: 0, removed: 0 }
       if (await imageExists(trx, image)) return false
-      await makeNamespace(trx, { namespace, owner: init.owner, created_at })
       await checkImageCount(trx, namespace)
+      const fresh = { uuid: randomUUID(), owner, created_at: nowMs, modified_at: nowMs, removed: 0 }
       await trx
         .insertInto('images')
-        .values(row)
-        .onConflict((on) => on.columns(['namespace', 'name']).doUpdateSet({ removed: 0, created_at }))
+        .values({ namespace, name, last_version: 0, ...fresh })
+        .onConflict((on) => on.columns(['namespace', 'name']).doUpdateSet({ ...fresh, ...UNSAID }))
         .execute()
       return true
     })
@@ -102,7 +126,8 @@ export class ImageCatalog {
 
   /** Images of one or of all namespaces, by name. */
   async list(): Promise<StoredImage[]> {
-    return await selectImages(this.#db).orderBy('images.namespace').orderBy('images.name').execute()
+    const rows = await selectImages(this.#db).orderBy('images.namespace').orderBy('images.name').execute()
+    return rows.map(storedImage)
   }
 
   /** Versions, oldest first, of one image or of all. */
@@ -160,13 +185,16 @@ export class ImageCatalog {
       if (removed === undefined) throw new NotFoundError('the upload has ended')
       const { last_version: version } = await trx
         .updateTable('images')
-        .set({ last_version: sql<number>`last_version + 1`, removed: 0 })
+        .set({
+          last_version: sql<number>`last_version + 1`,
+          ...{ removed: 0, state: 'available', uploaded_at: init.nowMs, modified_at: init.nowMs },
+        })
         .where('id', '=', removed.image)
         .returning('last_version')
         .executeTakeFirstOrThrow()
       const record = await init.sign(version)
-      const { manifest, size, sha256, runs, publisher, nowMs } = init
-      const row = { manifest, size, sha256, runs, publisher, record, created_at: nowMs }
+      const { manifest, size, contentBytes, sha256, runs, publisher, nowMs } = init
+      const row = { manifest, size, content_bytes: contentBytes, sha256, runs, publisher, record, created_at: nowMs }
       await trx
         .insertInto('versions')
         .values({ image: removed.image, version, ...row })
@@ -243,21 +271,26 @@ async function imageRow(db: Db, image: ImageKey): Promise<StoredImage> {
     .where('images.name', '=', image.name)
     .executeTakeFirst()
   if (row === undefined) throw new NotFoundError(`there is no image ${image.namespace}/${image.name}`)
-  return row
+  return storedImage(row)
 }
 
 function selectImages(db: Db) {
   return db
     .selectFrom('images')
-    .innerJoin('namespaces', 'namespaces.namespace', 'images.namespace')
+    .leftJoin('users', 'users.id', 'images.owner')
     .where('images.removed', '=', 0)
-    .select([
-      'images.id',
-      'images.namespace',
-      'images.name',
-      'namespaces.owner',
-      'images.created_at as createdAtMs',
-    ])
+    .select(['images.id', 'images.uuid', 'images.namespace', 'images.name', 'images.state'])
+    .select(['images.owner as ownerId', 'users.name as ownerName', 'users.dn as ownerDn'])
+    .select(['images.created_at as createdAtMs', 'images.modified_at as modifiedAtMs'])
+    .select(['images.uploaded_at as uploadedAtMs', 'images.accessed_at as accessedAtMs'])
+    .select(['images.access_count as accessCount', 'images.description', 'images.os_variant as osVariant'])
+    .select(['images.os_type as osType', 'images.os_arch as osArch', 'images.hypervisor', 'images.format'])
+    .select(['images.image_type as imageType', 'images.kernel', 'images.ramdisk', 'images.keywords'])
+    .select(['images.expires_at as expiresAtMs', 'images.read_only as readOnly'])
+}
+
+function storedImage<Row extends { readOnly: number }>(row: Row) {
+  return { ...row, readOnly: row.readOnly !== 0 }
 }
 
 function selectVersions(db: Db) {
@@ -266,6 +299,7 @@ function selectVersions(db: Db) {
     .innerJoin('images', 'images.id', 'versions.image')
     .select(['versions.image', 'images.namespace', 'images.name', 'versions.version', 'versions.manifest'])
     .select(['versions.size', 'versions.sha256', 'versions.runs', 'versions.publisher', 'versions.record'])
+    .select('versions.content_bytes as contentBytes')
     .select('versions.created_at as createdAtMs')
 }
 

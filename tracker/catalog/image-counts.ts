@@ -2,32 +2,33 @@ import type { Kysely, Transaction } from 'kysely'
 import { LimitError } from '../../src/core/errors.ts'
 import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../src/core/limits.ts'
 import type { Namespace } from '../../src/core/reference.ts'
+import type { NamespaceOwner } from './namespace-catalog.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export type Db = Kysely<CatalogSchema> | Transaction<CatalogSchema>
 
-/** Makes a namespace; leaves one that exists as it is. Throws LimitError when the owner has too many. */
+/** Makes a namespace; false, and all as it was, when it exists. Throws LimitError when the owner has too many. */
 export async function makeNamespace(
   trx: Db,
-  row: { namespace: Namespace; owner: string; created_at: number },
-): Promise<void> {
+  init: { namespace: Namespace; owner: NamespaceOwner; nowMs: number },
+): Promise<boolean> {
+  const { namespace, owner, nowMs } = init
+  const column = owner.kind === 'user' ? 'owner_user' : 'owner_group'
   const { numInsertedOrUpdatedRows } = await trx
     .insertInto('namespaces')
-    .values(row)
+    .values({ namespace, owner_user: null, owner_group: null, [column]: owner.id, created_at: nowMs })
     .onConflict((on) => on.doNothing())
     .executeTakeFirstOrThrow()
-  if (numInsertedOrUpdatedRows === 0n) return
+  if (numInsertedOrUpdatedRows === 0n) return false
   const { owned } = await trx
     .selectFrom('namespaces')
     .select((select) => select.fn.countAll<number>().as('owned'))
-    .where('owner', '=', row.owner)
+    .where(column, '=', owner.id)
     .executeTakeFirstOrThrow()
-  if (owned <= NAMESPACES_PER_PRINCIPAL_MAX) return
+  if (owned <= NAMESPACES_PER_PRINCIPAL_MAX) return true
   throw new LimitError(
-    `${row.owner} owns ${NAMESPACES_PER_PRINCIPAL_MAX} namespaces, which is as many as one may`,
-    {
-      data: { limit: NAMESPACES_PER_PRINCIPAL_MAX },
-    },
+    `${owner.name} owns ${NAMESPACES_PER_PRINCIPAL_MAX} namespaces, which is as many as one may`,
+    { data: { limit: NAMESPACES_PER_PRINCIPAL_MAX } },
   )
 }
 

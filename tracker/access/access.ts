@@ -1,0 +1,27 @@
+import type { Right } from '../../src/core/acl.ts'
+import type { Permission } from '../../src/core/permission.ts'
+import type { Namespace } from '../../src/core/reference.ts'
+import type { StoredImage } from '../catalog/image-catalog.ts'
+import type { Asker, UserAsker } from './asker.ts'
+
+/**
+ * Who may do what. One place decides; routes only ask. Every refusal is a NotAuthorisedError that says what is missing
+ * and who can give it, and goes into the audit log.
+ */
+export interface Access {
+  /** An active user whose proxy, if it is one, is not limited when `change` is set. Throws NotAuthorisedError. */
+  user(asker: Asker, use: { change: boolean }): UserAsker
+  /** The asker as a user with this permission; members of `admins` have all. */
+  permission(asker: Asker, permission: Permission): UserAsker
+  admin(asker: Asker): UserAsker
+
+  /**
+   * The strongest right that the asker has to an image: as its owner, by its ACL, by that of its namespace, by
+   * permissions, as an admin, as anybody. An expired image is only for its owner and admins.
+   */
+  rightTo(asker: Asker, image: StoredImage): Promise<Right | undefined>
+  /** Throws NotAuthorisedError without this right. */
+  image(asker: Asker, image: StoredImage, right: Right): Promise<void>
+  /** The same for a namespace, which need not exist: a user's own is made when it is first used. */
+  namespace(asker: Asker, namespace: Namespace, right: Right): Promise<void>
+}

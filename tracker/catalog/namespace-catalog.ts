@@ -1,0 +1,51 @@
+import type { Kysely } from 'kysely'
+import type { Namespace } from '../../src/core/reference.ts'
+import { type Db, makeNamespace } from './image-counts.ts'
+import type { CatalogSchema } from './schema.ts'
+
+/** Who owns a namespace. */
+export interface NamespaceOwner {
+  readonly kind: 'user' | 'group'
+  readonly id: number
+  /** Name of the user or group. */
+  readonly name: string
+}
+
+/** Namespaces and their owners. */
+export class NamespaceCatalog {
+  readonly #db: Kysely<CatalogSchema>
+
+  constructor(components: { db: Kysely<CatalogSchema> }) {
+    this.#db = components.db
+  }
+
+  /** Undefined while the namespace does not exist. */
+  async ownerOf(namespace: Namespace): Promise<NamespaceOwner | undefined> {
+    return await ownerOf(this.#db, namespace)
+  }
+
+  async ownedBy(user: { id: number }): Promise<Namespace[]> {
+    const query = this.#db.selectFrom('namespaces').select('namespace').where('owner_user', '=', user.id)
+    return (await query.orderBy('namespace').execute()).map((row) => row.namespace)
+  }
+
+  /** Makes a namespace; false when it exists. Errors: LimitError. */
+  async create(namespace: Namespace, init: { owner: NamespaceOwner; nowMs: number }): Promise<boolean> {
+    return await this.#db.transaction().execute((trx) => makeNamespace(trx, { namespace, ...init }))
+  }
+}
+
+async function ownerOf(db: Db, namespace: Namespace): Promise<NamespaceOwner | undefined> {
+  const row = await db
+    .selectFrom('namespaces')
+    .leftJoin('users', 'users.id', 'namespaces.owner_user')
+    .leftJoin('groups', 'groups.id', 'namespaces.owner_group')
+    .select(['users.id as user', 'users.name as userName', 'groups.id as group', 'groups.name as groupName'])
+    .where('namespace', '=', namespace)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { user, userName, group, groupName } = row
+  if (user !== null && userName !== null) return { kind: 'user', id: user, name: userName }
+  if (group !== null && groupName !== null) return { kind: 'group', id: group, name: groupName }
+  return undefined
+}

@@ -1,0 +1,30 @@
+import type { Server } from 'node:https'
+import type {
+  FastifySchema,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RouteGenericInterface,
+  RouteHandlerMethod,
+} from 'fastify'
+import type { TypeBoxProvider } from '../../src/api/validation.ts'
+import type { RouteContext } from '../context.ts'
+import type { App } from './app-type.ts'
+
+/**
+ * What answers a request of the schema `S`. A route file has three parts: its schemas, a handler for each, and the
+ * registration, which joins them to methods and paths.
+ */
+export type Handler<S extends FastifySchema> = (
+  context: RouteContext,
+) => RouteHandlerMethod<
+  Server,
+  RawRequestDefaultExpression<Server>,
+  RawReplyDefaultExpression<Server>,
+  RouteGenericInterface,
+  unknown,
+  S,
+  TypeBoxProvider
+>
+
+/** Registers the routes of one file. */
+export type Registration = (app: App, context: RouteContext) => void
