@@ -33,7 +33,7 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   app.setValidatorCompiler<TSchema>(validatorCompiler)
   app.setErrorHandler(problemHandler(context))
   app.setNotFoundHandler(unknownRoute)
-  app.decorateRequest('principal', undefined)
+  app.decorateRequest('asker', undefined)
   app.addHook('onResponse', async (request, reply) => {
     const labels = {
       method: request.method,
@@ -47,7 +47,7 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   await app.register(async (scope) => openRoutes(scope as App, context))
   await app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
-      request.principal = context.authenticate(request.raw.socket)
+      request.asker = await context.askers.of(request.raw.socket)
     })
     for (const routes of [imageRoutes, versionRoutes, uploadRoutes, rawRoutes, swarmRoutes, systemRoutes]) {
       routes(scope as App, context)

@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { GC_INTERVAL_S, GRANT_LIFETIME_S } from '../src/core/limits.ts'
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
+import type { FirstContact } from './access/askers.ts'
 
 const closed = { additionalProperties: false }
 const HostPort = Type.String({
@@ -18,6 +19,16 @@ export const TrackerConfigSchema = Type.Object(
     identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
     p2p: Type.Optional(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
+    ),
+    users: Type.Optional(
+      Type.Object(
+        {
+          onFirstContact: Type.Optional(
+            Type.Union([Type.Literal('refuse'), Type.Literal('pending'), Type.Literal('active')]),
+          ),
+        },
+        closed,
+      ),
     ),
     admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
     grants: Type.Optional(
@@ -51,6 +62,8 @@ export interface TrackerConfig {
   readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
   /** Multiaddrs of the origin's peer. */
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
+  /** What happens when a valid certificate comes that no user has. */
+  readonly users: { readonly onFirstContact: FirstContact }
   /** Distinguished names in slash form. */
   readonly admins: readonly string[]
   readonly grants: { readonly lifetimeSeconds: number }
@@ -82,6 +95,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     listen: parseListen(file.listen ?? DEFAULT_LISTEN),
     identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
+    users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },
     admins: file.admins ?? [],
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
     gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },

@@ -2,20 +2,20 @@ import type { CallOptions } from '../src/core/blockstore.ts'
 import type { ManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
 import type { Log } from '../src/core/log.ts'
+import type { Access } from './access/access.ts'
+import type { Askers } from './access/askers.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
-import type { Authenticate } from './http/authentication.ts'
 import type { TrackerMetrics } from './metrics.ts'
-import type { Policy } from './policy/decide.ts'
 import type { Swarms } from './swarm/swarms.ts'
 import type { Collector } from './uploads/collector.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
 /** What the routes work with. */
 export interface RouteContext {
-  readonly authenticate: Authenticate
+  readonly askers: Pick<Askers, 'of'>
   readonly catalog: Catalog
-  readonly policy: Policy
+  readonly access: Access
   readonly uploads: Uploads
   readonly swarms: Swarms
   /** Makes sure that the tracker's own peer serves a manifest. */

@@ -4,6 +4,8 @@ import type { Log } from '../src/core/log.ts'
 import { loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
 import { readImage } from '../src/image/export.ts'
+import { AccessControl } from './access/access-control.ts'
+import { Askers } from './access/askers.ts'
 import { buildApp } from './app.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
@@ -12,7 +14,6 @@ import { socketAuthenticator } from './http/authentication.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
 import { Origin } from './origin.ts'
-import { Policy } from './policy/decide.ts'
 import { openStores } from './stores.ts'
 import { Swarms } from './swarm/swarms.ts'
 import { CollectionTimer } from './uploads/collection-timer.ts'
@@ -47,14 +48,18 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { pool, blocks, nodes, catalog } = await openStores({ opened, log }, { dataDir })
 
   const metrics = new TrackerMetrics()
-  const policy = new Policy({ admins: config.admins })
+  const authenticate = socketAuthenticator({ trust: identity.trust, clock })
+  const askers = new Askers({ authenticate, users: catalog.users, clock }, config.users)
+  await askers.appoint(config.admins)
+  const openNamespaces = config.users.onFirstContact === 'active'
+  const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
   const sign: Signer = (claims, options) => signJws(identity, claims, options)
   const gate = new Gate()
   const swarms = new Swarms({ clock })
   metrics.watchSwarms(swarms)
   const grants = new GrantIssuer({ sign, clock }, { ...config.grants, onIssued: metrics.granted })
   const uploads = new Uploads({
-    ...{ catalog, policy, pool, gate, sign, clock },
+    ...{ catalog, access, pool, gate, sign, clock },
     stores: { blocks, nodes },
     onStored: metrics.stored,
   })
@@ -78,10 +83,10 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
-    authenticate: socketAuthenticator({ trust: identity.trust, clock }),
+    askers,
     serve: (manifest) => origin.serve(manifest),
     readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),
-    ...{ catalog, policy, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
+    ...{ catalog, access, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   const url = await listen(app, config.listen)

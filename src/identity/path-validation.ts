@@ -26,6 +26,10 @@ export interface Principal {
   readonly notAfterMs: number
   /** SHA-256 of its certificate, upper-case hex with colons as openssl prints it. */
   readonly fingerprint256: string
+  /** Proxies between it and who came; 0 for the certificate itself. */
+  readonly proxyDepth: number
+  /** Came with a limited proxy, which may read and not change. */
+  readonly limited: boolean
 }
 
 export interface ValidationInit {
@@ -61,6 +65,8 @@ export function validatePath(chain: readonly X509Certificate[], init: Validation
     commonName: commonNameOf(leaf.subject),
     notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
     fingerprint256: leaf.x509.fingerprint256,
+    proxyDepth: 0,
+    limited: false,
   }
 }
 

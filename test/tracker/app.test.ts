@@ -12,12 +12,13 @@ import { BusyError, StorageFullError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
 import type { Log } from '../../src/core/log.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { AccessControl } from '../../tracker/access/access-control.ts'
+import { Askers } from '../../tracker/access/askers.ts'
 import { buildApp } from '../../tracker/app.ts'
 import { type Catalog, openCatalog } from '../../tracker/catalog/catalog.ts'
 import type { RouteContext } from '../../tracker/context.ts'
 import type { App } from '../../tracker/http/app-type.ts'
 import { TrackerMetrics } from '../../tracker/metrics.ts'
-import { Policy } from '../../tracker/policy/decide.ts'
 import { Gate } from '../../tracker/uploads/gate.ts'
 import { Uploads } from '../../tracker/uploads/uploads.ts'
 import { type LogLine, recordingLog } from '../fixtures/recording-log.ts'
@@ -65,9 +66,17 @@ test.after(async ({ dir, app, catalog }) => {
 /** Real routes, uploads and catalog; no TLS, no peers. */
 function contextOf(context: Context, log: Log): RouteContext {
   const { catalog, blocks } = context
-  const policy = new Policy({ admins: [] })
+  const access = new AccessControl({ ...catalog, clock: systemClock }, { openNamespaces: true })
+  const principal = {
+    ...{ dn: '/CN=alice', commonName: 'alice', notAfterMs: Date.now() + 1e6 },
+    ...{ fingerprint256: '', proxyDepth: 0, limited: false },
+  }
+  const askers = new Askers(
+    { authenticate: () => principal, users: catalog.users, clock: systemClock },
+    { onFirstContact: 'active' },
+  )
   const uploads = new Uploads({
-    ...{ catalog, policy, gate: new Gate(), clock: systemClock },
+    ...{ catalog, access, gate: new Gate(), clock: systemClock },
     stores: { blocks, nodes: new MemoryStore() },
     pool: {
       verifyRun: async ({ buffer, frames }) => {
@@ -78,13 +87,7 @@ function contextOf(context: Context, log: Log): RouteContext {
     sign: async () => 'record',
   })
   const parts: Partial<RouteContext> = {
-    ...{ catalog, policy, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
-    authenticate: () => ({
-      dn: '/CN=alice',
-      commonName: 'alice',
-      notAfterMs: Date.now() + 1e6,
-      fingerprint256: '',
-    }),
+    ...{ askers, catalog, access, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
     checkReady: async () => {
       if (!context.ready) throw new BusyError('the tracker is stopping')
     },

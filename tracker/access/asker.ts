@@ -57,6 +57,7 @@ declare module 'fastify' {
 }
 
 export function askerOf(request: { asker: Asker | undefined }): Asker {
-  if (request.asker === undefined) throw new InternalError('a route asked who is asking, and nobody had looked')
+  if (request.asker === undefined)
+    throw new InternalError('a route asked who is asking, and nobody had looked')
   return request.asker
 }

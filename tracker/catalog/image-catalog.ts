@@ -86,10 +86,26 @@ export interface NewVersion {
 
 /** What a name that is taken again starts with. */
 const UNSAID = {
-  ...{ description: '', os_variant: '', os_type: '', os_arch: '', hypervisor: 'xen', image_type: '', format: '' },
-  ...{ kernel: '', ramdisk: '', keywords: '', expires_at: null, read_only: 0, access_count: 0, accessed_at: null },
-  ...{ state: 'locked', uploaded_at: null },
-} as const
+  ...{
+    description: '',
+    os_variant: '',
+    os_type: '',
+    os_arch: '',
+    hypervisor: 'xen',
+    image_type: '',
+    format: '',
+  },
+  ...{
+    kernel: '',
+    ramdisk: '',
+    keywords: '',
+    expires_at: null,
+    read_only: 0,
+    access_count: 0,
+    accessed_at: null,
+  },
+  ...{ state: 'locked' as const, uploaded_at: null },
+}
 
 /** Images, versions and tags. */
 export class ImageCatalog {
@@ -194,7 +210,16 @@ export class ImageCatalog {
         .executeTakeFirstOrThrow()
       const record = await init.sign(version)
       const { manifest, size, contentBytes, sha256, runs, publisher, nowMs } = init
-      const row = { manifest, size, content_bytes: contentBytes, sha256, runs, publisher, record, created_at: nowMs }
+      const row = {
+        manifest,
+        size,
+        content_bytes: contentBytes,
+        sha256,
+        runs,
+        publisher,
+        record,
+        created_at: nowMs,
+      }
       await trx
         .insertInto('versions')
         .values({ image: removed.image, version, ...row })

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from 'kysely'
 import { LimitError } from '../../src/core/errors.ts'
 import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../src/core/limits.ts'
+import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import type { NamespaceOwner } from './namespace-catalog.ts'
 import type { CatalogSchema } from './schema.ts'
@@ -20,6 +21,11 @@ export async function makeNamespace(
     .onConflict((on) => on.doNothing())
     .executeTakeFirstOrThrow()
   if (numInsertedOrUpdatedRows === 0n) return false
+  await trx
+    .insertInto('acl_entries')
+    .values({ target: `namespace:${namespace}`, kind: 'group', subject: NODES_GROUP, right: 'read' })
+    .onConflict((on) => on.doNothing())
+    .execute()
   const { owned } = await trx
     .selectFrom('namespaces')
     .select((select) => select.fn.countAll<number>().as('owned'))

@@ -61,6 +61,20 @@ export class UserCatalog {
     return { groups: new Set(rows.map((row) => row.name)), permissions: new Set(permissions) }
   }
 
+  /** Whether both are in a group other than `users`. */
+  async shareGroup(user: number, other: number): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('memberships as mine')
+      .innerJoin('memberships as theirs', 'theirs.group_id', 'mine.group_id')
+      .innerJoin('groups', 'groups.id', 'mine.group_id')
+      .select('groups.id')
+      .where('mine.user_id', '=', user)
+      .where('theirs.user_id', '=', other)
+      .where('groups.name', '!=', USERS_GROUP)
+      .executeTakeFirst()
+    return row !== undefined
+  }
+
   /** Makes a user, who is in the group `users` and in `groups`. Errors: LimitError. */
   async create(user: NewUser, groups: readonly string[] = []): Promise<StoredUser> {
     return await this.#db.transaction().execute((trx) => insertUser(trx, user, groups))
@@ -69,7 +83,10 @@ export class UserCatalog {
   /**
    * The user with this name in its certificate; made, with a free name like `wanted`, when there is none. Errors: LimitError.
    */
-  async ensure(init: Omit<NewUser, 'name'> & { wanted: string }, groups: readonly string[] = []): Promise<StoredUser> {
+  async ensure(
+    init: Omit<NewUser, 'name'> & { wanted: string },
+    groups: readonly string[] = [],
+  ): Promise<StoredUser> {
     const { wanted, ...rest } = init
     return await this.#db.transaction().execute(async (trx) => {
       const known = await selectUsers(trx).where('dn', '=', rest.dn).executeTakeFirst()
@@ -130,7 +147,12 @@ async function freeName(trx: Db, wanted: string): Promise<string> {
       .select('name')
       .where('name', '=', name)
       .union(trx.selectFrom('groups').select('name').where('name', '=', name))
-      .union(trx.selectFrom('namespaces').select('namespace as name').where('namespace', '=', name as never))
+      .union(
+        trx
+          .selectFrom('namespaces')
+          .select('namespace as name')
+          .where('namespace', '=', name as never),
+      )
       .executeTakeFirst()
     if (taken === undefined && name !== ADMINS_GROUP) return name
   }

@@ -1,9 +1,10 @@
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { CreateImageBody, ImageParams, ImageView, ImageViews } from '../../src/api/tracker-schemas.ts'
 import { ConflictError } from '../../src/core/errors.ts'
+import { type Asker, askerOf } from '../access/asker.ts'
 import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import { type App, askerOf } from '../http/app-type.ts'
+import type { App } from '../http/app-type.ts'
 import { NoContent, problems } from './answers.ts'
 
 /** Images as a whole. */
@@ -13,8 +14,7 @@ export function imageRoutes(app: App, context: RouteContext): void {
     url: TRACKER_PATHS.images,
     schema: { tags: ['images'], summary: 'Every image', response: { 200: ImageViews, ...problems } },
     handler: async (request) => {
-      context.policy.decide(askerOf(request), { action: 'read' })
-      return await listImages(context)
+      return await listImages(context, askerOf(request))
     },
   })
   app.route({
@@ -44,8 +44,9 @@ export function imageRoutes(app: App, context: RouteContext): void {
       response: { 200: ImageView, ...problems },
     },
     handler: async (request) => {
-      context.policy.decide(askerOf(request), { action: 'read' })
-      return await showImage(context, await context.catalog.images.get(request.params))
+      const image = await context.catalog.images.get(request.params)
+      await context.access.image(askerOf(request), image, 'read')
+      return await showImage(context, image)
     },
   })
   app.route({
@@ -58,9 +59,8 @@ export function imageRoutes(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      const { namespace } = request.params
-      const owner = await context.catalog.images.ownerOf(namespace)
-      context.policy.decide(askerOf(request), { action: 'write', namespace, owner })
+      const image = await context.catalog.images.get(request.params)
+      await context.access.image(askerOf(request), image, 'admin')
       await context.catalog.images.remove(request.params)
       return reply.code(204).send(null)
     },
@@ -75,8 +75,10 @@ async function showImage({ catalog }: RouteContext, image: StoredImage): Promise
   return viewOf(image, versions, await catalog.images.tags(image))
 }
 
-async function listImages({ catalog }: RouteContext): Promise<ImageView[]> {
-  const images = await catalog.images.list()
+async function listImages({ catalog, access }: RouteContext, asker: Asker): Promise<ImageView[]> {
+  const images: StoredImage[] = []
+  for (const image of await catalog.images.list())
+    if ((await access.rightTo(asker, image)) !== undefined) images.push(image)
   const versions = Map.groupBy(await catalog.images.versions(), (row) => row.image)
   const tags = Map.groupBy(await catalog.images.tags(), (row) => row.image)
   return images.map((image) => viewOf(image, versions.get(image.id) ?? [], tags.get(image.id) ?? []))
@@ -86,7 +88,7 @@ function viewOf(image: StoredImage, versions: Versions, tags: Tags): ImageView {
   return {
     namespace: image.namespace,
     name: image.name,
-    ownerDn: image.owner,
+    ownerDn: image.ownerDn ?? '',
     createdAt: new Date(image.createdAtMs).toISOString(),
     tags: Object.fromEntries(tags.map(({ tag, version }) => [tag, version])),
     versions: versions.map(({ version, manifest, size, sha256, publisher, createdAtMs }) => {

@@ -2,9 +2,10 @@ import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
+import { askerOf } from '../access/asker.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import { type App, askerOf } from '../http/app-type.ts'
+import type { App } from '../http/app-type.ts'
 import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
 import { allowLong, signalOf } from '../http/signal.ts'
 import { Octets, problems } from './answers.ts'
@@ -27,7 +28,8 @@ export function rawRoutes(app: App, context: RouteContext): void {
       response: { 200: Octets, 206: Octets, ...problems },
     },
     handler: async (request, reply) => {
-      context.policy.decide(askerOf(request), { action: 'read' })
+      const image = await context.catalog.images.get(request.params)
+      await context.access.image(askerOf(request), image, 'read')
       const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
       return sendImage(context, version, { request, reply })
     },

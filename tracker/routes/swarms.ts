@@ -9,10 +9,11 @@ import {
   SwarmViews,
 } from '../../src/api/tracker-schemas.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { InvalidError, NotFoundError } from '../../src/core/errors.ts'
+import { InvalidError, NotAuthorisedError, NotFoundError } from '../../src/core/errors.ts'
 import { formatReference, parseReference } from '../../src/core/reference.ts'
+import { type Asker, askerOf } from '../access/asker.ts'
 import type { RouteContext } from '../context.ts'
-import { type App, askerOf } from '../http/app-type.ts'
+import type { App } from '../http/app-type.ts'
 import type { SwarmPeer } from '../swarm/swarm.ts'
 import { NoContent, problems } from './answers.ts'
 
@@ -31,7 +32,7 @@ export function swarmRoutes(app: App, context: RouteContext): void {
     },
     handler: async (request, reply) => {
       const { manifest, peer } = request.body
-      context.swarms.leave(manifest, { peer, principal: askerOf(request).dn })
+      context.swarms.leave(manifest, { peer, principal: dnOf(askerOf(request)) })
       return reply.code(204).send(null)
     },
   })
@@ -40,7 +41,7 @@ export function swarmRoutes(app: App, context: RouteContext): void {
     url: TRACKER_PATHS.swarms,
     schema: { tags: ['swarms'], summary: 'Every swarm', response: { 200: SwarmViews, ...problems } },
     handler: async (request) => {
-      context.policy.decide(askerOf(request), { action: 'read' })
+      dnOf(askerOf(request))
       const views: SwarmView[] = []
       for (const { manifest, peers } of context.swarms.list())
         views.push(await viewOf(context, manifest, peers))
@@ -62,13 +63,15 @@ function joinRoute(app: App, context: RouteContext): void {
     handler: async (request) => {
       const { reference, peer, addresses, labels } = request.body
       const asker = askerOf(request)
-      context.policy.decide(asker, { action: 'read' })
-      const { manifest, record, runs } = await context.catalog.images.resolve(parseReference(reference))
-      const facts = { manifest, principal: asker.dn, peer, addresses, labels }
+      const dn = dnOf(asker)
+      const wanted = parseReference(reference)
+      await context.access.image(asker, await context.catalog.images.get(wanted), 'read')
+      const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
+      const facts = { manifest, principal: dn, peer, addresses, labels }
       context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
       await context.serve(manifest)
-      const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
-      const peers = context.swarms.handout(manifest, { peer, principal: asker.dn })
+      const grant = await context.grants.issue({ sub: dn, peer, manifest })
+      const peers = context.swarms.handout(manifest, { peer, principal: dn })
       return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
     },
   })
@@ -86,18 +89,24 @@ function announceRoute(app: App, context: RouteContext): void {
     },
     handler: async (request) => {
       const asker = askerOf(request)
-      context.policy.decide(asker, { action: 'read' })
+      const dn = dnOf(asker)
       const { manifest, peer, runs } = request.body
       const [version] = await context.catalog.images.withManifest(manifest)
       if (version === undefined) throw new NotFoundError('no image has this manifest')
+      await context.access.image(asker, await context.catalog.images.get(version), 'read')
       if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
-      context.swarms.announce({ ...request.body, principal: asker.dn, runsTotal: version.runs })
+      context.swarms.announce({ ...request.body, principal: dn, runsTotal: version.runs })
       await context.serve(manifest)
-      const grant = await context.grants.issue({ sub: asker.dn, peer, manifest })
-      const peers = context.swarms.handout(manifest, { peer, principal: asker.dn })
+      const grant = await context.grants.issue({ sub: dn, peer, manifest })
+      const peers = context.swarms.handout(manifest, { peer, principal: dn })
       return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
     },
   })
+}
+
+function dnOf(asker: Asker): string {
+  if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
+  return asker.dn
 }
 
 async function viewOf(context: RouteContext, manifest: ManifestId, peers: SwarmPeer[]): Promise<SwarmView> {

@@ -1,8 +1,10 @@
 import { Type } from '@sinclair/typebox'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { GcAnswer, WhoamiAnswer } from '../../src/api/tracker-schemas.ts'
+import { NotAuthorisedError } from '../../src/core/errors.ts'
+import { askerOf } from '../access/asker.ts'
 import type { RouteContext } from '../context.ts'
-import { type App, askerOf } from '../http/app-type.ts'
+import type { App } from '../http/app-type.ts'
 import { allowLong } from '../http/signal.ts'
 import { PlainText, problems } from './answers.ts'
 
@@ -34,13 +36,11 @@ export function systemRoutes(app: App, context: RouteContext): void {
     schema: { tags: ['system'], summary: 'Who is asking', response: { 200: WhoamiAnswer, ...problems } },
     handler: async (request) => {
       const asker = askerOf(request)
-      return {
-        dn: asker.dn,
-        commonName: asker.commonName,
-        notAfter: new Date(asker.notAfterMs).toISOString(),
-        admin: context.policy.isAdmin(asker),
-        namespaces: await context.catalog.images.namespacesOf(asker.dn),
-      }
+      if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
+      const { principal, dn, admin } = asker
+      const notAfter = new Date(principal.notAfterMs).toISOString()
+      const namespaces = asker.kind === 'user' ? await context.catalog.namespaces.ownedBy(asker) : []
+      return { dn, commonName: principal.commonName, notAfter, admin, namespaces }
     },
   })
   app.route({
@@ -53,7 +53,7 @@ export function systemRoutes(app: App, context: RouteContext): void {
       response: { 200: GcAnswer, ...problems },
     },
     handler: async (request, reply) => {
-      context.policy.decide(askerOf(request), { action: 'administer' })
+      context.access.admin(askerOf(request))
       allowLong(reply)
       return await context.collector.collect()
     },

@@ -10,8 +10,9 @@ import {
 } from '../../src/api/tracker-schemas.ts'
 import { DIGEST_BYTES } from '../../src/core/cid.ts'
 import { NEED_DIGESTS_MAX } from '../../src/core/limits.ts'
+import { askerOf } from '../access/asker.ts'
 import type { RouteContext } from '../context.ts'
-import { type App, askerOf } from '../http/app-type.ts'
+import type { App } from '../http/app-type.ts'
 import { bodyOf, OCTETS, readBody } from '../http/body.ts'
 import { allowLong, signalOf } from '../http/signal.ts'
 import { BodyPlaces } from '../uploads/body-places.ts'
@@ -77,7 +78,7 @@ function needRoute(app: App, context: RouteContext, places: BodyPlaces): void {
     },
     handler: async (request, reply) => {
       const use = useOf(request)
-      const digests = await places.within(use.asker.dn, () =>
+      const digests = await places.within(use.asker.dn ?? '', () =>
         readBody(bodyOf(context, request), NEED_DIGESTS_MAX * DIGEST_BYTES),
       )
       const needed = await context.uploads.need(use, digests)
@@ -102,7 +103,9 @@ function blocksRoute(app: App, context: RouteContext, places: BodyPlaces): void 
     handler: async (request, reply) => {
       const use = useOf(request)
       const signal = signalOf(reply)
-      await places.within(use.asker.dn, () => context.uploads.put(use, bodyOf(context, request), { signal }))
+      await places.within(use.asker.dn ?? '', () =>
+        context.uploads.put(use, bodyOf(context, request), { signal }),
+      )
       return reply.code(204).send(null)
     },
   })
@@ -128,6 +131,6 @@ function commitRoute(app: App, context: RouteContext): void {
   })
 }
 
-function useOf(request: Pick<FastifyRequest, 'principal'> & { params: { upload: string } }): UploadUse {
+function useOf(request: Pick<FastifyRequest, 'asker'> & { params: { upload: string } }): UploadUse {
   return { asker: askerOf(request), upload: request.params.upload }
 }

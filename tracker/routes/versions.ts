@@ -8,16 +8,17 @@ import {
   VersionParams,
   VersionQuery,
 } from '../../src/api/tracker-schemas.ts'
-import type { Namespace } from '../../src/core/reference.ts'
+import type { Right } from '../../src/core/acl.ts'
+import { askerOf } from '../access/asker.ts'
+import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import { type App, askerOf } from '../http/app-type.ts'
+import type { App } from '../http/app-type.ts'
 import { NoContent, problems } from './answers.ts'
 
 /** Versions, their records, and the tags that point to them. */
 export function versionRoutes(app: App, context: RouteContext): void {
-  const authorise = async (request: FastifyRequest, namespace: Namespace) => {
-    const owner = await context.catalog.images.ownerOf(namespace)
-    context.policy.decide(askerOf(request), { action: 'write', namespace, owner })
+  const authorise = async (request: FastifyRequest, key: ImageKey, right: Right = 'write') => {
+    await context.access.image(askerOf(request), await context.catalog.images.get(key), right)
   }
   app.route({
     method: 'GET',
@@ -30,7 +31,7 @@ export function versionRoutes(app: App, context: RouteContext): void {
       response: { 200: RecordAnswer, ...problems },
     },
     handler: async (request) => {
-      context.policy.decide(askerOf(request), { action: 'read' })
+      await authorise(request, request.params, 'read')
       const { record } = await context.catalog.images.resolve({ ...request.params, ...request.query })
       return { record }
     },
@@ -45,7 +46,7 @@ export function versionRoutes(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      await authorise(request, request.params.namespace)
+      await authorise(request, request.params)
       await context.catalog.images.removeVersion(request.params, request.params.version)
       return reply.code(204).send(null)
     },
@@ -61,7 +62,7 @@ export function versionRoutes(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      await authorise(request, request.params.namespace)
+      await authorise(request, request.params)
       await context.catalog.images.setTag(request.params, request.params.tag, request.body.version)
       return reply.code(204).send(null)
     },
@@ -76,7 +77,7 @@ export function versionRoutes(app: App, context: RouteContext): void {
       response: { 204: NoContent, ...problems },
     },
     handler: async (request, reply) => {
-      await authorise(request, request.params.namespace)
+      await authorise(request, request.params)
       await context.catalog.images.removeTag(request.params, request.params.tag)
       return reply.code(204).send(null)
     },

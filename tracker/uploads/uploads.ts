@@ -11,17 +11,18 @@ import { runCount } from '../../src/core/manifest.ts'
 import { type ImageRecord, RECORD_TYPE } from '../../src/core/record.ts'
 import type { Namespace, Tag } from '../../src/core/reference.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
+import type { Access } from '../access/access.ts'
+import type { Asker, UserAsker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
 import type { Signer } from '../grants/grant-issuer.ts'
-import type { Asker, Policy } from '../policy/decide.ts'
 import { type CommitStores, checkAndKeepNodes } from './commit-check.ts'
 import type { Gate } from './gate.ts'
 
 export interface UploadsComponents {
   readonly catalog: Catalog
-  readonly policy: Policy
+  readonly access: Access
   readonly stores: CommitStores
   /** Checks frames away from the event loop. */
   readonly pool: {
@@ -57,8 +58,15 @@ export class Uploads {
     if (RESERVED_NAMESPACES.has(image.namespace)) {
       throw new InvalidError(`the namespace ${image.namespace} is a word of the interface: take another name`)
     }
-    await this.#authorise(asker, image.namespace)
-    return await this.#c.catalog.images.create(image, { owner: asker.dn, nowMs: this.#c.clock.now() })
+    const owner = await this.#writer(asker, image.namespace)
+    const nowMs = this.#c.clock.now()
+    const { images, namespaces } = this.#c.catalog
+    if ((await namespaces.ownerOf(image.namespace)) === undefined)
+      await namespaces.create(image.namespace, {
+        owner: { kind: 'user', id: owner.id, name: owner.name },
+        nowMs,
+      })
+    return await images.create(image, { owner: owner.id, nowMs })
   }
 
   /** Opens an upload into an image, which is made where it does not exist. */
@@ -66,7 +74,8 @@ export class Uploads {
     await this.createImage(asker, image)
     const { images, uploads } = this.#c.catalog
     const { id } = await images.get(image)
-    return await uploads.open(id, { principal: asker.dn, nowMs: this.#c.clock.now() })
+    const { dn } = this.#c.access.user(asker, { change: true })
+    return await uploads.open(id, { principal: dn, nowMs: this.#c.clock.now() })
   }
 
   /** Which of the digests, 32 bytes each, the tracker lacks. Those that it has are kept for the upload. */
@@ -109,16 +118,18 @@ export class Uploads {
   ): Promise<{ record: string; version: number }> {
     const { catalog, stores, gate, clock } = this.#c
     const image = await this.#mine(asker, upload)
-    await this.#authorise(asker, image.namespace)
+    const publisher = (await this.#writer(asker, image.namespace)).dn
     const digest = parseManifestId(init.manifest)
     return await gate.shared(async () => {
       const manifest = await checkAndKeepNodes(stores, digest, options)
       const nowMs = clock.now()
+      const contentBytes = manifest.size
       const sha256 = manifest.sha256 === undefined ? null : digestKey(manifest.sha256)
-      const facts = { manifest: init.manifest, size: manifest.size, sha256, publisher: asker.dn }
+      const facts = { manifest: init.manifest, size: manifest.size, sha256, publisher }
       return await catalog.images.addVersion({
         ...facts,
         upload,
+        contentBytes,
         runs: runCount(manifest),
         tags: init.tags,
         nowMs,
@@ -183,9 +194,9 @@ export class Uploads {
     return found
   }
 
-  async #authorise(asker: Asker, namespace: Namespace): Promise<void> {
-    const owner = await this.#c.catalog.images.ownerOf(namespace)
-    this.#c.policy.decide(asker, { action: 'write', namespace, owner })
+  async #writer(asker: Asker, namespace: Namespace): Promise<UserAsker> {
+    await this.#c.access.namespace(asker, namespace, 'write')
+    return this.#c.access.user(asker, { change: true })
   }
 
   async #signRecord(facts: ImageRecord): Promise<string> {

@@ -32,8 +32,15 @@ test.after.each(async ({ dir, catalog }) => {
   rmSync(dir, { recursive: true })
 })
 
+/** Makes the image for a user, in the namespace that the user owns then. */
+async function create(catalog: Catalog, key = image, name = 'alice'): Promise<boolean> {
+  const user = await catalog.users.ensure({ dn: `/CN=${name}`, wanted: name, state: 'active', nowMs })
+  await catalog.namespaces.create(key.namespace, { owner: { kind: 'user', id: user.id, name }, nowMs })
+  return await catalog.images.create(key, { owner: user.id, nowMs })
+}
+
 async function upload(catalog: Catalog): Promise<string> {
-  await catalog.images.create(image, { owner, nowMs })
+  await create(catalog)
   const { id } = await catalog.images.get(image)
   return (await catalog.uploads.open(id, { principal: owner, nowMs })).upload
 }
@@ -43,7 +50,7 @@ async function commit(
   tags: string[] = [],
   sign = async (version: number) => `record ${version}`,
 ) {
-  const facts = { manifest, size: 10, sha256: null, runs: 3, publisher: owner, nowMs }
+  const facts = { manifest, size: 10, contentBytes: 10, sha256: null, runs: 3, publisher: owner, nowMs }
   return await catalog.images.addVersion({
     ...facts,
     upload: await upload(catalog),
@@ -53,10 +60,10 @@ async function commit(
 }
 
 test('a namespace belongs to whom comes first', async ({ catalog }) => {
-  assert.is(await catalog.images.ownerOf(image.namespace), undefined)
-  assert.is(await catalog.images.create(image, { owner, nowMs }), true)
-  assert.is(await catalog.images.create(image, { owner: '/CN=bob', nowMs }), false)
-  assert.is(await catalog.images.ownerOf(image.namespace), owner)
+  assert.is(await catalog.namespaces.ownerOf(image.namespace), undefined)
+  assert.is(await create(catalog), true)
+  assert.is(await create(catalog, image, 'bob'), false)
+  assert.is((await catalog.namespaces.ownerOf(image.namespace))?.name, 'alice')
 })
 
 test('gives consecutive versions, whatever comes at once', async ({ catalog }) => {
@@ -188,24 +195,23 @@ test('interrupted pushes lock nobody out, and expired uploads go when another is
 })
 
 test('a principal has so many namespaces', async ({ catalog }) => {
-  const create = (n: number, principal = owner) =>
-    catalog.images.create(imageKey(`team${n}/x`), { owner: principal, nowMs })
-  for (let n = 0; n < NAMESPACES_PER_PRINCIPAL_MAX; n++) await create(n)
-  assert.is((await failureOf(create(99))).code, 'E_LIMIT')
-  assert.is(await catalog.images.ownerOf(imageKey('team99/x').namespace), undefined)
-  assert.is(await create(99, '/CN=bob'), true)
-  assert.is(await catalog.images.create(imageKey('team0/y'), { owner, nowMs }), true)
+  const take = (n: number, name?: string) => create(catalog, imageKey(`team${n}/x`), name)
+  for (let n = 0; n < NAMESPACES_PER_PRINCIPAL_MAX; n++) await take(n)
+  assert.is((await failureOf(take(99))).code, 'E_LIMIT')
+  assert.is(await catalog.namespaces.ownerOf(imageKey('team99/x').namespace), undefined)
+  assert.is(await take(99, 'bob'), true)
+  assert.is(await create(catalog, imageKey('team0/y')), true)
 })
 
 test('a namespace has so many images, removed ones not counted', async ({ catalog, dir }) => {
-  await catalog.images.create(image, { owner, nowMs })
+  await create(catalog)
   const db = new DatabaseSync(join(dir, 'catalog.sqlite'))
   db.exec(`with recursive n(i) as (select 2 union all select i + 1 from n where i < ${IMAGES_PER_NAMESPACE_MAX})
-    insert into images (namespace, name, created_at, last_version, removed) select 'team', 'i' || i, 0, 0, 0 from n`)
+    insert into images (uuid, namespace, name, created_at, last_version, removed) select 'u' || i, 'team', 'i' || i, 0, 0, 0 from n`)
   db.close()
-  const more = () => catalog.images.create(imageKey('team/more'), { owner, nowMs })
+  const more = () => create(catalog, imageKey('team/more'))
   assert.is((await failureOf(more())).code, 'E_LIMIT')
-  assert.is(await catalog.images.create(image, { owner, nowMs }), false)
+  assert.is(await create(catalog), false)
   await catalog.images.remove(imageKey('team/i2'))
   assert.is(await more(), true)
 })

@@ -45,7 +45,16 @@ function owners({ int }: ColumnTypes): string[] {
 }
 
 function metadata({ id, int, end }: ColumnTypes): string[] {
-  const texts = ['description', 'os_variant', 'os_type', 'os_arch', 'image_type', 'format', 'kernel', 'ramdisk']
+  const texts = [
+    'description',
+    'os_variant',
+    'os_type',
+    'os_arch',
+    'image_type',
+    'format',
+    'kernel',
+    'ramdisk',
+  ]
   return [
     `alter table images add column uuid text not null default ''`,
     `alter table images add column owner ${int} references users on delete set null`,
