@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { addCaCommands } from './ca-command.ts'
+import { addCompletionCommand } from './completion/completion-command.ts'
 import { addContextCommands } from './context-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
 import { addImageCommands } from './image-command.ts'
@@ -34,6 +35,7 @@ export function buildProgram(shell: Shell): Command {
   addContextCommands(program, shell)
   addTestnetCommand(program)
   addWhoamiCommand(program, shell)
+  addCompletionCommand(program, shell)
   addVersionCommand(program, shell)
   addExitCodesHelp(program, shell)
   teach(program, [

@@ -137,6 +137,8 @@ export const VALIDATED_CHAINS_MAX = 4096
 export const RSA_KEY_BITS_MIN = 2048
 /** Largest RSA key that is accepted: checking a signature costs time with the square of it. */
 export const RSA_KEY_BITS_MAX = 8192
+/** Time for names that a shell asks for while somebody types. */
+export const COMPLETION_TIMEOUT_MS = 1500
 /** Entries of one ACL: beyond that a group is the better way, and the signed text still fits into a header. */
 export const ACL_ENTRIES_MAX = 256
 /** Free key=value pairs of one image. */
