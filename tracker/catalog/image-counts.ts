@@ -3,7 +3,7 @@ import { LimitError } from '../../src/core/errors.ts'
 import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../src/core/limits.ts'
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
-import type { NamespaceOwner } from './namespace-catalog.ts'
+import type { NamespaceOwner } from './namespace-owner.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export type Db = Kysely<CatalogSchema> | Transaction<CatalogSchema>

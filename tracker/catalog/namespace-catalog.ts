@@ -1,15 +1,8 @@
 import type { Kysely } from 'kysely'
 import type { Namespace } from '../../src/core/reference.ts'
 import { type Db, makeNamespace } from './image-counts.ts'
+import type { NamespaceOwner } from './namespace-owner.ts'
 import type { CatalogSchema } from './schema.ts'
-
-/** Who owns a namespace. */
-export interface NamespaceOwner {
-  readonly kind: 'user' | 'group'
-  readonly id: number
-  /** Name of the user or group. */
-  readonly name: string
-}
 
 /** Namespaces and their owners. */
 export class NamespaceCatalog {

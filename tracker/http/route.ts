@@ -12,10 +12,10 @@ import type { App } from './app-type.ts'
 
 /**
  * What answers a request of the schema `S`. A route file has three parts: its schemas, a handler for each, and the
- * registration, which joins them to methods and paths.
+ * registration, which joins them to methods and paths. `More` is what the routes of one file share among themselves.
  */
-export type Handler<S extends FastifySchema> = (
-  context: RouteContext,
+export type Handler<S extends FastifySchema, More = unknown> = (
+  context: RouteContext & More,
 ) => RouteHandlerMethod<
   Server,
   RawRequestDefaultExpression<Server>,

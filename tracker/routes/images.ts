@@ -4,78 +4,68 @@ import { ConflictError } from '../../src/core/errors.ts'
 import { type Asker, askerOf } from '../access/asker.ts'
 import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import type { App } from '../http/app-type.ts'
+import type { Handler, Registration } from '../http/route.ts'
 import { NoContent, problems } from './answers.ts'
 
-/** Images as a whole. */
-export function imageRoutes(app: App, context: RouteContext): void {
-  app.route({
-    method: 'GET',
-    url: TRACKER_PATHS.images,
-    schema: { tags: ['images'], summary: 'Every image', response: { 200: ImageViews, ...problems } },
-    handler: async (request) => {
-      return await listImages(context, askerOf(request))
-    },
-  })
-  app.route({
-    method: 'POST',
-    url: TRACKER_PATHS.images,
-    schema: {
-      tags: ['images'],
-      summary: 'Make an image without versions',
-      body: CreateImageBody,
-      response: { 201: ImageView, ...problems },
-    },
-    handler: async (request, reply) => {
-      const { namespace, name } = request.body
-      const made = await context.uploads.createImage(askerOf(request), request.body)
-      if (!made) throw new ConflictError(`the image ${namespace}/${name} exists`)
-      reply.code(201)
-      return await showImage(context, await context.catalog.images.get(request.body))
-    },
-  })
-  app.route({
-    method: 'GET',
-    url: TRACKER_PATHS.image,
-    schema: {
-      tags: ['images'],
-      summary: 'One image with its versions and tags',
-      params: ImageParams,
-      response: { 200: ImageView, ...problems },
-    },
-    handler: async (request) => {
-      const image = await context.catalog.images.get(request.params)
-      await context.access.image(askerOf(request), image, 'read')
-      return await showImage(context, image)
-    },
-  })
-  app.route({
-    method: 'DELETE',
-    url: TRACKER_PATHS.image,
-    schema: {
-      tags: ['images'],
-      summary: 'Remove an image with all its versions',
-      params: ImageParams,
-      response: { 204: NoContent, ...problems },
-    },
-    handler: async (request, reply) => {
-      const image = await context.catalog.images.get(request.params)
-      await context.access.image(askerOf(request), image, 'admin')
-      await context.catalog.images.remove(request.params)
-      return reply.code(204).send(null)
-    },
-  })
+const tags = ['images']
+
+const listImagesSchema = { tags, summary: 'Every image', response: { 200: ImageViews, ...problems } }
+
+const createImageSchema = {
+  tags,
+  summary: 'Make an image without versions',
+  body: CreateImageBody,
+  response: { 201: ImageView, ...problems },
+}
+
+const showImageSchema = {
+  tags,
+  summary: 'One image with its versions and tags',
+  params: ImageParams,
+  response: { 200: ImageView, ...problems },
+}
+
+const removeImageSchema = {
+  tags,
+  summary: 'Remove an image with all its versions',
+  params: ImageParams,
+  response: { 204: NoContent, ...problems },
+}
+
+const listImages: Handler<typeof listImagesSchema> = (context) => async (request) => {
+  return await viewsFor(context, askerOf(request))
+}
+
+const createImage: Handler<typeof createImageSchema> = (context) => async (request, reply) => {
+  const { namespace, name } = request.body
+  const made = await context.uploads.createImage(askerOf(request), request.body)
+  if (!made) throw new ConflictError(`the image ${namespace}/${name} exists`)
+  reply.code(201)
+  return await viewWithVersions(context, await context.catalog.images.get(request.body))
+}
+
+const showImage: Handler<typeof showImageSchema> = (context) => async (request) => {
+  const image = await context.catalog.images.get(request.params)
+  await context.access.image(askerOf(request), image, 'read')
+  return await viewWithVersions(context, image)
+}
+
+const removeImage: Handler<typeof removeImageSchema> = (context) => async (request, reply) => {
+  const image = await context.catalog.images.get(request.params)
+  await context.access.image(askerOf(request), image, 'admin')
+  await context.catalog.images.remove(request.params)
+  return reply.code(204).send(null)
 }
 
 type Versions = readonly (StoredVersion & { image: number })[]
 type Tags = readonly { image: number; tag: string; version: number }[]
 
-async function showImage({ catalog }: RouteContext, image: StoredImage): Promise<ImageView> {
+async function viewWithVersions({ catalog }: RouteContext, image: StoredImage): Promise<ImageView> {
   const versions = await catalog.images.versions(image)
   return viewOf(image, versions, await catalog.images.tags(image))
 }
 
-async function listImages({ catalog, access }: RouteContext, asker: Asker): Promise<ImageView[]> {
+async function viewsFor({ catalog, access }: RouteContext, asker: Asker): Promise<ImageView[]> {
   const images: StoredImage[] = []
   for (const image of await catalog.images.list())
     if ((await access.rightTo(asker, image)) !== undefined) images.push(image)
@@ -96,4 +86,13 @@ function viewOf(image: StoredImage, versions: Versions, tags: Tags): ImageView {
       return { version, manifest, size, sha256, publisher, createdAt }
     }),
   }
+}
+
+/** Images as a whole. */
+export const imageRoutes: Registration = (app, context) => {
+  const { images, image } = TRACKER_PATHS
+  app.route({ method: 'GET', url: images, schema: listImagesSchema, handler: listImages(context) })
+  app.route({ method: 'POST', url: images, schema: createImageSchema, handler: createImage(context) })
+  app.route({ method: 'GET', url: image, schema: showImageSchema, handler: showImage(context) })
+  app.route({ method: 'DELETE', url: image, schema: removeImageSchema, handler: removeImage(context) })
 }

@@ -5,42 +5,34 @@ import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
 import { askerOf } from '../access/asker.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import type { App } from '../http/app-type.ts'
 import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
+import type { Handler, Registration } from '../http/route.ts'
 import { allowLong, signalOf } from '../http/signal.ts'
 import { Octets, problems } from './answers.ts'
 
 /** Bytes that are read ahead of a slow client. */
 const READ_AHEAD_BYTES = 1024 * 1024
 
-/** The bytes of images, for clients that know nothing of blocks. */
-export function rawRoutes(app: App, context: RouteContext): void {
-  app.route({
-    method: ['GET', 'HEAD'],
-    url: TRACKER_PATHS.raw,
-    exposeHeadRoute: false,
-    schema: {
-      tags: ['images'],
-      summary: 'The bytes of an image',
-      description: 'The entity tag is the manifest CID. One range at a time.',
-      params: ImageParams,
-      querystring: VersionQuery,
-      response: { 200: Octets, 206: Octets, ...problems },
-    },
-    handler: async (request, reply) => {
-      const image = await context.catalog.images.get(request.params)
-      await context.access.image(askerOf(request), image, 'read')
-      const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
-      return sendImage(context, version, { request, reply })
-    },
-  })
+const showRawSchema = {
+  tags: ['images'],
+  summary: 'The bytes of an image',
+  description: 'The entity tag is the manifest CID. One range at a time.',
+  params: ImageParams,
+  querystring: VersionQuery,
+  response: { 200: Octets, 206: Octets, ...problems },
+}
+
+const showRaw: Handler<typeof showRawSchema> = (context) => async (request, reply) => {
+  const image = await context.catalog.images.get(request.params)
+  await context.access.image(askerOf(request), image, 'read')
+  const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
+  return sendImage(context, version, { request, reply })
 }
 
 interface Exchange {
   readonly request: Pick<FastifyRequest, 'headers' | 'method'>
   readonly reply: FastifyReply
 }
-
 function sendImage(
   context: RouteContext,
   version: StoredVersion,
@@ -85,4 +77,15 @@ async function* counted(
     if (!signal.aborted) context.log.error({ err: error, manifest }, 'a raw download broke off')
     throw error
   }
+}
+
+/** The bytes of images, for clients that know nothing of blocks. */
+export const rawRoutes: Registration = (app, context) => {
+  app.route({
+    method: ['GET', 'HEAD'],
+    url: TRACKER_PATHS.raw,
+    exposeHeadRoute: false,
+    schema: showRawSchema,
+    handler: showRaw(context),
+  })
 }

@@ -13,95 +13,76 @@ import { InvalidError, NotAuthorisedError, NotFoundError } from '../../src/core/
 import { formatReference, parseReference } from '../../src/core/reference.ts'
 import { type Asker, askerOf } from '../access/asker.ts'
 import type { RouteContext } from '../context.ts'
-import type { App } from '../http/app-type.ts'
+import type { Handler, Registration } from '../http/route.ts'
 import type { SwarmPeer } from '../swarm/swarm.ts'
 import { NoContent, problems } from './answers.ts'
 
-/** Grants and handouts for nodes. */
-export function swarmRoutes(app: App, context: RouteContext): void {
-  joinRoute(app, context)
-  announceRoute(app, context)
-  app.route({
-    method: 'POST',
-    url: TRACKER_PATHS.leave,
-    schema: {
-      tags: ['swarms'],
-      summary: 'Leave a swarm',
-      body: LeaveBody,
-      response: { 204: NoContent, ...problems },
-    },
-    handler: async (request, reply) => {
-      const { manifest, peer } = request.body
-      context.swarms.leave(manifest, { peer, principal: dnOf(askerOf(request)) })
-      return reply.code(204).send(null)
-    },
-  })
-  app.route({
-    method: 'GET',
-    url: TRACKER_PATHS.swarms,
-    schema: { tags: ['swarms'], summary: 'Every swarm', response: { 200: SwarmViews, ...problems } },
-    handler: async (request) => {
-      dnOf(askerOf(request))
-      const views: SwarmView[] = []
-      for (const { manifest, peers } of context.swarms.list())
-        views.push(await viewOf(context, manifest, peers))
-      return views
-    },
-  })
+const tags = ['swarms']
+
+const listSwarmsSchema = { tags, summary: 'Every swarm', response: { 200: SwarmViews, ...problems } }
+
+const joinSwarmSchema = {
+  tags,
+  summary: 'Enter the swarm of an image: record, grant and handout in one answer',
+  body: JoinBody,
+  response: { 200: JoinAnswer, ...problems },
 }
 
-function joinRoute(app: App, context: RouteContext): void {
-  app.route({
-    method: 'POST',
-    url: TRACKER_PATHS.join,
-    schema: {
-      tags: ['swarms'],
-      summary: 'Enter the swarm of an image: record, grant and handout in one answer',
-      body: JoinBody,
-      response: { 200: JoinAnswer, ...problems },
-    },
-    handler: async (request) => {
-      const { reference, peer, addresses, labels } = request.body
-      const asker = askerOf(request)
-      const dn = dnOf(asker)
-      const wanted = parseReference(reference)
-      await context.access.image(asker, await context.catalog.images.get(wanted), 'read')
-      const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
-      const facts = { manifest, principal: dn, peer, addresses, labels }
-      context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
-      await context.serve(manifest)
-      const grant = await context.grants.issue({ sub: dn, peer, manifest })
-      const peers = context.swarms.handout(manifest, { peer, principal: dn })
-      return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
-    },
-  })
+const announcePeerSchema = {
+  tags,
+  summary: 'Say what a peer holds of a manifest; renews grant and handout',
+  body: AnnounceBody,
+  response: { 200: AnnounceAnswer, ...problems },
 }
 
-function announceRoute(app: App, context: RouteContext): void {
-  app.route({
-    method: 'POST',
-    url: TRACKER_PATHS.announce,
-    schema: {
-      tags: ['swarms'],
-      summary: 'Say what a peer holds of a manifest; renews grant and handout',
-      body: AnnounceBody,
-      response: { 200: AnnounceAnswer, ...problems },
-    },
-    handler: async (request) => {
-      const asker = askerOf(request)
-      const dn = dnOf(asker)
-      const { manifest, peer, runs } = request.body
-      const [version] = await context.catalog.images.withManifest(manifest)
-      if (version === undefined) throw new NotFoundError('no image has this manifest')
-      await context.access.image(asker, await context.catalog.images.get(version), 'read')
-      if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
-      context.swarms.announce({ ...request.body, principal: dn, runsTotal: version.runs })
-      await context.serve(manifest)
-      const grant = await context.grants.issue({ sub: dn, peer, manifest })
-      const peers = context.swarms.handout(manifest, { peer, principal: dn })
-      return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
-    },
-  })
+const leaveSwarmSchema = {
+  tags,
+  summary: 'Leave a swarm',
+  body: LeaveBody,
+  response: { 204: NoContent, ...problems },
+}
+
+const listSwarms: Handler<typeof listSwarmsSchema> = (context) => async (request) => {
+  dnOf(askerOf(request))
+  const views: SwarmView[] = []
+  for (const { manifest, peers } of context.swarms.list()) views.push(await viewOf(context, manifest, peers))
+  return views
+}
+
+const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) => {
+  const { reference, peer, addresses, labels } = request.body
+  const asker = askerOf(request)
+  const dn = dnOf(asker)
+  const wanted = parseReference(reference)
+  await context.access.image(asker, await context.catalog.images.get(wanted), 'read')
+  const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
+  const facts = { manifest, principal: dn, peer, addresses, labels }
+  context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
+  await context.serve(manifest)
+  const grant = await context.grants.issue({ sub: dn, peer, manifest })
+  const peers = context.swarms.handout(manifest, { peer, principal: dn })
+  return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
+}
+
+const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (request) => {
+  const asker = askerOf(request)
+  const dn = dnOf(asker)
+  const { manifest, peer, runs } = request.body
+  const [version] = await context.catalog.images.withManifest(manifest)
+  if (version === undefined) throw new NotFoundError('no image has this manifest')
+  await context.access.image(asker, await context.catalog.images.get(version), 'read')
+  if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
+  context.swarms.announce({ ...request.body, principal: dn, runsTotal: version.runs })
+  await context.serve(manifest)
+  const grant = await context.grants.issue({ sub: dn, peer, manifest })
+  const peers = context.swarms.handout(manifest, { peer, principal: dn })
+  return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
+}
+
+const leaveSwarm: Handler<typeof leaveSwarmSchema> = (context) => async (request, reply) => {
+  const { manifest, peer } = request.body
+  context.swarms.leave(manifest, { peer, principal: dnOf(askerOf(request)) })
+  return reply.code(204).send(null)
 }
 
 function dnOf(asker: Asker): string {
@@ -122,4 +103,13 @@ async function viewOf(context: RouteContext, manifest: ManifestId, peers: SwarmP
       return { peer, principal, labels, runs, runsTotal, announcedAt: new Date(announcedAtMs).toISOString() }
     }),
   }
+}
+
+/** Grants and handouts for nodes. */
+export const swarmRoutes: Registration = (app, context) => {
+  const { swarms, join, announce, leave } = TRACKER_PATHS
+  app.route({ method: 'GET', url: swarms, schema: listSwarmsSchema, handler: listSwarms(context) })
+  app.route({ method: 'POST', url: join, schema: joinSwarmSchema, handler: joinSwarm(context) })
+  app.route({ method: 'POST', url: announce, schema: announcePeerSchema, handler: announcePeer(context) })
+  app.route({ method: 'POST', url: leave, schema: leaveSwarmSchema, handler: leaveSwarm(context) })
 }

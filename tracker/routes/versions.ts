@@ -12,74 +12,78 @@ import type { Right } from '../../src/core/acl.ts'
 import { askerOf } from '../access/asker.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import type { App } from '../http/app-type.ts'
+import type { Handler, Registration } from '../http/route.ts'
 import { NoContent, problems } from './answers.ts'
 
+const tags = ['images']
+
+const showRecordSchema = {
+  tags,
+  summary: 'The signed record of a version',
+  params: ImageParams,
+  querystring: VersionQuery,
+  response: { 200: RecordAnswer, ...problems },
+}
+
+const removeVersionSchema = {
+  tags,
+  summary: 'Remove a version and the tags that point to it',
+  params: VersionParams,
+  response: { 204: NoContent, ...problems },
+}
+
+const setTagSchema = {
+  tags,
+  summary: 'Let a tag point to a version',
+  params: TagParams,
+  body: SetTagBody,
+  response: { 204: NoContent, ...problems },
+}
+
+const removeTagSchema = {
+  tags,
+  summary: 'Remove a tag',
+  params: TagParams,
+  response: { 204: NoContent, ...problems },
+}
+
+const showRecord: Handler<typeof showRecordSchema> = (context) => async (request) => {
+  await authorise(context, request, 'read')
+  const { record } = await context.catalog.images.resolve({ ...request.params, ...request.query })
+  return { record }
+}
+
+const removeVersion: Handler<typeof removeVersionSchema> = (context) => async (request, reply) => {
+  await authorise(context, request, 'write')
+  await context.catalog.images.removeVersion(request.params, request.params.version)
+  return reply.code(204).send(null)
+}
+
+const setTag: Handler<typeof setTagSchema> = (context) => async (request, reply) => {
+  await authorise(context, request, 'write')
+  await context.catalog.images.setTag(request.params, request.params.tag, request.body.version)
+  return reply.code(204).send(null)
+}
+
+const removeTag: Handler<typeof removeTagSchema> = (context) => async (request, reply) => {
+  await authorise(context, request, 'write')
+  await context.catalog.images.removeTag(request.params, request.params.tag)
+  return reply.code(204).send(null)
+}
+
+async function authorise(
+  { access, catalog }: RouteContext,
+  request: Pick<FastifyRequest, 'asker'> & { params: ImageKey },
+  right: Right,
+): Promise<void> {
+  await access.image(askerOf(request), await catalog.images.get(request.params), right)
+}
+
 /** Versions, their records, and the tags that point to them. */
-export function versionRoutes(app: App, context: RouteContext): void {
-  const authorise = async (request: FastifyRequest, key: ImageKey, right: Right = 'write') => {
-    await context.access.image(askerOf(request), await context.catalog.images.get(key), right)
-  }
-  app.route({
-    method: 'GET',
-    url: TRACKER_PATHS.record,
-    schema: {
-      tags: ['images'],
-      summary: 'The signed record of a version',
-      params: ImageParams,
-      querystring: VersionQuery,
-      response: { 200: RecordAnswer, ...problems },
-    },
-    handler: async (request) => {
-      await authorise(request, request.params, 'read')
-      const { record } = await context.catalog.images.resolve({ ...request.params, ...request.query })
-      return { record }
-    },
-  })
-  app.route({
-    method: 'DELETE',
-    url: TRACKER_PATHS.version,
-    schema: {
-      tags: ['images'],
-      summary: 'Remove a version and the tags that point to it',
-      params: VersionParams,
-      response: { 204: NoContent, ...problems },
-    },
-    handler: async (request, reply) => {
-      await authorise(request, request.params)
-      await context.catalog.images.removeVersion(request.params, request.params.version)
-      return reply.code(204).send(null)
-    },
-  })
-  app.route({
-    method: 'PUT',
-    url: TRACKER_PATHS.tag,
-    schema: {
-      tags: ['images'],
-      summary: 'Let a tag point to a version',
-      params: TagParams,
-      body: SetTagBody,
-      response: { 204: NoContent, ...problems },
-    },
-    handler: async (request, reply) => {
-      await authorise(request, request.params)
-      await context.catalog.images.setTag(request.params, request.params.tag, request.body.version)
-      return reply.code(204).send(null)
-    },
-  })
-  app.route({
-    method: 'DELETE',
-    url: TRACKER_PATHS.tag,
-    schema: {
-      tags: ['images'],
-      summary: 'Remove a tag',
-      params: TagParams,
-      response: { 204: NoContent, ...problems },
-    },
-    handler: async (request, reply) => {
-      await authorise(request, request.params)
-      await context.catalog.images.removeTag(request.params, request.params.tag)
-      return reply.code(204).send(null)
-    },
-  })
+export const versionRoutes: Registration = (app, context) => {
+  const { record, version, tag } = TRACKER_PATHS
+  app.route({ method: 'GET', url: record, schema: showRecordSchema, handler: showRecord(context) })
+  app.route({ method: 'DELETE', url: version, schema: removeVersionSchema, handler: removeVersion(context) })
+  app.route({ method: 'PUT', url: tag, schema: setTagSchema, handler: setTag(context) })
+  app.route({ method: 'DELETE', url: tag, schema: removeTagSchema, handler: removeTag(context) })
 }
