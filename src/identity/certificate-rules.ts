@@ -22,6 +22,8 @@ const KNOWN_CRITICAL: ReadonlySet<string> = new Set([
   EXTENSION.extKeyUsage,
 ])
 
+const PROXY_INFO: ReadonlySet<string> = new Set([EXTENSION.proxyCertInfo, EXTENSION.proxyCertInfoDraft])
+
 export function checkSignatureAlgorithm(certificate: Certificate): void {
   const { signatureAlgorithm: oid, signatureHash } = certificate
   if (oid === RSA_PSS ? PSS_HASHES.has(signatureHash ?? '') : SIGNATURE_ALGORITHMS.has(oid)) return
@@ -71,20 +73,19 @@ function iso(ms: number): string {
   return new Date(ms).toISOString().replace('.000Z', 'Z')
 }
 
-export function checkExtensions(certificate: Certificate): void {
+/** No critical extension that is not processed. `isProxy`: its ProxyCertInfo is judged elsewhere. */
+export function checkExtensions(certificate: Certificate, isProxy: boolean): void {
   const { extensions } = certificate
-  if (extensions.has(EXTENSION.proxyCertInfo) || extensions.has(EXTENSION.proxyCertInfoDraft)) {
-    throw refuse(
-      certificate,
-      'proxy',
-      'proxy certificates are not accepted yet; use the certificate behind it',
-    )
+  const saysProxy = [...PROXY_INFO].some((oid) => extensions.has(oid))
+  if (saysProxy && !isProxy) {
+    const what = 'it is a proxy and has issued a certificate that is none; a proxy can issue proxies only'
+    throw refuse(certificate, 'proxy', what)
   }
   if (extensions.has(EXTENSION.nameConstraints)) {
     throw refuse(certificate, 'name-constraints', 'it has name constraints, which are not supported')
   }
   for (const [oid, { critical }] of extensions) {
-    if (!critical || KNOWN_CRITICAL.has(oid)) continue
+    if (!critical || KNOWN_CRITICAL.has(oid) || PROXY_INFO.has(oid)) continue
     throw refuse(certificate, 'critical-extension', `its critical extension ${oid} is not known here`)
   }
 }
@@ -94,11 +95,7 @@ export function checkAuthority(certificate: Certificate, use: { below: number; p
   const { basicConstraints, keyUsage, extKeyUsage } = certificate
   if (basicConstraints?.ca !== true) {
     const what = 'it is no CA (no basicConstraints CA:TRUE) and has issued a certificate'
-    throw refuse(
-      certificate,
-      'not-a-ca',
-      `${what}; if that is a proxy, proxy certificates are not accepted yet`,
-    )
+    throw refuse(certificate, 'not-a-ca', `${what}; a proxy would have its name and one CN more`)
   }
   const { pathLength } = basicConstraints
   if (pathLength !== undefined && use.below > pathLength) {
@@ -126,7 +123,7 @@ const EXTENDED_KEY_USAGE = {
   any: undefined,
 } as const
 
-/** Rules of the certificate at the end of the path: the principal's own. */
+/** Rules of the principal's own certificate. */
 export function checkEndEntity(certificate: Certificate, purpose: Purpose): void {
   const { basicConstraints, keyUsage } = certificate
   checkKey(certificate)
@@ -145,7 +142,7 @@ export function checkEndEntity(certificate: Certificate, purpose: Purpose): void
   checkPurpose(certificate, purpose)
 }
 
-function checkPurpose(certificate: Certificate, purpose: Purpose): void {
+export function checkPurpose(certificate: Certificate, purpose: Purpose): void {
   const wanted = EXTENDED_KEY_USAGE[purpose]
   if (wanted === undefined) return
   const { extKeyUsage } = certificate

@@ -9,17 +9,21 @@ import {
   malformed,
   oidOf,
   readOnly,
+  serialOf,
   TAG,
   timeOf,
 } from './der.ts'
 import { type Name, parseName, slashForm } from './distinguished-name.ts'
 import { EXTENSION } from './oids.ts'
+import { type ProxyInfo, parseDraftProxyInfo, parseProxyInfo } from './proxy-info.ts'
 
 /** What path validation needs of one certificate, read from its DER by `parseCertificate`. */
 export interface Certificate {
   readonly x509: X509Certificate
   /** Subject in slash form. */
   readonly dn: string
+  /** Serial number: the octets of its DER in lower-case hex. */
+  readonly serial: string
   readonly subject: Name
   /** DER of the names, compared octet by octet. */
   readonly subjectDer: Uint8Array
@@ -35,6 +39,9 @@ export interface Certificate {
   readonly keyUsage: readonly boolean[] | undefined
   /** Object identifiers of extKeyUsage; undefined where the certificate has none. */
   readonly extKeyUsage: readonly string[] | undefined
+  /** ProxyCertInfo of RFC 3820, and that of its draft; undefined where the certificate has none. */
+  readonly proxyInfo: ProxyInfo | undefined
+  readonly draftProxyInfo: ProxyInfo | undefined
   /** Every extension by object identifier. */
   readonly extensions: ReadonlyMap<string, Extension>
 }
@@ -71,7 +78,7 @@ function parseBody(body: Der, algorithm: Der) {
   const explicitVersion = reader.optional(0xa0)
   const version = explicitVersion ? countOf(readOnly(explicitVersion.content, TAG.integer)) : 0
   if (version > 2) throw malformed('its version is unknown')
-  reader.read(TAG.integer)
+  const serial = serialOf(reader.read(TAG.integer))
   const inner = reader.read(TAG.sequence)
   if (Buffer.compare(inner.whole, algorithm.whole) !== 0) throw malformed('it names two signature algorithms')
   const issuer = reader.read(TAG.sequence)
@@ -90,6 +97,7 @@ function parseBody(body: Der, algorithm: Der) {
   const name = parseName(subject)
   parseName(issuer)
   return {
+    serial,
     subject: name,
     dn: slashForm(name),
     subjectDer: subject.whole,
@@ -100,6 +108,8 @@ function parseBody(body: Der, algorithm: Der) {
     basicConstraints: extensionOf(extensions, EXTENSION.basicConstraints, parseBasicConstraints),
     keyUsage: extensionOf(extensions, EXTENSION.keyUsage, (value) => bitsOf(readOnly(value, TAG.bitString))),
     extKeyUsage: extensionOf(extensions, EXTENSION.extKeyUsage, parseExtKeyUsage),
+    proxyInfo: extensionOf(extensions, EXTENSION.proxyCertInfo, parseProxyInfo),
+    draftProxyInfo: extensionOf(extensions, EXTENSION.proxyCertInfoDraft, parseDraftProxyInfo),
   }
 }
 

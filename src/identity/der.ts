@@ -122,6 +122,15 @@ export function countOf({ content }: Der): number {
   return content.reduce((sum, octet) => sum * 256 + octet, 0)
 }
 
+/** A serial number of any size as the hex of its octets, the same text for the same number. */
+export function serialOf({ content }: Der): string {
+  const [first, second] = content
+  if (first === undefined || content.length > 64) throw malformed('a serial number is empty or too large')
+  const redundant = (first === 0 && (second ?? 0xff) < 0x80) || (first === 0xff && (second ?? 0) >= 0x80)
+  if (redundant) throw malformed('a serial number is not minimal')
+  return Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('hex')
+}
+
 /** An object identifier in dotted form. */
 export function oidOf({ content }: Der): string {
   if (content.length === 0 || content.length > 64)

@@ -3,17 +3,17 @@ import { CompactSign, compactVerify, errors } from 'jose'
 import { CertificateError, InvalidError, SignatureError } from '../core/errors.ts'
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX, JWS_BYTES_MAX } from '../core/limits.ts'
 import type { Identity } from './identity-files.ts'
-import { type Principal, validatePath } from './path-validation.ts'
+import { type Principal, type ValidationInit, validatePath } from './path-validation.ts'
 import { readCertificate } from './pem.ts'
 import type { Trust } from './trust.ts'
 import { remembered } from './validated-chains.ts'
 
-/** Signature algorithms of records and grants (RFC 7518, RFC 8037). Nothing else is accepted, `none` least of all. */
+/** Signature algorithms of every token (RFC 7518, RFC 8037). Nothing else is accepted, `none` least of all. */
 const ALGORITHMS: ReadonlySet<string> = new Set(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
 
 /**
- * Signs `claims` as a compact JWS (RFC 7515) with the header fields `alg`, `typ` and `x5c`.
- * Throws InvalidError when the result would be larger than verifiers accept, CertificateError when no
+ * Signs `claims` as a compact JWS (RFC 7515) with the header fields `alg`, `typ` and `x5c`. What a tracker signs is verified
+ * by `verifyJws`, what anybody else signs, also with a proxy, by `verifyStatement`. Throws InvalidError when the result would be larger than verifiers accept, CertificateError when no
  * algorithm suits the key.
  */
 export async function signJws(
@@ -61,18 +61,51 @@ function algorithmsFor(key: KeyObject): readonly string[] {
   return curve === 'secp384r1' ? ['ES384'] : []
 }
 
+/** What a verified token says, and who signed it. */
+export interface Verified {
+  /** What the signer said; the fields are for the caller to check. */
+  readonly claims: Record<string, unknown>
+  readonly principal: Principal
+}
+
 /**
- * Verifies a compact JWS that may come from anybody. Whoever may serve `host` over TLS may sign in its name: the chain
- * in `x5c` must be valid for the purpose `sign` and for this host. Throws SignatureError when the token is malformed,
- * of another type or wrongly signed, CertificateError when its chain is not acceptable. The claims are what the signer
- * said; their fields are for the caller to check.
+ * Verifies a compact JWS of the tracker that may come from anybody. Whoever may serve `host` over TLS may sign in its
+ * name: the chain in `x5c` must be valid for the purpose `sign` and for this host. Throws SignatureError when the token is
+ * malformed, of another type or wrongly signed, CertificateError when its chain is not acceptable.
  */
 export async function verifyJws(
   token: string,
   init: { trust: Trust; typ: string; nowMs: number; host: string },
-): Promise<{ claims: Record<string, unknown>; principal: Principal }> {
+): Promise<Verified> {
+  const { trust, typ, nowMs, host } = init
+  return await verify(token, { typ, judge: { trust, nowMs, host, purpose: 'sign' } })
+}
+
+export interface StatementInit {
+  readonly trust: Trust
+  /** The `typ` that its header must have; never one of the tracker's own types. */
+  readonly typ: string
+  readonly nowMs: number
+  /**
+   * When it was signed, for what may outlive the certificates of its signer. Only from a source that the signer cannot
+   * write, such as a record of the tracker; never from the statement itself. `nowMs` unless given.
+   */
+  readonly madeAtMs?: number | undefined
+}
+
+/**
+ * Verifies a compact JWS that a user or a machine has signed with its certificate or with a proxy (`signJws` makes it). Any
+ * valid identity can make one: what `principal` may say, and whether one with a limited proxy may say it
+ * (`principal.limited`), is for the caller to decide. Errors: as `verifyJws`.
+ */
+export async function verifyStatement(token: string, init: StatementInit): Promise<Verified> {
+  const { trust, typ, nowMs, madeAtMs = nowMs } = init
+  return await verify(token, { typ, judge: { trust, nowMs: madeAtMs, purpose: 'any' } })
+}
+
+async function verify(token: string, init: { typ: string; judge: ValidationInit }): Promise<Verified> {
   const { alg, x5c } = readHeader(token, init.typ)
-  const { principal, publicKey } = signerOf(x5c, init)
+  const { principal, publicKey } = signerOf(x5c, init.judge)
   if (!algorithmsFor(publicKey).includes(alg)) {
     throw new SignatureError('its algorithm does not suit the key of its signer')
   }
@@ -119,15 +152,13 @@ function checkChain(x5c: unknown): string[] {
   return x5c
 }
 
-function signerOf(
-  x5c: string[],
-  init: { trust: Trust; nowMs: number; host: string },
-): { principal: Principal; publicKey: KeyObject } {
-  const { trust, nowMs, host } = init
-  const key = `jws|${host}|${createHash('sha256').update(x5c.join()).digest('base64')}`
+function signerOf(x5c: string[], judge: ValidationInit): { principal: Principal; publicKey: KeyObject } {
+  const { trust, nowMs, purpose, host } = judge
+  const digest = createHash('sha256').update(x5c.join()).digest('base64')
+  const key = ['jws', purpose, host, digest].join('|')
   return remembered({ trust, nowMs, key }, () => {
     const chain = x5c.map(certificateOf)
-    const principal = validatePath(chain, { trust, nowMs, purpose: 'sign', host })
+    const principal = validatePath(chain, judge)
     const [leaf] = chain
     if (leaf === undefined) throw new SignatureError('the token has no chain (x5c)')
     return { principal, publicKey: leaf.publicKey }

@@ -3,6 +3,7 @@
 export const EXTENSION = {
   keyUsage: '2.5.29.15',
   subjectAltName: '2.5.29.17',
+  issuerAltName: '2.5.29.18',
   basicConstraints: '2.5.29.19',
   nameConstraints: '2.5.29.30',
   certificatePolicies: '2.5.29.32',
@@ -10,6 +11,13 @@ export const EXTENSION = {
   proxyCertInfo: '1.3.6.1.5.5.7.1.14',
   /** ProxyCertInfo of the draft before RFC 3820, which old Globus tools write. */
   proxyCertInfoDraft: '1.3.6.1.4.1.3536.1.222',
+} as const
+
+/** Policy languages of proxies (RFC 3820 3.8.2; the last one is of Globus). */
+export const PROXY_LANGUAGE = {
+  inheritAll: '1.3.6.1.5.5.7.21.1',
+  independent: '1.3.6.1.5.5.7.21.2',
+  limited: '1.3.6.1.4.1.3536.1.1.1.9',
 } as const
 
 export const EKU = {

@@ -13,6 +13,7 @@ import {
 } from './certificate-rules.ts'
 import { commonNameOf } from './distinguished-name.ts'
 import { buildPath } from './path-building.ts'
+import { checkProxies, isLimited, splitPath } from './proxy-rules.ts'
 import { refuse } from './refusal.ts'
 import { isSelfIssued, type Trust } from './trust.ts'
 import { remembered } from './validated-chains.ts'
@@ -24,11 +25,11 @@ export interface Principal {
   readonly commonName: string
   /** When the first certificate of its path expires, in milliseconds since the epoch. */
   readonly notAfterMs: number
-  /** SHA-256 of its certificate, upper-case hex with colons as openssl prints it. */
+  /** SHA-256 of its own certificate (not of a proxy, which lives for hours), upper-case hex with colons as openssl prints it. */
   readonly fingerprint256: string
-  /** Proxies between it and who came; 0 for the certificate itself. */
+  /** How many proxy certificates stand between it and whoever acts for it; 0: none. */
   readonly proxyDepth: number
-  /** Came with a limited proxy, which may read and not change. */
+  /** Whether one of these proxies is limited: then it may read and not change. */
   readonly limited: boolean
 }
 
@@ -46,27 +47,29 @@ export interface ValidationInit {
  * Throws CertificateError that says which certificate, what is wrong and what to do; `data.reason` is for programs.
  */
 export function validatePath(chain: readonly X509Certificate[], init: ValidationInit): Principal {
+  const { nowMs, purpose, host } = init
   const path = buildPath(parseChain(chain), init.trust)
-  const [leaf, ...authorities] = path
-  if (leaf === undefined) throw new CertificateError('there is no certificate')
-  for (const certificate of path) {
-    checkExtensions(certificate)
-    checkValidity(certificate, init.nowMs)
-  }
+  const parts = splitPath(path)
+  const { endEntity, authorities, proxies } = parts
+  path.forEach((certificate, i) => {
+    checkExtensions(certificate, i < proxies.length)
+    checkValidity(certificate, nowMs)
+  })
   authorities.forEach((authority, i) => {
     // A CA that certifies its own next key does not count (RFC 5280 6.1.4 l).
     const below = authorities.slice(0, i).filter((one) => !isSelfIssued(one)).length
-    checkAuthority(authority, { below, purpose: init.purpose })
+    checkAuthority(authority, { below, purpose })
   })
-  checkEndEntity(leaf, init.purpose)
-  if (init.host !== undefined) checkHost(leaf, init.host)
+  checkProxies(parts, purpose)
+  checkEndEntity(endEntity, purpose)
+  if (host !== undefined) checkHost(endEntity, host)
   return {
-    dn: leaf.dn,
-    commonName: commonNameOf(leaf.subject),
+    dn: endEntity.dn,
+    commonName: commonNameOf(endEntity.subject),
     notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
-    fingerprint256: leaf.x509.fingerprint256,
-    proxyDepth: 0,
-    limited: false,
+    fingerprint256: endEntity.x509.fingerprint256,
+    proxyDepth: proxies.length,
+    limited: isLimited(parts),
   }
 }
 

@@ -21,6 +21,8 @@ export type Reason =
   | 'critical-extension'
   | 'name-constraints'
   | 'proxy'
+  | 'proxy-name'
+  | 'proxy-policy'
   | 'no-name'
   | 'wrong-host'
 

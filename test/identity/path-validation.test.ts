@@ -181,23 +181,6 @@ accepts('refuses unknown critical extensions and name constraints, and ignores u
   refused([make({ issuer: 'named' }), named], 'name-constraints')
 })
 
-accepts('refuses RFC 3820 proxies by name, and older ones with a hint', () => {
-  const alice = make({ name: 'alice' })
-  const subject = '/O=Example/CN=alice/CN=123'
-  const extensions = [
-    'proxyCertInfo=critical,language:id-ppl-inheritAll',
-    'keyUsage=critical,digitalSignature',
-  ]
-  const proxy = make({ issuer: 'alice', subject, extensions })
-  assert.match(refused([proxy, alice], 'proxy').message, 'proxy certificates are not accepted yet')
-  const legacy = make({
-    issuer: 'alice',
-    subject: '/O=Example/CN=alice/CN=proxy',
-    extensions: LEAF.slice(1, 2),
-  })
-  assert.match(refused([legacy, alice], 'not-a-ca').message, 'proxy certificates are not accepted yet')
-})
-
 accepts('refuses CA certificates and the root itself as identities', () => {
   refused([root], 'ca-as-identity')
   refused([intermediate], 'ca-as-identity')
