@@ -151,6 +151,18 @@ export const QUERY_CHARS_MAX = 4096
 export const QUERY_CONDITIONS_MAX = 32
 /** Characters of one regular expression in a query. */
 export const QUERY_REGEX_CHARS_MAX = 256
+/** Instructions of one regular expression: what one character of a value may cost. A value of 4,096 characters stays under 100 ms. */
+export const QUERY_REGEX_PROGRAM_MAX = 256
+/** Characters times instructions that all regular expressions of one query may cost: some seconds at worst, in pieces of one value. */
+export const QUERY_REGEX_STEPS_MAX = 100_000_000
+/** Regular expressions of one query. */
+export const QUERY_PATTERNS_MAX = 4
+/** Fields that one query shows: all, and as many free pairs. */
+export const QUERY_FIELDS_MAX = 64
+/** Images of one answer to a query that names no number. */
+export const QUERY_ROWS_DEFAULT = 1000
+/** Images before those of an answer: more than a tracker has. */
+export const QUERY_OFFSET_MAX = 1_000_000
 /** Rows of one answer of a listing; more come with the next page. */
 export const LIST_ROWS_MAX = 10_000
 /** Users of one tracker. */

@@ -34,6 +34,25 @@ const TIME_MAX_MS = 253_402_300_799_999
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 
+/** Milliseconds since the epoch, as far as a text says: a day, a minute, a second. */
+export interface TimeSpan {
+  readonly startMs: number
+  /** Exclusive. */
+  readonly endMs: number
+}
+
+/** What a text names that `parseTime` reads. */
+export function parseTimeSpan(text: string): TimeSpan | undefined {
+  const startMs = parseTime(text)
+  return startMs === undefined ? undefined : { startMs, endMs: startMs + precisionMs(text.trim()) }
+}
+
+function precisionMs(text: string): number {
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return 86_400_000
+  if (/^\S+[T ]\d\d:\d\d(?![\d:])/i.test(text)) return 60_000
+  return /:\d\d\.\d/.test(text) ? 1 : 1000
+}
+
 /**
  * Milliseconds since the epoch of a time in ISO 8601 (UTC where it names no zone), in seconds since the epoch, or in the
  * form of C's ctime, UTC. Undefined when it is none of these, or no day of the calendar.

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { formatCtime, parseBytes, parseTime } from '../../src/core/quantity.ts'
+import { formatCtime, parseBytes, parseTime, parseTimeSpan } from '../../src/core/quantity.ts'
 
 const test = suite('quantity')
 
@@ -65,6 +65,22 @@ test('days that are not in the calendar, and other texts, are no times', () => {
   const texts = ['', 'tomorrow', '2010-02-30', '2010-13-01', '2010-01-01T25:00', '2010-01-01T00:60', '-1']
   for (const text of [...texts, '1289433899000', 'Thu Foo 11 00:04:59 2010', '0000-01-01'])
     assert.is(parseTime(text), undefined, text)
+})
+
+test('a time names as much as it says', () => {
+  const lengths: Record<string, number> = {
+    '2030-11-11': 86_400_000,
+    '2030-11-11T09:30': 60_000,
+    '2030-11-11 09:30Z': 60_000,
+    '2030-11-11T09:30:00+01:00': 1000,
+    '1920585899': 1000,
+    '2030-11-11T09:30:00.5Z': 1,
+    'Mon Nov 11 00:04:59 2030': 1000,
+  }
+  for (const [text, ms] of Object.entries(lengths)) {
+    const span = parseTimeSpan(text)
+    assert.is(span && span.endMs - span.startMs, ms, text)
+  }
 })
 
 test('what is written in the form of ctime is read again', () => {
