@@ -57,7 +57,11 @@ function publicKeyOf(certificate: Certificate): KeyObject {
   }
 }
 
-export function checkValidity(certificate: Certificate, nowMs: number): void {
+/** `isProxy`: for the advice alone. */
+export function checkValidity(
+  certificate: Certificate,
+  { nowMs, isProxy }: { nowMs: number; isProxy: boolean },
+): void {
   const { notBeforeMs, notAfterMs } = certificate
   const skewMs = CLOCK_SKEW_S * 1000
   if (nowMs + skewMs < notBeforeMs) {
@@ -65,7 +69,11 @@ export function checkValidity(certificate: Certificate, nowMs: number): void {
     throw refuse(certificate, 'not-yet-valid', what)
   }
   if (nowMs - skewMs > notAfterMs) {
-    throw refuse(certificate, 'expired', `it expired at ${iso(notAfterMs)}; issue a new one`)
+    throw refuse(
+      certificate,
+      'expired',
+      `it expired at ${iso(notAfterMs)}; ${isProxy ? 'make a new proxy' : 'issue a new one'}`,
+    )
   }
 }
 

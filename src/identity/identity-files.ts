@@ -6,7 +6,7 @@ import type { Purpose } from './certificate-rules.ts'
 import { readIdentityFile, readKeyFile } from './files.ts'
 import { type Principal, validatePath } from './path-validation.ts'
 import { certificatesOfPem, pemOf } from './pem.ts'
-import { Trust } from './trust.ts'
+import { isSelfIssued, Trust } from './trust.ts'
 
 /** A certificate with its key, and the authorities that it is judged by. */
 export interface Identity {
@@ -21,9 +21,9 @@ export interface Identity {
 }
 
 export interface IdentityInit {
-  /** Path of a PEM file: the certificate and its chain, in any order. */
+  /** Path of a PEM file: the certificate and its chain, in any order; proxies too. */
   readonly certificate: string
-  /** Path of a PEM file: the key, not encrypted, mode 0600. */
+  /** Path of a PEM file: the key, not encrypted, mode 0600. The same path for a proxy file, which holds all. */
   readonly key: string
   /** Path of a PEM file: the authorities. */
   readonly ca: string
@@ -59,7 +59,8 @@ function parseKey(pem: Buffer, path: string): KeyObject {
   if (pem.includes('ENCRYPTED')) {
     const what = `key file ${path} is encrypted, and nobody is there to type its passphrase`
     throw new CertificateError(
-      `${what}; type: openssl pkey -in ${path} -out plain.key && chmod 600 plain.key`,
+      `${what}; people make a proxy of it (grid-proxy-init), for a machine type: openssl pkey -in ${path} -out plain.key && chmod 600 plain.key`,
+      { data: { reason: 'key-encrypted', path } },
     )
   }
   try {
@@ -96,12 +97,15 @@ function chainFor(key: KeyObject, { pem, ...paths }: ChainSource): X509Certifica
   }
 }
 
-/** Whether `candidate` issued the last of `chain`; a root is left out, since everybody has it. */
+/** Whether `candidate` issued the last of `chain`, as an authority or a proxy; a root is left out, since everybody has it. */
 function isNext(chain: readonly X509Certificate[], candidate: X509Certificate): boolean {
   const last = chain.at(-1)
   if (last === undefined) return false
-  const { issuerDer } = parseCertificate(last)
-  const { subjectDer, issuerDer: itsIssuer } = parseCertificate(candidate)
-  const isRoot = Buffer.compare(subjectDer, itsIssuer) === 0
-  return !isRoot && Buffer.compare(issuerDer, subjectDer) === 0 && last.checkIssued(candidate)
+  const issuer = parseCertificate(candidate)
+  if (isSelfIssued(issuer)) return false
+  // Not checkIssued of Node.js: it takes legacy proxies for certificates that only a CA may have signed.
+  return (
+    Buffer.compare(parseCertificate(last).issuerDer, issuer.subjectDer) === 0 &&
+    last.verify(candidate.publicKey)
+  )
 }

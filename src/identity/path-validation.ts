@@ -52,8 +52,9 @@ export function validatePath(chain: readonly X509Certificate[], init: Validation
   const parts = splitPath(path)
   const { endEntity, authorities, proxies } = parts
   path.forEach((certificate, i) => {
-    checkExtensions(certificate, i < proxies.length)
-    checkValidity(certificate, nowMs)
+    const isProxy = i < proxies.length
+    checkExtensions(certificate, isProxy)
+    checkValidity(certificate, { nowMs, isProxy })
   })
   authorities.forEach((authority, i) => {
     // A CA that certifies its own next key does not count (RFC 5280 6.1.4 l).

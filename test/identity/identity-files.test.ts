@@ -7,7 +7,9 @@ import { CertificateError } from '../../src/core/errors.ts'
 import { type CertificateAndKey, createCa, issueCertificate } from '../../src/identity/ca.ts'
 import { loadIdentity } from '../../src/identity/identity-files.ts'
 import { Trust } from '../../src/identity/trust.ts'
+import { makeProxy, proxyFileText } from '../fixtures/make-proxy.ts'
 import { CA, hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { Site } from '../fixtures/site.ts'
 
 const test = suite('identity files')
 let dir: string
@@ -50,6 +52,24 @@ test('reads certificate, key and authorities', async () => {
   assert.is(identity.keyPem, tracker.keyPem)
   assert.is(identity.trust.pem, ca.certificatePem)
   assert.is(identity.chain.length, 1)
+})
+
+test('reads a proxy file, in which certificate, key and chain are', async () => {
+  const site = new Site(ca)
+  const alice = await site.issue({ kind: 'user', commonName: 'Alice' })
+  for (const legacy of [false, true]) {
+    const proxy = await makeProxy(await makeProxy(alice, { legacy }), { legacy, limited: true })
+    const path = join(dir, 'x509up')
+    await writeFile(path, proxyFileText(proxy), { mode: 0o600 })
+    const identity = await loadIdentity({ certificate: path, key: path, ca: files.ca, purpose: 'client' })
+    assert.is(identity.certificatePem, proxy.certificatePem)
+    assert.is(identity.principal.dn, '/OU=users/CN=Alice')
+    assert.equal([identity.principal.proxyDepth, identity.principal.limited], [2, true])
+    await refused(/make a new proxy/, { certificate: path, key: path, nowMs: Date.now() + 86_400_000 })
+    await chmod(path, 0o640)
+    await refused(/key file .*x509up is open to .*type: chmod 600 /, { certificate: path, key: path })
+    await chmod(path, 0o600)
+  }
 })
 
 test('refuses a key that group or others may read, with the line to type', async () => {
