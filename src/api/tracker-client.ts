@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/blockstore.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
+import { RepomanClient } from './repoman-client.ts'
 import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
 import {
   AnnounceAnswer,
@@ -28,9 +29,12 @@ interface ImageKey {
 /** Typed client of the tracker's HTTP interface. Errors: those of HttpClient. */
 export class TrackerClient {
   readonly #http: HttpClient
+  /** The part of the interface that comes from Repoman. */
+  readonly repoman: RepomanClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
+    this.repoman = new RepomanClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */

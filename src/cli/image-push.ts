@@ -67,25 +67,28 @@ export function addImagePush(image: Command, shell: Shell): void {
     }
     return interruptible('what arrived is kept: push again to go on', async (signal) => {
       const pushed = await withTracker(shell, flags, (session) =>
-        push(shell, session, { file, asked, flags, signal }),
+        pushFile(shell, session, { file, asked, tags: flags.tag ?? [], flags, signal }),
       )
       printItem(shell, pushed, { ...flags, text: describe, name: ({ reference }) => reference })
     })
   })
 }
 
-interface PushCall {
+export interface PushCall {
   readonly file: string
   readonly asked: Reference
-  readonly flags: Flags
+  /** Beside the one of `asked`. */
+  readonly tags: readonly Tag[]
+  readonly flags: ProgressFlags & Pick<Flags, 'chunker'>
   readonly signal: AbortSignal
 }
 
-async function push(shell: Shell, session: TrackerSession, call: PushCall): Promise<Pushed> {
+/** Makes the next version of an image from a file; only blocks that the tracker lacks are sent. */
+export async function pushFile(shell: Shell, session: TrackerSession, call: PushCall): Promise<Pushed> {
   const { file, asked, flags, signal } = call
   const { client, identity, name } = session
   const startedMs = shell.clock.monotonic()
-  const tags = [...new Set([asked.tag ?? DEFAULT_TAG, ...(flags.tag ?? [])])]
+  const tags = [...new Set([asked.tag ?? DEFAULT_TAG, ...call.tags])]
   const source = await openSource(file)
   const progress = openProgress(shell, flags)
   try {

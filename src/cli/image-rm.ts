@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline/promises'
 import type { Command } from 'commander'
 import type { NodeClient } from '../api/node-client.ts'
-import { AbortedError, NotFoundError, UsageError } from '../core/errors.ts'
+import { NotFoundError } from '../core/errors.ts'
 import { formatReference, parseReference, type Reference } from '../core/reference.ts'
+import { confirm } from './confirm.ts'
 import { withNode, withTracker } from './connect.ts'
 import { teach } from './help.ts'
 import { versionOf } from './records.ts'
@@ -32,7 +32,8 @@ export function addImageRm(image: Command, shell: Shell): void {
       if (flags.local === true) {
         await withNode(shell, flags, (client) => removeHere(client, asked, signal))
       } else {
-        if (isWhole(asked) && flags.yes !== true) await confirm(shell, asked, signal)
+        if (isWhole(asked) && flags.yes !== true)
+          await confirm(shell, `${formatReference(asked)} with every version`, { yes: '--yes', signal })
         await withTracker(shell, flags, ({ client }) => removeAtTracker(client, asked, signal))
       }
       shell.terminal.stderr.write(`removed ${formatReference(asked)}\n`)
@@ -61,16 +62,4 @@ async function removeHere(client: NodeClient, asked: Reference, signal: AbortSig
 
 function isWhole({ tag, version, manifest }: Reference): boolean {
   return tag === undefined && version === undefined && manifest === undefined
-}
-
-async function confirm(shell: Shell, asked: Reference, signal: AbortSignal): Promise<void> {
-  const what = `${formatReference(asked)} with every version`
-  if (!shell.terminal.canAsk) throw new UsageError(`this removes ${what}: say --yes to do it`)
-  const lines = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    const answer = await lines.question(`Remove ${what}? [y/N] `, { signal })
-    if (!/^y(es)?$/i.test(answer.trim())) throw new AbortedError('nothing was removed')
-  } finally {
-    lines.close()
-  }
 }

@@ -5,6 +5,7 @@ import { addContextCommands } from './context-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
 import { addImageCommands } from './image-command.ts'
 import { addNodeCommands } from './node-command.ts'
+import { addRepomanCommands } from './repoman/repoman-command.ts'
 import type { Shell } from './shell.ts'
 import { addTestnetCommand } from './testnet-command.ts'
 import { addTrackerCommands } from './tracker-command.ts'
@@ -35,6 +36,7 @@ export function buildProgram(shell: Shell): Command {
   addContextCommands(program, shell)
   addTestnetCommand(program)
   addWhoamiCommand(program, shell)
+  addRepomanCommands(program, shell)
   addCompletionCommand(program, shell)
   addVersionCommand(program, shell)
   addExitCodesHelp(program, shell)

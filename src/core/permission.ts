@@ -1,3 +1,5 @@
+import { InvalidError } from './errors.ts'
+
 /** What a group may allow its members (the 14 of Repoman). Everybody may do more with what is their own. */
 export const PERMISSIONS = [
   'user_create',
@@ -17,6 +19,13 @@ export const PERMISSIONS = [
 ] as const
 
 export type Permission = (typeof PERMISSIONS)[number]
+
+/** Throws InvalidError that lists the permissions. */
+export function parsePermission(text: string): Permission {
+  const known = PERMISSIONS.find((permission) => permission === text)
+  if (known !== undefined) return known
+  throw new InvalidError(`"${text.slice(0, 80)}" is no permission; there are ${PERMISSIONS.join(' ')}`)
+}
 
 /** Its members pass every check. Cannot be removed. */
 export const ADMINS_GROUP = 'admins'
