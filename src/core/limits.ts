@@ -141,6 +141,8 @@ export const RSA_KEY_BITS_MAX = 8192
 export const COMPLETION_TIMEOUT_MS = 1500
 /** Entries of one ACL: beyond that a group is the better way, and the signed text still fits into a header. */
 export const ACL_ENTRIES_MAX = 256
+/** Versions of one image: hourly ones of a year. A rename signs the record of each anew. */
+export const IMAGE_VERSIONS_MAX = 10_000
 /** Free key=value pairs of one image. */
 export const IMAGE_PROPERTIES_MAX = 64
 /** Characters of one metadata value: a description of a few paragraphs. */

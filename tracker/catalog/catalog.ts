@@ -2,6 +2,7 @@ import { Kysely, Migrator } from 'kysely'
 import { BootswarmError, StorageError } from '../../src/core/errors.ts'
 import { AclCatalog } from './acl-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
+import { ImageChanges } from './image-changes.ts'
 import { migrations } from './migrations.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
 import type { CatalogSchema } from './schema.ts'
@@ -12,6 +13,7 @@ import { UserCatalog } from './user-catalog.ts'
 /** The tracker's metadata. Every change is one transaction and survives a crash once it is acknowledged. */
 export interface Catalog {
   readonly images: ImageCatalog
+  readonly changes: ImageChanges
   readonly namespaces: NamespaceCatalog
   readonly users: UserCatalog
   readonly uploads: UploadCatalog
@@ -32,6 +34,7 @@ export async function openCatalog(init: { path: string }): Promise<Catalog> {
   }
   return {
     images: new ImageCatalog({ db }),
+    changes: new ImageChanges({ db }),
     namespaces: new NamespaceCatalog({ db }),
     users: new UserCatalog({ db }),
     uploads: new UploadCatalog({ db }),

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { NotFoundError } from '../../src/core/errors.ts'
+import { LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
+import { IMAGE_VERSIONS_MAX } from '../../src/core/limits.ts'
+import type { MetadataChange } from '../../src/core/metadata-values.ts'
 import type { ImageState } from '../../src/core/permission.ts'
 import {
   DEFAULT_TAG,
@@ -11,7 +13,10 @@ import {
   type Reference,
   type Tag,
 } from '../../src/core/reference.ts'
+import { formerNumber } from './former-names.ts'
 import { checkImageCount, type Db } from './image-counts.ts'
+import { imageColumns, setProperties } from './image-fields.ts'
+import { stateExpression, stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export interface ImageKey {
@@ -80,8 +85,8 @@ export interface NewVersion {
   readonly publisher: string
   readonly tags: readonly Tag[]
   readonly nowMs: number
-  /** Signs the record of the version that the image is given. */
-  sign(version: number): Promise<string>
+  /** Signs the record of the version that the image is given, under the name that it has now. */
+  sign(version: ImageKey & { readonly version: number }): Promise<string>
 }
 
 /** What a name that is taken again starts with. */
@@ -119,18 +124,37 @@ export class ImageCatalog {
    * Makes the image in a namespace that exists, for the user with this id. Returns false when the image exists. Errors: LimitError
    * when the namespace has too many images.
    */
-  async create(image: ImageKey, init: { owner: number; nowMs: number }): Promise<boolean> {
+  async create(
+    image: ImageKey,
+    init: { owner: number; nowMs: number; change?: MetadataChange },
+  ): Promise<boolean> {
+    const { owner, nowMs, change = { fields: {}, properties: {} } } = init
     const { namespace, name } = image
-    const { owner, nowMs } = init
     return await this.#db.transaction().execute(async (trx) => {
       if (await imageExists(trx, image)) return false
       await checkImageCount(trx, namespace)
+      const last = await formerNumber(trx, image)
       const fresh = { uuid: randomUUID(), owner, created_at: nowMs, modified_at: nowMs, removed: 0 }
-      await trx
+      const said = { ...imageColumns(change.fields), ...fresh }
+      const row = await trx
         .insertInto('images')
-        .values({ namespace, name, last_version: 0, ...fresh })
-        .onConflict((on) => on.columns(['namespace', 'name']).doUpdateSet({ ...fresh, ...UNSAID }))
+        .values({ ...said, namespace, name, last_version: last })
+        .onConflict((on) =>
+          on
+            .columns(['namespace', 'name'])
+            .doUpdateSet({ ...UNSAID, ...said })
+            .where('images.removed', '=', 1),
+        )
+        .returning('id')
+        .executeTakeFirst()
+      if (row === undefined) return false
+      await trx
+        .updateTable('images')
+        .set({ last_version: last })
+        .where('id', '=', row.id)
+        .where('last_version', '<', last)
         .execute()
+      await setProperties(trx, row.id, change.properties)
       return true
     })
   }
@@ -190,7 +214,10 @@ export class ImageCatalog {
     return rows.map((row) => row.manifest)
   }
 
-  /** Appends a version, lets the tags point to it, and closes the upload: all or nothing. */
+  /**
+   * Appends a version, lets the tags point to it, and closes the upload: all or nothing. Errors: NotFoundError when the upload
+   * has ended, StateError when the image is read only, LimitError past IMAGE_VERSIONS_MAX.
+   */
   async addVersion(init: NewVersion): Promise<{ version: number; record: string }> {
     return await this.#db.transaction().execute(async (trx) => {
       const removed = await trx
@@ -199,16 +226,8 @@ export class ImageCatalog {
         .returning('image')
         .executeTakeFirst()
       if (removed === undefined) throw new NotFoundError('the upload has ended')
-      const { last_version: version } = await trx
-        .updateTable('images')
-        .set({
-          last_version: sql<number>`last_version + 1`,
-          ...{ removed: 0, state: 'available', uploaded_at: init.nowMs, modified_at: init.nowMs },
-        })
-        .where('id', '=', removed.image)
-        .returning('last_version')
-        .executeTakeFirstOrThrow()
-      const record = await init.sign(version)
+      const { namespace, name, version } = await nextVersion(trx, removed.image, init)
+      const record = await init.sign({ namespace, name, version })
       const { manifest, size, contentBytes, sha256, runs, publisher, nowMs } = init
       const row = {
         manifest,
@@ -260,19 +279,30 @@ export class ImageCatalog {
 
   /** Removes a version and the tags that point to it. Its number is never given again. Throws NotFoundError. */
   async removeVersion(image: ImageKey, version: number): Promise<void> {
-    const { id } = await this.get(image)
-    const query = this.#db.deleteFrom('versions').where('image', '=', id).where('version', '=', version)
-    if ((await query.executeTakeFirst()).numDeletedRows === 0n) {
-      throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
-    }
+    await this.#db.transaction().execute(async (trx) => {
+      const { id } = await imageRow(trx, image)
+      const query = trx.deleteFrom('versions').where('image', '=', id).where('version', '=', version)
+      if ((await query.executeTakeFirst()).numDeletedRows === 0n) {
+        throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
+      }
+      const { uploadedAtMs } = await trx
+        .selectFrom('versions')
+        .select((select) => select.fn.max('created_at').as('uploadedAtMs'))
+        .where('image', '=', id)
+        .executeTakeFirstOrThrow()
+      if (uploadedAtMs === null) await stepState(trx, id, 'emptied')
+      await trx.updateTable('images').set({ uploaded_at: uploadedAtMs }).where('id', '=', id).execute()
+    })
   }
 
   /** Removes an image with its versions, tags and open uploads. Throws NotFoundError. */
   async remove(image: ImageKey): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
-      const { id } = await imageRow(trx, image)
+      const { id, uuid } = await imageRow(trx, image)
       await trx.deleteFrom('versions').where('image', '=', id).execute()
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
+      await trx.deleteFrom('image_properties').where('image', '=', id).execute()
+      await trx.deleteFrom('acl_entries').where('target', '=', `image:${uuid}`).execute()
       // Without versions there are no numbers to remember.
       await trx.deleteFrom('images').where('id', '=', id).where('last_version', '=', 0).execute()
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
@@ -290,7 +320,38 @@ async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
   return (await rows.where('removed', '=', 0).executeTakeFirst()) !== undefined
 }
 
-async function imageRow(db: Db, image: ImageKey): Promise<StoredImage> {
+async function nextVersion(
+  trx: Db,
+  image: number,
+  { nowMs }: { nowMs: number },
+): Promise<ImageKey & { version: number }> {
+  const row = await trx
+    .updateTable('images')
+    .set((eb) => ({
+      last_version: sql<number>`last_version + 1`,
+      ...{ state: stateExpression(eb, 'version-added'), uploaded_at: nowMs, modified_at: nowMs },
+    }))
+    .where('id', '=', image)
+    .where('read_only', '=', 0)
+    .returning(['namespace', 'name', 'last_version as version'])
+    .executeTakeFirst()
+  if (row === undefined) throw new StateError('the image is read only: unset read_only first')
+  const { versions } = await trx
+    .selectFrom('versions')
+    .select((select) => select.fn.countAll<number>().as('versions'))
+    .where('image', '=', image)
+    .executeTakeFirstOrThrow()
+  if (versions < IMAGE_VERSIONS_MAX) return row
+  throw new LimitError(
+    `${row.namespace}/${row.name} has ${versions} versions, which is as many as it may: remove some`,
+    {
+      data: { limit: IMAGE_VERSIONS_MAX },
+    },
+  )
+}
+
+/** Throws NotFoundError. */
+export async function imageRow(db: Db, image: ImageKey): Promise<StoredImage> {
   const row = await selectImages(db)
     .where('images.namespace', '=', image.namespace)
     .where('images.name', '=', image.name)
@@ -299,7 +360,7 @@ async function imageRow(db: Db, image: ImageKey): Promise<StoredImage> {
   return storedImage(row)
 }
 
-function selectImages(db: Db) {
+export function selectImages(db: Db) {
   return db
     .selectFrom('images')
     .leftJoin('users', 'users.id', 'images.owner')
@@ -314,11 +375,11 @@ function selectImages(db: Db) {
     .select(['images.expires_at as expiresAtMs', 'images.read_only as readOnly'])
 }
 
-function storedImage<Row extends { readOnly: number }>(row: Row) {
+export function storedImage<Row extends { readOnly: number }>(row: Row) {
   return { ...row, readOnly: row.readOnly !== 0 }
 }
 
-function selectVersions(db: Db) {
+export function selectVersions(db: Db) {
   return db
     .selectFrom('versions')
     .innerJoin('images', 'images.id', 'versions.image')

@@ -86,11 +86,18 @@ export interface CatalogSchema {
     access_count: Defaulted<number>
     accessed_at: Defaulted<number | null>
   }
+  /** What a renamed image was called, and the highest version that it had under that name: its number is not given again. */
+  former_names: {
+    namespace: Fixed<Namespace>
+    name: Fixed<ImageName>
+    uuid: string
+    last_version: number
+  }
   image_properties: { image: Fixed<number>; key: Fixed<string>; value: string }
-  /** Append-only: a row is inserted once and only ever removed as a whole. */
+  /** Append-only: a row is inserted once and only ever removed as a whole; a rename may give it another number. */
   versions: {
     image: Fixed<number>
-    version: Fixed<number>
+    version: number
     manifest: Fixed<ManifestId>
     size: Fixed<number>
     /** Bytes without the zero pages: what counts against quotas. */
@@ -98,7 +105,7 @@ export interface CatalogSchema {
     sha256: Fixed<string | null>
     runs: Fixed<number>
     publisher: Fixed<string>
-    /** The signed record; signed anew (the same claims) when the tracker has a new certificate. */
+    /** The signed record; signed anew when the tracker has a new certificate, and when the image is renamed. */
     record: string
     /** The publisher's own JWS, where there is one. */
     signature: Defaulted<string | null>

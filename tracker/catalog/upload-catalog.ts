@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Kysely, Transaction } from 'kysely'
 import { DIGEST_BYTES, type Digest } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError } from '../../src/core/errors.ts'
+import type { ImageEvent } from '../../src/core/image-state.ts'
 import {
   UPLOAD_ADOPT_AFTER_MS,
   UPLOAD_EXPIRY_MS,
@@ -9,6 +10,7 @@ import {
   UPLOADS_OPEN_MAX,
 } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
+import { stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export interface StoredUpload {
@@ -40,11 +42,9 @@ export class UploadCatalog {
     const { principal, nowMs } = init
     const expiresAtMs = nowMs + UPLOAD_EXPIRY_MS
     const upload = await this.#db.transaction().execute(async (trx) => {
-      await trx
-        .deleteFrom('uploads')
-        .where('principal', '=', principal)
-        .where('expires_at', '<=', nowMs)
-        .execute()
+      const expired = trx.deleteFrom('uploads').where('principal', '=', principal)
+      await settle(trx, await expired.where('expires_at', '<=', nowMs).returning('image').execute())
+      await stepState(trx, image, 'upload-begun')
       const brokenOff = await trx
         .selectFrom('uploads')
         .select('upload')
@@ -105,18 +105,20 @@ export class UploadCatalog {
     })
   }
 
-  /** Ends an upload; unknown ones are ignored. */
-  async remove(upload: string): Promise<void> {
-    await this.#db.deleteFrom('uploads').where('upload', '=', upload).execute()
+  /** Ends an upload that was given up, or that `failed`; unknown ones are ignored. */
+  async remove(upload: string, how: { failed: boolean } = { failed: false }): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      const removed = trx.deleteFrom('uploads').where('upload', '=', upload).returning('image')
+      await settle(trx, await removed.execute(), how.failed ? 'upload-failed' : 'upload-dropped')
+    })
   }
 
   /** Forgets expired uploads and returns how many. */
   async removeExpired(init: { nowMs: number }): Promise<number> {
-    const result = await this.#db
-      .deleteFrom('uploads')
-      .where('expires_at', '<=', init.nowMs)
-      .executeTakeFirst()
-    return Number(result.numDeletedRows)
+    return await this.#db.transaction().execute(async (trx) => {
+      const removed = trx.deleteFrom('uploads').where('expires_at', '<=', init.nowMs).returning('image')
+      return await settle(trx, await removed.execute())
+    })
   }
 
   /** Every digest that some upload keeps, with repetitions. */
@@ -136,6 +138,19 @@ export class UploadCatalog {
         yield row.digests.slice(at, at + DIGEST_BYTES)
     }
   }
+}
+
+/** Tells images of uploads that ended without a version, unless another is under way. Returns how many ended. */
+async function settle(
+  trx: Transaction<CatalogSchema>,
+  ended: readonly { image: number }[],
+  event: ImageEvent = 'upload-dropped',
+): Promise<number> {
+  for (const image of new Set(ended.map((row) => row.image))) {
+    const other = trx.selectFrom('uploads').select('upload').where('image', '=', image)
+    if ((await other.limit(1).executeTakeFirst()) === undefined) await stepState(trx, image, event)
+  }
+  return ended.length
 }
 
 async function insertUpload(

@@ -133,7 +133,7 @@ export class Uploads {
         runs: runCount(manifest),
         tags: init.tags,
         nowMs,
-        sign: (version) => this.#signRecord({ ...image, ...facts, version, iat: Math.floor(nowMs / 1000) }),
+        sign: (named) => this.#signRecord({ ...facts, ...named, iat: Math.floor(nowMs / 1000) }),
       })
     })
   }

@@ -48,7 +48,7 @@ async function upload(catalog: Catalog): Promise<string> {
 async function commit(
   catalog: Catalog,
   tags: string[] = [],
-  sign = async (version: number) => `record ${version}`,
+  sign = async ({ version }: { version: number }) => `record ${version}`,
 ) {
   const facts = { manifest, size: 10, contentBytes: 10, sha256: null, runs: 3, publisher: owner, nowMs }
   return await catalog.images.addVersion({

@@ -78,6 +78,8 @@ function metadata({ id, int, end }: ColumnTypes): string[] {
     `update images set state = 'available' where uploaded_at is not null`,
     'create unique index images_by_uuid on images (uuid)',
     'create index images_by_owner on images (owner)',
+    `create table former_names (namespace text not null, name text not null, uuid text not null, last_version ${int} not null,
+      primary key (namespace, name))${end}`,
     `create table image_properties (image ${int} not null references images on delete cascade, key text not null,
       value text not null, primary key (image, key))${end}`,
     `create table history (id ${id}, uuid text not null, namespace text not null, name text not null,

@@ -1,0 +1,166 @@
+import type { Kysely } from 'kysely'
+import { ConflictError, NotFoundError, StateError } from '../../src/core/errors.ts'
+import type { MetadataChange } from '../../src/core/metadata-values.ts'
+import { formerNumber, rememberName } from './former-names.ts'
+import { type ImageKey, imageRow, type StoredImage } from './image-catalog.ts'
+import { checkImageCount, type Db } from './image-counts.ts'
+import { imageColumns, setProperties } from './image-fields.ts'
+import { stepState } from './image-states.ts'
+import type { CatalogSchema } from './schema.ts'
+
+/** What a rename does to the numbers of an image. */
+export interface RenamePlan {
+  /** Added to every number: the highest that other images have had under the new name. */
+  readonly numbersFrom: number
+  readonly lastVersion: number
+  readonly versions: readonly { readonly version: number; readonly record: string }[]
+}
+
+export interface Rename {
+  readonly image: StoredImage
+  readonly to: ImageKey
+  /** The owner from then on. */
+  readonly owner: number | null
+  readonly plan: RenamePlan
+  /** The new record of each version of the plan, in its order. */
+  readonly records: readonly string[]
+}
+
+/** Changes of images that exist. Each is all or nothing, and refused with StateError while the image is read only. */
+export class ImageChanges {
+  readonly #db: Kysely<CatalogSchema>
+
+  constructor(components: { db: Kysely<CatalogSchema> }) {
+    this.#db = components.db
+  }
+
+  /**
+   * Changes metadata and state. A change that unsets `read_only` may change other things too. Errors: NotFoundError, StateError,
+   * LimitError.
+   */
+  async change(image: StoredImage, change: MetadataChange, init: { nowMs: number }): Promise<void> {
+    await this.#db.transaction().execute((trx) => applyChange(trx, image, { ...change, ...init }))
+  }
+
+  /** What is to be signed before an image is renamed. */
+  async planRename(image: StoredImage, to: ImageKey): Promise<RenamePlan> {
+    return await planOf(this.#db, image, to)
+  }
+
+  /**
+   * Gives an image another name, with what else a request changes. Errors: ConflictError when the name is taken, or when something
+   * changed since the plan was made (data: `again` true); those of `change`; LimitError.
+   */
+  async rename(rename: Rename, change: MetadataChange, init: { nowMs: number }): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      await applyChange(trx, rename.image, { ...change, ...init })
+      await checkPlan(trx, rename)
+      await takeName(trx, rename)
+      await renumber(trx, rename)
+    })
+  }
+}
+
+async function applyChange(
+  trx: Db,
+  image: StoredImage,
+  { fields, properties, nowMs }: MetadataChange & { nowMs: number },
+): Promise<void> {
+  let update = trx
+    .updateTable('images')
+    .set({ ...imageColumns(fields), modified_at: nowMs })
+    .where('id', '=', image.id)
+    .where('uuid', '=', image.uuid)
+    .where('removed', '=', 0)
+  if (fields.read_only !== false) update = update.where('read_only', '=', 0)
+  if ((await update.executeTakeFirstOrThrow()).numUpdatedRows === 0n) {
+    const { namespace, name } = await imageRow(trx, image)
+    throw new StateError(`${namespace}/${name} is read only: unset read_only first`)
+  }
+  const { state } = fields
+  if (state !== undefined && !(await stepState(trx, image.id, state === 'locked' ? 'lock' : 'unlock')))
+    throw new StateError(`${image.namespace}/${image.name} has no bytes yet: its state follows its upload`)
+  await setProperties(trx, image.id, properties)
+}
+
+async function planOf(db: Db, image: StoredImage, to: ImageKey): Promise<RenamePlan> {
+  const row = await db
+    .selectFrom('images')
+    .select(['last_version', 'namespace', 'name'])
+    .where('id', '=', image.id)
+    .where('uuid', '=', image.uuid)
+    .where('removed', '=', 0)
+    .executeTakeFirst()
+  if (row?.namespace !== image.namespace || row.name !== image.name)
+    throw new NotFoundError(`there is no image ${image.namespace}/${image.name}`)
+  const gone = await db
+    .selectFrom('images')
+    .select('last_version')
+    .where('namespace', '=', to.namespace)
+    .where('name', '=', to.name)
+    .where('removed', '=', 1)
+    .executeTakeFirst()
+  const versions = db.selectFrom('versions').select(['version', 'record']).where('image', '=', image.id)
+  const numbersFrom = Math.max(gone?.last_version ?? 0, await formerNumber(db, to, image.uuid))
+  const list = await versions.orderBy('version', 'desc').execute()
+  return { numbersFrom, lastVersion: row.last_version, versions: list }
+}
+
+async function checkPlan(trx: Db, { image, to, plan }: Rename): Promise<void> {
+  const now = await planOf(trx, image, to)
+  const same = now.versions.every(({ version }, i) => version === plan.versions[i]?.version)
+  if (
+    same &&
+    now.versions.length === plan.versions.length &&
+    now.numbersFrom === plan.numbersFrom &&
+    now.lastVersion === plan.lastVersion
+  )
+    return
+  throw new ConflictError(`${image.namespace}/${image.name} changed meanwhile: try again`, {
+    data: { again: true },
+  })
+}
+
+async function takeName(trx: Db, { image, to, owner, plan }: Rename): Promise<void> {
+  const { namespace, name } = to
+  const others = trx.selectFrom('images').select('id').where('namespace', '=', namespace)
+  const taken = others.where('name', '=', name).where('removed', '=', 0)
+  if ((await taken.executeTakeFirst()) !== undefined)
+    throw new ConflictError(`the image ${namespace}/${name} exists`)
+  if (namespace !== image.namespace) await checkImageCount(trx, namespace)
+  const { lastVersion, numbersFrom } = plan
+  if (lastVersion > 0) await rememberName(trx, image, { uuid: image.uuid, lastVersion })
+  const former = trx.deleteFrom('former_names').where('namespace', '=', namespace)
+  await former.where('name', '=', name).execute()
+  const gone = trx.deleteFrom('images').where('namespace', '=', namespace).where('name', '=', name)
+  await gone.where('removed', '=', 1).execute()
+  const last_version = lastVersion + numbersFrom
+  await trx
+    .updateTable('images')
+    .set({ namespace, name, owner, last_version })
+    .where('id', '=', image.id)
+    .execute()
+}
+
+/** From the highest number down, so that no number is taken before it is free. */
+async function renumber(trx: Db, { image, plan, records }: Rename): Promise<void> {
+  for (const [i, { version }] of plan.versions.entries()) {
+    const record = records[i] ?? ''
+    const at = { image: image.id, version: version + plan.numbersFrom }
+    if (plan.numbersFrom === 0) {
+      const row = trx.updateTable('versions').set({ record }).where('image', '=', image.id)
+      await row.where('version', '=', version).execute()
+      continue
+    }
+    const old = trx.selectFrom('versions').selectAll().where('image', '=', image.id)
+    const row = await old.where('version', '=', version).executeTakeFirstOrThrow()
+    await trx
+      .insertInto('versions')
+      .values({ ...row, ...at, record })
+      .execute()
+    const tags = trx.updateTable('tags').set({ version: at.version }).where('image', '=', image.id)
+    await tags.where('version', '=', version).execute()
+    const moved = trx.deleteFrom('versions').where('image', '=', image.id)
+    await moved.where('version', '=', version).execute()
+  }
+}
