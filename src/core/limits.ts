@@ -167,6 +167,20 @@ export const QUERY_ROWS_DEFAULT = 1000
 export const QUERY_OFFSET_MAX = 1_000_000
 /** Rows of one answer of a listing; more come with the next page. */
 export const LIST_ROWS_MAX = 10_000
+/** Entries of one answer about the life of an image. */
+export const HISTORY_ROWS_MAX = 1000
+/** Bytes of one user that may come before its usage is read again: another tracker may take some too. */
+export const QUOTA_READ_AFTER_BYTES = 16 * MiB
+/** Time after which usage is read again while bytes come: a removed image makes room. */
+export const QUOTA_READ_AFTER_MS = 10_000
+/** Share of what comes that may be nodes of the manifest, which no quota counts: a segment node is 40 KB of 4 MiB at worst. */
+export const QUOTA_NODES_SHARE = 0.02
+/** ... and so many bytes more, for the manifest of a small image. */
+export const QUOTA_NODES_BYTES = 64 * KiB
+/** Users whose usage is remembered while their bytes come: all that upload at once. */
+export const QUOTA_USERS_MAX = 1024
+/** How long accesses are counted in memory before they are written down together: 500 joins are one write. */
+export const ACCESS_FLUSH_MS = 5000
 /** Users of one tracker. */
 export const USERS_MAX = 100_000
 /** Groups of one tracker. */
