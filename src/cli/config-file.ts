@@ -11,7 +11,8 @@ const Text = Type.String({ minLength: 1, maxLength: 4096 })
 const Context = Type.Object(
   {
     tracker: Type.Optional(Type.Object({ url: Text, name: Type.Optional(Text) }, closed)),
-    identity: Type.Optional(Type.Object({ certificate: Text, key: Text, ca: Text }, closed)),
+    /** What is left out is looked for in the usual places. */
+    identity: Type.Optional(Type.Partial(Type.Object({ certificate: Text, key: Text, ca: Text }, closed))),
     node: Type.Optional(Type.Object({ socket: Text }, closed)),
   },
   closed,
@@ -83,7 +84,7 @@ function absolute(context: Context, folder: string): Context {
   return {
     ...(tracker !== undefined && { tracker }),
     ...(identity !== undefined && {
-      identity: { certificate: at(identity.certificate), key: at(identity.key), ca: at(identity.ca) },
+      identity: Object.fromEntries(Object.entries(identity).map(([name, path]) => [name, at(path)])),
     }),
     ...(node !== undefined && { node: { socket: at(node.socket) } }),
   }

@@ -1,6 +1,7 @@
 import { NodeClient } from '../api/node-client.ts'
 import { TrackerClient } from '../api/tracker-client.ts'
 import { type Identity, loadIdentity } from '../identity/identity-files.ts'
+import { withGridPlaces } from './grid.ts'
 import { loadSettings, need, type SettingFlags, type Settings } from './settings.ts'
 import type { Shell } from './shell.ts'
 
@@ -18,7 +19,7 @@ export async function withTracker<T>(
   flags: SettingFlags,
   use: (session: TrackerSession) => Promise<T>,
 ): Promise<T> {
-  const settings = await loadSettings(shell, flags)
+  const settings = await withGridPlaces(shell, await loadSettings(shell, flags))
   const url = need(settings, 'tracker')
   const name = need(settings, 'trackerName')
   const identity = await identityOf(settings)

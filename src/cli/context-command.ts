@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { NotFoundError } from '../core/errors.ts'
 import { type Context, configFilePath, readConfigFile, writeContext } from './config-file.ts'
+import { withGridPlaces } from './grid.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem, printList } from './output.ts'
 import {
@@ -54,7 +55,7 @@ function addShow(parent: Command, shell: Shell): void {
   addFormatOption(command)
   addSettingOptions(command, ALL_KEYS)
   command.action(async (flags: FormatFlags & SettingFlags) => {
-    const settings = await loadSettings(shell, flags)
+    const settings = await withGridPlaces(shell, await loadSettings(shell, flags))
     printItem(shell, settings, {
       ...flags,
       text: ({ values }) =>
@@ -111,9 +112,13 @@ function contextOf({ context: _, ...flags }: SettingFlags): Context {
     ...(tracker && {
       tracker: { url: tracker.value, ...(flags.trackerName !== undefined && { name: flags.trackerName }) },
     }),
-    ...(certificate &&
-      key &&
-      ca && { identity: { certificate: certificate.value, key: key.value, ca: ca.value } }),
+    ...((certificate ?? key ?? ca) && {
+      identity: {
+        ...(certificate && { certificate: certificate.value }),
+        ...(key && { key: key.value }),
+        ...(ca && { ca: ca.value }),
+      },
+    }),
     ...(flags.socket !== undefined && values.socket && { node: { socket: values.socket.value } }),
   }
 }

@@ -4,6 +4,7 @@ import { addCompletionCommand } from './completion/completion-command.ts'
 import { addContextCommands } from './context-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
 import { addImageCommands } from './image-command.ts'
+import { addLoginCommand } from './login-command.ts'
 import { addNodeCommands } from './node-command.ts'
 import { addRepomanCommands } from './repoman/repoman-command.ts'
 import type { Shell } from './shell.ts'
@@ -33,6 +34,7 @@ export function buildProgram(shell: Shell): Command {
   addNodeCommands(program, shell)
   addTrackerCommands(program, shell)
   addCaCommands(program, shell)
+  addLoginCommand(program, shell)
   addContextCommands(program, shell)
   addTestnetCommand(program)
   addWhoamiCommand(program, shell)

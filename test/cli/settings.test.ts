@@ -106,7 +106,7 @@ test('what is not YAML or not a map is refused', async () => {
     '- 1',
     'just text',
     'current: 5',
-    'contexts: { a: { identity: { key: x } } }',
+    'contexts: { a: { identity: { key: 5 } } }',
   ]) {
     assert.instance(await refusal(text), ConfigError, text)
   }

@@ -43,11 +43,13 @@ function contextOf(flags: Flags, settings: Settings, env: Shell['terminal']['env
   if (!/^[0-9]{1,5}$/.test(port) || !/^[a-zA-Z0-9.:[\]-]+$/.test(host))
     throw new ConfigError(`"${host}" with the port "${port}" is not the address of a tracker`)
   const tracker = { tracker: { url: `https://${host}${port === '443' ? '' : `:${port}`}` } }
-  const proxy = settings.get('proxy_cert') || env['X509_USER_PROXY']
-  const ca = flags.ca ?? env['X509_CERT_DIR'] ?? '/etc/grid-security/certificates'
-  if (proxy === undefined) return tracker
-  const file = resolve(proxy.replaceAll('$HOME', env['HOME'] ?? ''))
-  return { ...tracker, identity: { certificate: file, key: file, ca: resolve(ca) } }
+  const proxy = settings.get('proxy_cert')
+  const file = proxy && resolve(proxy.replaceAll('$HOME', env['HOME'] ?? ''))
+  const identity = {
+    ...(file && { certificate: file, key: file }),
+    ...(flags.ca && { ca: resolve(flags.ca) }),
+  }
+  return { ...tracker, ...(Object.keys(identity).length > 0 && { identity }) }
 }
 
 /** The files that Repoman's client reads, the user's own first; undefined when there is none. */
