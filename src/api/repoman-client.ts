@@ -5,11 +5,19 @@ import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
 
 /** An object as Repoman's interface gives it: the fields that are named here, and whatever else the tracker says. */
 const Urls = Type.Array(Type.String())
+const OptionalText = Type.Optional(Type.Union([Type.String(), Type.Null()]))
+const OptionalCount = Type.Optional(Type.Union([Type.Number(), Type.Null()]))
 export const RepomanUser = Type.Object({
   user_name: Type.String(),
   full_name: Type.Union([Type.String(), Type.Null()]),
   groups: Urls,
   images: Urls,
+  /** Left out or null for who may not see them. */
+  client_dn: OptionalText,
+  email: OptionalText,
+  state: OptionalText,
+  quota_bytes: OptionalCount,
+  quota_images: OptionalCount,
 })
 export const RepomanGroup = Type.Object({ name: Type.String(), permissions: Urls, users: Urls })
 export const RepomanImage = Type.Object({

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { addCaCommands } from './ca-command.ts'
 import { addCompletionCommand } from './completion/completion-command.ts'
 import { addContextCommands } from './context-command.ts'
+import { addGroupCommands } from './group-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
 import { addImageCommands } from './image-command.ts'
 import { addLoginCommand } from './login-command.ts'
@@ -10,6 +11,7 @@ import { addRepomanCommands } from './repoman/repoman-command.ts'
 import type { Shell } from './shell.ts'
 import { addTestnetCommand } from './testnet-command.ts'
 import { addTrackerCommands } from './tracker-command.ts'
+import { addUserCommands } from './user-command.ts'
 import { addVersionCommand } from './version-command.ts'
 import { addWhoamiCommand } from './whoami-command.ts'
 
@@ -31,6 +33,8 @@ export function buildProgram(shell: Shell): Command {
     .exitOverride()
     .showSuggestionAfterError()
   addImageCommands(program, shell)
+  addUserCommands(program, shell)
+  addGroupCommands(program, shell)
   addNodeCommands(program, shell)
   addTrackerCommands(program, shell)
   addCaCommands(program, shell)

@@ -21,6 +21,7 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
   image: 'images',
   context: 'contexts',
   user: 'users',
+  users: 'users',
   group: 'groups',
   node: 'nodes',
 }

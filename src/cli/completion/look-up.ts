@@ -1,4 +1,5 @@
 import type { TrackerClient } from '../../api/tracker-client.ts'
+import { TRACKER_PATHS } from '../../api/tracker-paths.ts'
 import { BootswarmError } from '../../core/errors.ts'
 import { COMPLETION_TIMEOUT_MS } from '../../core/limits.ts'
 import { configFilePath, readConfigFile } from '../config-file.ts'
@@ -12,9 +13,13 @@ type Ask = (client: TrackerClient, signal: AbortSignal) => Promise<string[]>
 const AT_TRACKER: Readonly<Record<Exclude<Lookup, 'contexts'>, Ask>> = {
   images: async (client, signal) =>
     (await client.listImages({ signal })).map(({ namespace, name }) => `${namespace}/${name}`),
-  users: async () => [],
-  groups: async () => [],
+  users: async ({ repoman }, signal) => namesIn(await repoman.urls(TRACKER_PATHS.users, { signal })),
+  groups: async ({ repoman }, signal) => namesIn(await repoman.urls(TRACKER_PATHS.groups, { signal })),
   nodes: async () => [],
+}
+
+function namesIn(urls: readonly string[]): string[] {
+  return urls.map((url) => decodeURIComponent(url.slice(url.lastIndexOf('/') + 1)))
 }
 
 /** Names that begin with the last of `words`. None when they cannot be had soon: the tracker may be away. */
