@@ -16,6 +16,7 @@ export const TrackerConfigSchema = Type.Object(
   {
     dataDir: Type.String({ minLength: 1 }),
     listen: Type.Optional(HostPort),
+    name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
     identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
     p2p: Type.Optional(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
@@ -30,6 +31,7 @@ export const TrackerConfigSchema = Type.Object(
         closed,
       ),
     ),
+    namespaces: Type.Optional(Type.Object({ nodesRead: Type.Optional(Type.Boolean()) }, closed)),
     admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
     grants: Type.Optional(
       Type.Object({ lifetimeSeconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })) }, closed),
@@ -59,11 +61,15 @@ export const TrackerConfigSchema = Type.Object(
 export interface TrackerConfig {
   readonly dataDir: string
   readonly listen: ListenAddress
+  /** What it signs as: the name by which nodes and people know it; the first of its certificate when undefined. */
+  readonly name: string | undefined
   readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
   /** Multiaddrs of the origin's peer. */
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
   /** What happens when a valid certificate comes that no user has. */
   readonly users: { readonly onFirstContact: FirstContact }
+  /** Whether enrolled nodes may read what is in a new namespace. */
+  readonly namespaces: { readonly nodesRead: boolean }
   /** Distinguished names in slash form. */
   readonly admins: readonly string[]
   readonly grants: { readonly lifetimeSeconds: number }
@@ -93,9 +99,11 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
   return {
     dataDir: absolute(file.dataDir),
     listen: parseListen(file.listen ?? DEFAULT_LISTEN),
+    name: file.name,
     identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },
+    namespaces: { nodesRead: file.namespaces?.nodesRead ?? true },
     admins: file.admins ?? [],
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
     gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },

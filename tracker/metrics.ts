@@ -9,6 +9,7 @@ export class TrackerMetrics {
   readonly storedBytes: Counter
   readonly rawBytes: Counter
   readonly grantsIssued: Counter
+  readonly tampered: Counter
 
   constructor() {
     const registers = [this.registry]
@@ -25,6 +26,7 @@ export class TrackerMetrics {
     this.blocksStored = counter('blocks_stored_total', 'Frames that uploads brought')
     this.storedBytes = counter('stored_bytes_total', 'Bytes of the frames that uploads brought')
     this.rawBytes = counter('raw_bytes_total', 'Bytes of images that were sent over HTTP')
+    this.tampered = counter('tampered_total', 'Signed statements that were found changed outside the tracker')
     this.grantsIssued = counter('grants_issued_total', 'Grants that were signed')
   }
 

@@ -6,6 +6,8 @@ import { signJws } from '../src/identity/jws.ts'
 import { readImage } from '../src/image/export.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
+import { tamperAlarm } from './acl/alarm.ts'
+import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
@@ -45,9 +47,12 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   await using opened = new AsyncDisposableStack()
   const identity = await loadIdentity(config.identity)
   const { dataDir, p2p } = config
-  const { pool, blocks, nodes, catalog } = await openStores({ opened, log }, { dataDir })
-
   const metrics = new TrackerMetrics()
+  const seal = identitySeal({ identity, clock }, { name: config.name ?? signingNameOf(identity) })
+  const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
+  const stores = await openStores({ opened, log, ...signing }, { dataDir, ...config.namespaces })
+  const { pool, blocks, nodes, catalog } = stores
+
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
   const askers = new Askers({ authenticate, users: catalog.users, clock }, config.users)
   await askers.appoint(config.admins)

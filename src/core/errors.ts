@@ -18,6 +18,11 @@ export const ERROR_TABLE = {
   E_CONFLICT: { http: 409, exit: 5, meaning: 'the thing exists already or changed meanwhile' },
   E_INTEGRITY: { http: 422, exit: 6, meaning: 'bytes do not match their digest' },
   E_SIGNATURE: { http: 422, exit: 6, meaning: 'a signature does not verify' },
+  E_TAMPERED: {
+    http: 500,
+    exit: 6,
+    meaning: 'what the tracker had signed was changed, put back or removed in its database',
+  },
   E_MANIFEST: { http: 422, exit: 6, meaning: 'a manifest or segment is malformed' },
   E_PROTOCOL: { http: 400, exit: 1, meaning: 'a peer broke the protocol' },
   E_LIMIT: { http: 413, exit: 1, meaning: 'a bound of docs/limits.md was exceeded' },
@@ -99,6 +104,11 @@ export class SignatureError extends BootswarmError {
   readonly code = 'E_SIGNATURE'
 }
 
+export class TamperedError extends BootswarmError {
+  override readonly name = 'TamperedError'
+  readonly code = 'E_TAMPERED'
+}
+
 export class ManifestError extends BootswarmError {
   override readonly name = 'ManifestError'
   readonly code = 'E_MANIFEST'
@@ -170,6 +180,7 @@ const CLASSES = [
   ConflictError,
   IntegrityError,
   SignatureError,
+  TamperedError,
   ManifestError,
   ProtocolError,
   LimitError,

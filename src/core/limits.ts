@@ -143,6 +143,18 @@ export const COMPLETION_TIMEOUT_MS = 1500
 export const ACL_ENTRIES_MAX = 256
 /** Versions of one image: hourly ones of a year. A rename signs the record of each anew. */
 export const IMAGE_VERSIONS_MAX = 10_000
+/** Verified ACLs and records that a tracker keeps in memory: those of 10,000 images and their namespaces, about 1 KB each. */
+export const CHAINS_CACHED_MAX = 25_000
+/** Statements of chains read from the database at a time: up to 64 KiB each, some 3 KB as a rule. */
+export const CHAIN_PAGE_STATEMENTS = 100
+/** Targets of chains asked for in one query, within the parameters that databases allow. */
+export const CHAIN_QUERY_TARGETS = 500
+/** Signatures checked side by side when many were not checked before: few enough not to hold up other requests. */
+export const CHAIN_CHECKS_MAX = 16
+/** Attempts of a change that another tracker has overtaken. */
+export const CHAIN_CHANGE_ATTEMPTS = 20
+/** Longest line of the journal of chains: a target, a number and a digest. */
+export const JOURNAL_LINE_BYTES_MAX = 512
 /** Free key=value pairs of one image. */
 export const IMAGE_PROPERTIES_MAX = 64
 /** Characters of one metadata value: a description of a few paragraphs. */

@@ -21,13 +21,21 @@ export async function signJws(
   claims: Record<string, unknown>,
   options: { typ: string },
 ): Promise<string> {
+  return await signPayload(identity, new TextEncoder().encode(JSON.stringify(claims)), options)
+}
+
+/** Signs octets that were signed before, for a certificate that has taken the place of another. Errors: as `signJws`. */
+export async function signPayload(
+  identity: Identity,
+  payload: Uint8Array,
+  options: { typ: string },
+): Promise<string> {
   const key = keyOf(identity)
   const header = {
     alg: algorithmOf(key),
     typ: options.typ,
     x5c: identity.chain.map(({ raw }) => raw.toString('base64')),
   }
-  const payload = new TextEncoder().encode(JSON.stringify(claims))
   const token = await new CompactSign(payload).setProtectedHeader(header).sign(key)
   if (token.length > JWS_BYTES_MAX) {
     throw new InvalidError(`what is to be signed takes ${token.length} bytes, ${JWS_BYTES_MAX} are allowed`)

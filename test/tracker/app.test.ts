@@ -15,12 +15,13 @@ import { MemoryStore } from '../../src/store/memory-store.ts'
 import { AccessControl } from '../../tracker/access/access-control.ts'
 import { Askers } from '../../tracker/access/askers.ts'
 import { buildApp } from '../../tracker/app.ts'
-import { type Catalog, openCatalog } from '../../tracker/catalog/catalog.ts'
+import type { Catalog } from '../../tracker/catalog/catalog.ts'
 import type { RouteContext } from '../../tracker/context.ts'
 import type { App } from '../../tracker/http/app-type.ts'
 import { TrackerMetrics } from '../../tracker/metrics.ts'
 import { Gate } from '../../tracker/uploads/gate.ts'
 import { Uploads } from '../../tracker/uploads/uploads.ts'
+import { openTestCatalog } from '../fixtures/catalog.ts'
 import { type LogLine, recordingLog } from '../fixtures/recording-log.ts'
 import { testImage } from '../fixtures/test-image.ts'
 
@@ -50,7 +51,7 @@ const test = suite<Context>('tracker app')
 
 test.before(async (context) => {
   context.dir = mkdtempSync(join(tmpdir(), 'bootswarm-app-'))
-  context.catalog = await openCatalog({ path: join(context.dir, 'catalog.sqlite') })
+  context.catalog = await openTestCatalog(context)
   context.blocks = new SmallStore()
   context.ready = true
   const { log, lines } = recordingLog()

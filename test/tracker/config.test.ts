@@ -11,8 +11,11 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
   assert.equal(parse(MINIMAL), {
     dataDir: '/etc/bootswarm/data',
     listen: { host: '0.0.0.0', port: 8443 },
+    name: undefined,
     identity: { certificate: '/etc/bootswarm/t.pem', key: '/keys/t.key', ca: '/etc/bootswarm/ca.pem' },
     p2p: { listen: ['/ip4/0.0.0.0/tcp/4001'], announce: [] },
+    users: { onFirstContact: 'refuse' },
+    namespaces: { nodesRead: true },
     admins: [],
     grants: { lifetimeSeconds: 300 },
     gc: { intervalSeconds: 3600 },
@@ -28,6 +31,8 @@ p2p: { listen: [/ip4/127.0.0.1/tcp/0], announce: [/dns4/t/tcp/4001] }
 admins: ["/O=Example/CN=Alice"]
 grants: { lifetimeSeconds: 60 }
 gc: { intervalSeconds: 0 }
+name: registry.example.org
+namespaces: { nodesRead: false }
 metrics: { listen: 127.0.0.1:9443 }
 log: { level: debug }`)
   assert.equal(config.listen, { host: '::1', port: 0 })
@@ -35,6 +40,8 @@ log: { level: debug }`)
   assert.equal(config.p2p.announce, ['/dns4/t/tcp/4001'])
   assert.is(config.grants.lifetimeSeconds, 60)
   assert.is(config.gc.intervalSeconds, 0)
+  assert.is(config.name, 'registry.example.org')
+  assert.is(config.namespaces.nodesRead, false)
 })
 
 test('names the key that is unknown or wrong', () => {

@@ -1,16 +1,16 @@
-import { type AclEntry, covers, type Right, strongest } from '../../src/core/acl.ts'
+import { type Acl, type AclEntry, covers, type Right, strongest } from '../../src/core/acl.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { NotAuthorisedError } from '../../src/core/errors.ts'
 import { NODES_GROUP, type Permission } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
+import type { AclBook } from '../acl/acl-book.ts'
 import type { StoredImage } from '../catalog/image-catalog.ts'
-import type { NamespaceOwner } from '../catalog/namespace-owner.ts'
 import type { Access } from './access.ts'
 import type { Asker, UserAsker } from './asker.ts'
 
 export interface AccessComponents {
-  readonly acls: { entries(targets: readonly string[]): Promise<readonly AclEntry[]> }
-  readonly namespaces: { ownerOf(namespace: Namespace): Promise<NamespaceOwner | undefined> }
+  /** Signed texts: owners and entries come from nowhere else. */
+  readonly acls: Pick<AclBook, 'ofImage' | 'ofNamespace'>
   readonly users: { shareGroup(user: number, other: number): Promise<boolean> }
   readonly clock: Clock
 }
@@ -55,17 +55,15 @@ export class AccessControl implements Access {
   }
 
   async rightTo(asker: Asker, image: StoredImage): Promise<Right | undefined> {
-    const owner = asker.kind === 'user' && (asker.admin || asker.id === image.ownerId)
-    if (owner) return 'admin'
+    if (asker.admin) return 'admin'
     if (asker.kind === 'tracker') return 'read'
+    const acls = await this.#c.acls.ofImage(image)
+    if (isOwner(asker, acls.image)) return 'admin'
     if (image.expiresAtMs !== null && this.#c.clock.now() >= image.expiresAtMs) return undefined
-    const right = await this.#byAcl(
-      asker,
-      [`namespace:${image.namespace}`, `image:${image.uuid}`],
-      image.namespace,
-    )
+    const right = strongest(rightBy(asker, acls.namespace), rightBy(asker, acls.image))
     if (asker.kind !== 'user' || covers(right, 'write')) return right
-    return (await this.#mayModify(asker, image)) ? strongest(right, 'write') : right
+    const isOwners = image.ownerName === acls.image.owner.subject
+    return isOwners && (await this.#mayModify(asker, image)) ? strongest(right, 'write') : right
   }
 
   async image(asker: Asker, image: StoredImage, right: Right): Promise<void> {
@@ -82,25 +80,10 @@ export class AccessControl implements Access {
   }
 
   async #rightToNamespace(asker: Asker, namespace: Namespace): Promise<Right | undefined> {
-    const exists = (await this.#c.namespaces.ownerOf(namespace)) !== undefined
-    if (exists) return await this.#byAcl(asker, [`namespace:${namespace}`], namespace)
+    const acl = await this.#c.acls.ofNamespace(namespace)
+    if (acl !== undefined) return rightBy(asker, acl)
     const may = asker.kind === 'user' && (asker.name === namespace || this.#init.openNamespaces)
     return may ? 'admin' : undefined
-  }
-
-  async #byAcl(asker: Asker, targets: readonly string[], namespace: Namespace): Promise<Right | undefined> {
-    let right = await this.#asNamespaceOwner(asker, namespace)
-    if (covers(right, 'admin')) return right
-    for (const entry of await this.#c.acls.entries(targets))
-      if (isMeant(asker, entry)) right = strongest(right, entry.right)
-    return right
-  }
-
-  async #asNamespaceOwner(asker: Asker, namespace: Namespace): Promise<Right | undefined> {
-    if (asker.kind !== 'user') return undefined
-    const owner = await this.#c.namespaces.ownerOf(namespace)
-    if (owner?.kind === 'user') return owner.id === asker.id ? 'admin' : undefined
-    return owner !== undefined && asker.groups.has(owner.name) ? 'write' : undefined
   }
 
   async #mayModify(asker: UserAsker, image: StoredImage): Promise<boolean> {
@@ -108,6 +91,23 @@ export class AccessControl implements Access {
     if (!asker.permissions.has('image_modify_group') || image.ownerId === null) return false
     return await this.#c.users.shareGroup(asker.id, image.ownerId)
   }
+}
+
+/** What an ACL gives to whoever owns its target, and by its entries. */
+function rightBy(asker: Asker, acl: Acl): Right | undefined {
+  let right = rightOfOwner(asker, acl)
+  for (const entry of acl.entries) if (isMeant(asker, entry)) right = strongest(right, entry.right)
+  return right
+}
+
+function rightOfOwner(asker: Asker, acl: Acl): Right | undefined {
+  if (isOwner(asker, acl)) return 'admin'
+  const isMember = asker.kind === 'user' && acl.owner.kind === 'group' && asker.groups.has(acl.owner.subject)
+  return isMember ? 'write' : undefined
+}
+
+function isOwner(asker: Asker, { owner }: Acl): boolean {
+  return asker.kind === 'user' && owner.kind === 'user' && owner.subject === asker.name
 }
 
 function isMeant(asker: Asker, { kind, subject }: AclEntry): boolean {

@@ -1,6 +1,10 @@
 import { Kysely, Migrator } from 'kysely'
-import { BootswarmError, StorageError } from '../../src/core/errors.ts'
-import { AclCatalog } from './acl-catalog.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { BootswarmError, StorageError, type TamperedError } from '../../src/core/errors.ts'
+import { AclBook } from '../acl/acl-book.ts'
+import { type ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
+import type { Journal } from '../acl/journal.ts'
+import type { Seal } from '../acl/seal.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { ImageChanges } from './image-changes.ts'
 import { migrations } from './migrations.ts'
@@ -17,14 +21,34 @@ export interface Catalog {
   readonly namespaces: NamespaceCatalog
   readonly users: UserCatalog
   readonly uploads: UploadCatalog
-  readonly acls: AclCatalog
+  readonly acls: AclBook
+  /**
+   * Runs a change that concerns several of these, ACLs among them: all of it happens or nothing. `work` runs again
+   * when another tracker was faster, so it must do nothing outside the transaction.
+   */
+  transaction<T>(work: (trx: ChainTransaction) => Promise<T>): Promise<T>
   /** Throws StorageError when the catalog cannot be read. */
   check(): Promise<void>
   close(): Promise<void>
 }
 
+/** What keeps the signed part of a catalog. */
+export interface CatalogComponents {
+  readonly seal: Seal
+  readonly journal: Journal
+  readonly clock: Clock
+  /** Told of everything signed that was changed outside the tracker. */
+  readonly onTampered?: (error: TamperedError) => void
+}
+
+export interface CatalogInit {
+  readonly path: string
+  /** Whether enrolled nodes may read what is in a new namespace; they may unless given. */
+  readonly nodesRead?: boolean
+}
+
 /** Opens the catalog at `path`, makes it where it is missing, and brings its tables up to date. */
-export async function openCatalog(init: { path: string }): Promise<Catalog> {
+export async function openCatalog(components: CatalogComponents, init: CatalogInit): Promise<Catalog> {
   const db = new Kysely<CatalogSchema>({ dialect: nodeSqliteDialect(init) })
   try {
     await migrate(db)
@@ -32,13 +56,17 @@ export async function openCatalog(init: { path: string }): Promise<Catalog> {
     await db.destroy()
     throw error
   }
+  const transactions = new ChainTransactions({ db, journal: components.journal })
+  const signed = { onTampered: () => {}, ...components, db, transactions }
+  const acls = new AclBook(signed, { nodesRead: init.nodesRead ?? true })
   return {
-    images: new ImageCatalog({ db }),
-    changes: new ImageChanges({ db }),
-    namespaces: new NamespaceCatalog({ db }),
+    images: new ImageCatalog({ db, acls, transactions }),
+    changes: new ImageChanges({ db, acls, transactions }),
+    namespaces: new NamespaceCatalog({ db, acls, transactions }),
     users: new UserCatalog({ db }),
     uploads: new UploadCatalog({ db }),
-    acls: new AclCatalog({ db }),
+    acls,
+    transaction: (work) => transactions.run(work),
     check: async () => {
       await db.selectFrom('namespaces').select('namespace').limit(1).execute()
     },

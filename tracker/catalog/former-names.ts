@@ -1,5 +1,5 @@
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
-import type { Db } from './image-counts.ts'
+import type { Db } from './db.ts'
 
 interface Name {
   readonly namespace: Namespace

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { HISTORY_ROWS_MAX } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
-import type { Db } from './image-counts.ts'
+import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** What can happen to an image, and what the details of each say. */

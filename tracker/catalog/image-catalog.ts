@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
+import { imageTarget } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import { IMAGE_VERSIONS_MAX } from '../../src/core/limits.ts'
@@ -13,8 +14,11 @@ import {
   type Reference,
   type Tag,
 } from '../../src/core/reference.ts'
+import type { AclBook } from '../acl/acl-book.ts'
+import type { ChainTransactions } from '../acl/chain-transactions.ts'
+import type { Db } from './db.ts'
 import { formerNumber } from './former-names.ts'
-import { checkImageCount, type Db } from './image-counts.ts'
+import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
 import { stateExpression, stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
@@ -74,6 +78,14 @@ export interface ImageMetadata {
   readonly readOnly: boolean
 }
 
+export interface NewImage {
+  readonly owner: { readonly id: number; readonly name: string }
+  /** Distinguished name of who makes it. */
+  readonly author: string
+  readonly change?: MetadataChange
+  readonly nowMs: number
+}
+
 export interface NewVersion {
   readonly upload: string
   readonly manifest: ManifestId
@@ -115,26 +127,28 @@ const UNSAID = {
 /** Images, versions and tags. */
 export class ImageCatalog {
   readonly #db: Kysely<CatalogSchema>
+  readonly #acls: AclBook
+  readonly #transactions: ChainTransactions
 
-  constructor(components: { db: Kysely<CatalogSchema> }) {
+  constructor(components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions }) {
     this.#db = components.db
+    this.#acls = components.acls
+    this.#transactions = components.transactions
   }
 
   /**
-   * Makes the image in a namespace that exists, for the user with this id. Returns false when the image exists. Errors: LimitError
+   * Makes the image, with its ACL, in a namespace that exists. Returns false when the image exists. Errors: LimitError
    * when the namespace has too many images.
    */
-  async create(
-    image: ImageKey,
-    init: { owner: number; nowMs: number; change?: MetadataChange },
-  ): Promise<boolean> {
-    const { owner, nowMs, change = { fields: {}, properties: {} } } = init
+  async create(image: ImageKey, init: NewImage): Promise<boolean> {
+    const { owner, author, nowMs, change = { fields: {}, properties: {} } } = init
     const { namespace, name } = image
-    return await this.#db.transaction().execute(async (trx) => {
+    return await this.#transactions.run(async (trx) => {
       if (await imageExists(trx, image)) return false
       await checkImageCount(trx, namespace)
       const last = await formerNumber(trx, image)
-      const fresh = { uuid: randomUUID(), owner, created_at: nowMs, modified_at: nowMs, removed: 0 }
+      const uuid = randomUUID()
+      const fresh = { uuid, owner: owner.id, created_at: nowMs, modified_at: nowMs, removed: 0 }
       const said = { ...imageColumns(change.fields), ...fresh }
       const row = await trx
         .insertInto('images')
@@ -155,6 +169,8 @@ export class ImageCatalog {
         .where('last_version', '<', last)
         .execute()
       await setProperties(trx, row.id, change.properties)
+      const founder = { owner: { kind: 'user', subject: owner.name }, author } as const
+      await this.#acls.foundImage(trx, { uuid, namespace, name, ...founder })
       return true
     })
   }
@@ -295,14 +311,14 @@ export class ImageCatalog {
     })
   }
 
-  /** Removes an image with its versions, tags and open uploads. Throws NotFoundError. */
-  async remove(image: ImageKey): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+  /** Removes an image with its versions, tags and open uploads, and ends its ACL. Throws NotFoundError. */
+  async remove(image: ImageKey, { author }: { author: string }): Promise<void> {
+    await this.#transactions.run(async (trx) => {
       const { id, uuid } = await imageRow(trx, image)
+      await this.#acls.end(imageTarget(uuid), { author, trx })
       await trx.deleteFrom('versions').where('image', '=', id).execute()
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
       await trx.deleteFrom('image_properties').where('image', '=', id).execute()
-      await trx.deleteFrom('acl_entries').where('target', '=', `image:${uuid}`).execute()
       // Without versions there are no numbers to remember.
       await trx.deleteFrom('images').where('id', '=', id).where('last_version', '=', 0).execute()
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()

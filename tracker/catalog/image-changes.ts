@@ -1,9 +1,13 @@
 import type { Kysely } from 'kysely'
+import { imageTarget } from '../../src/core/acl.ts'
 import { ConflictError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
+import type { AclBook } from '../acl/acl-book.ts'
+import type { ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
+import type { Db } from './db.ts'
 import { formerNumber, rememberName } from './former-names.ts'
 import { type ImageKey, imageRow, type StoredImage } from './image-catalog.ts'
-import { checkImageCount, type Db } from './image-counts.ts'
+import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
 import { stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
@@ -20,7 +24,9 @@ export interface Rename {
   readonly image: StoredImage
   readonly to: ImageKey
   /** The owner from then on. */
-  readonly owner: number | null
+  readonly owner: { readonly id: number; readonly name: string }
+  /** Distinguished name of who renames it. */
+  readonly author: string
   readonly plan: RenamePlan
   /** The new record of each version of the plan, in its order. */
   readonly records: readonly string[]
@@ -29,9 +35,13 @@ export interface Rename {
 /** Changes of images that exist. Each is all or nothing, and refused with StateError while the image is read only. */
 export class ImageChanges {
   readonly #db: Kysely<CatalogSchema>
+  readonly #acls: AclBook
+  readonly #transactions: ChainTransactions
 
-  constructor(components: { db: Kysely<CatalogSchema> }) {
+  constructor(components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions }) {
     this.#db = components.db
+    this.#acls = components.acls
+    this.#transactions = components.transactions
   }
 
   /**
@@ -52,12 +62,19 @@ export class ImageChanges {
    * changed since the plan was made (data: `again` true); those of `change`; LimitError.
    */
   async rename(rename: Rename, change: MetadataChange, init: { nowMs: number }): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await this.#transactions.run(async (trx) => {
       await applyChange(trx, rename.image, { ...change, ...init })
       await checkPlan(trx, rename)
       await takeName(trx, rename)
       await renumber(trx, rename)
+      await this.#tellAcl(trx, rename)
     })
+  }
+
+  async #tellAcl(trx: ChainTransaction, { image, to, owner, author }: Rename): Promise<void> {
+    await this.#acls.renameImage(image.uuid, to, { author, trx })
+    const subject = { kind: 'user', subject: owner.name } as const
+    await this.#acls.setOwner(imageTarget(image.uuid), subject, { author, trx })
   }
 }
 
@@ -137,7 +154,7 @@ async function takeName(trx: Db, { image, to, owner, plan }: Rename): Promise<vo
   const last_version = lastVersion + numbersFrom
   await trx
     .updateTable('images')
-    .set({ namespace, name, owner, last_version })
+    .set({ namespace, name, owner: owner.id, last_version })
     .where('id', '=', image.id)
     .execute()
 }

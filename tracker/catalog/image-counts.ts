@@ -1,19 +1,27 @@
-import type { Kysely, Transaction } from 'kysely'
 import { LimitError } from '../../src/core/errors.ts'
 import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../src/core/limits.ts'
-import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
+import type { AclBook } from '../acl/acl-book.ts'
+import type { ChainTransaction } from '../acl/chain-transactions.ts'
+import type { Db } from './db.ts'
 import type { NamespaceOwner } from './namespace-owner.ts'
-import type { CatalogSchema } from './schema.ts'
 
-export type Db = Kysely<CatalogSchema> | Transaction<CatalogSchema>
+export interface NewNamespace {
+  readonly namespace: Namespace
+  readonly owner: NamespaceOwner
+  /** Distinguished name of who makes it. */
+  readonly author: string
+  readonly nowMs: number
+}
 
-/** Makes a namespace; false, and all as it was, when it exists. Throws LimitError when the owner has too many. */
+/**
+ * Makes a namespace with its ACL; false, and all as it was, when it exists. Throws LimitError when the owner has too many,
+ * TamperedError when it was there before and vanished.
+ */
 export async function makeNamespace(
-  trx: Db,
-  init: { namespace: Namespace; owner: NamespaceOwner; nowMs: number },
+  { trx, acls }: { trx: ChainTransaction; acls: Pick<AclBook, 'foundNamespace'> },
+  { namespace, owner, author, nowMs }: NewNamespace,
 ): Promise<boolean> {
-  const { namespace, owner, nowMs } = init
   const column = owner.kind === 'user' ? 'owner_user' : 'owner_group'
   const { numInsertedOrUpdatedRows } = await trx
     .insertInto('namespaces')
@@ -21,11 +29,8 @@ export async function makeNamespace(
     .onConflict((on) => on.doNothing())
     .executeTakeFirstOrThrow()
   if (numInsertedOrUpdatedRows === 0n) return false
-  await trx
-    .insertInto('acl_entries')
-    .values({ target: `namespace:${namespace}`, kind: 'group', subject: NODES_GROUP, right: 'read' })
-    .onConflict((on) => on.doNothing())
-    .execute()
+  const { kind, name: subject } = owner
+  await acls.foundNamespace(trx, { namespace, owner: { kind, subject }, author })
   const { owned } = await trx
     .selectFrom('namespaces')
     .select((select) => select.fn.countAll<number>().as('owned'))

@@ -3,7 +3,7 @@ import { LimitError } from '../../src/core/errors.ts'
 import { IMAGE_PROPERTIES_MAX } from '../../src/core/limits.ts'
 import { METADATA_FIELDS } from '../../src/core/metadata.ts'
 import type { MetadataChange, MetadataValue } from '../../src/core/metadata-values.ts'
-import type { Db } from './image-counts.ts'
+import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** Fields that have a meaning beyond their value; others only ever become a column. */

@@ -1,7 +1,7 @@
 import type { ExpressionBuilder } from 'kysely'
 import { type ImageEvent, stateAfter } from '../../src/core/image-state.ts'
 import { IMAGE_STATES } from '../../src/core/permission.ts'
-import type { Db } from './image-counts.ts'
+import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 type Images = ExpressionBuilder<CatalogSchema, 'images'>

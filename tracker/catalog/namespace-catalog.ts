@@ -1,15 +1,22 @@
 import type { Kysely } from 'kysely'
 import type { Namespace } from '../../src/core/reference.ts'
-import { type Db, makeNamespace } from './image-counts.ts'
+import type { AclBook } from '../acl/acl-book.ts'
+import type { ChainTransactions } from '../acl/chain-transactions.ts'
+import type { Db } from './db.ts'
+import { makeNamespace, type NewNamespace } from './image-counts.ts'
 import type { NamespaceOwner } from './namespace-owner.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** Namespaces and their owners. */
 export class NamespaceCatalog {
   readonly #db: Kysely<CatalogSchema>
+  readonly #acls: AclBook
+  readonly #transactions: ChainTransactions
 
-  constructor(components: { db: Kysely<CatalogSchema> }) {
+  constructor(components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions }) {
     this.#db = components.db
+    this.#acls = components.acls
+    this.#transactions = components.transactions
   }
 
   /** Undefined while the namespace does not exist. */
@@ -22,9 +29,10 @@ export class NamespaceCatalog {
     return (await query.orderBy('namespace').execute()).map((row) => row.namespace)
   }
 
-  /** Makes a namespace; false when it exists. Errors: LimitError. */
-  async create(namespace: Namespace, init: { owner: NamespaceOwner; nowMs: number }): Promise<boolean> {
-    return await this.#db.transaction().execute((trx) => makeNamespace(trx, { namespace, ...init }))
+  /** Makes a namespace with its ACL; false when it exists. Errors: LimitError, TamperedError. */
+  async create(namespace: Namespace, init: Omit<NewNamespace, 'namespace'>): Promise<boolean> {
+    const acls = this.#acls
+    return await this.#transactions.run((trx) => makeNamespace({ trx, acls }, { namespace, ...init }))
   }
 }
 

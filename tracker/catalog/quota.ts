@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { QuotaError } from '../../src/core/errors.ts'
-import type { Db } from './image-counts.ts'
+import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** What a user may own whose row says nothing of it; null: as much as there is room for. */

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { LimitError } from '../../src/core/errors.ts'
 import { NAME_CHARS_MAX, USERS_MAX } from '../../src/core/limits.ts'
 import { ADMINS_GROUP, type Permission, USERS_GROUP, type UserState } from '../../src/core/permission.ts'
-import type { Db } from './image-counts.ts'
+import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** A user as it is stored. */

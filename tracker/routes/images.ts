@@ -51,9 +51,11 @@ const showImage: Handler<typeof showImageSchema> = (context) => async (request) 
 }
 
 const removeImage: Handler<typeof removeImageSchema> = (context) => async (request, reply) => {
+  const asker = askerOf(request)
   const image = await context.catalog.images.get(request.params)
-  await context.access.image(askerOf(request), image, 'admin')
-  await context.catalog.images.remove(request.params)
+  await context.access.image(asker, image, 'admin')
+  const { dn: author } = context.access.user(asker, { change: true })
+  await context.catalog.images.remove(request.params, { author })
   return reply.code(204).send(null)
 }
 

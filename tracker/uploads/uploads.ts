@@ -64,9 +64,10 @@ export class Uploads {
     if ((await namespaces.ownerOf(image.namespace)) === undefined)
       await namespaces.create(image.namespace, {
         owner: { kind: 'user', id: owner.id, name: owner.name },
+        author: owner.dn,
         nowMs,
       })
-    return await images.create(image, { owner: owner.id, nowMs })
+    return await images.create(image, { owner, author: owner.dn, nowMs })
   }
 
   /** Opens an upload into an image, which is made where it does not exist. */

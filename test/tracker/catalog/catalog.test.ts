@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -13,7 +13,8 @@ import {
   UPLOADS_OPEN_MAX,
 } from '../../../src/core/limits.ts'
 import { parseReference, type Tag } from '../../../src/core/reference.ts'
-import { type Catalog, openCatalog } from '../../../tracker/catalog/catalog.ts'
+import type { Catalog } from '../../../tracker/catalog/catalog.ts'
+import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 
@@ -25,7 +26,7 @@ const nowMs = Date.UTC(2030, 0, 1)
 
 test.before.each(async (context) => {
   context.dir = mkdtempSync(join(tmpdir(), 'bootswarm-catalog-'))
-  context.catalog = await openCatalog({ path: join(context.dir, 'catalog.sqlite') })
+  context.catalog = await openTestCatalog(context)
 })
 test.after.each(async ({ dir, catalog }) => {
   await catalog.close()
@@ -35,8 +36,9 @@ test.after.each(async ({ dir, catalog }) => {
 /** Makes the image for a user, in the namespace that the user owns then. */
 async function create(catalog: Catalog, key = image, name = 'alice'): Promise<boolean> {
   const user = await catalog.users.ensure({ dn: `/CN=${name}`, wanted: name, state: 'active', nowMs })
-  await catalog.namespaces.create(key.namespace, { owner: { kind: 'user', id: user.id, name }, nowMs })
-  return await catalog.images.create(key, { owner: user.id, nowMs })
+  const by = { author: user.dn, nowMs }
+  await catalog.namespaces.create(key.namespace, { owner: { kind: 'user', id: user.id, name }, ...by })
+  return await catalog.images.create(key, { owner: user, ...by })
 }
 
 async function upload(catalog: Catalog): Promise<string> {
@@ -103,7 +105,7 @@ test('never gives the number of a removed version again', async ({ catalog }) =>
     (await catalog.images.tags()).map((row) => row.tag),
     ['latest'],
   )
-  await catalog.images.remove(image)
+  await catalog.images.remove(image, { author: owner })
   assert.is((await failureOf(catalog.images.get(image))).code, 'E_NOT_FOUND')
   assert.equal(await catalog.images.list(), [])
   assert.is((await commit(catalog)).version, 3)
@@ -151,17 +153,19 @@ test('bounds the open uploads of one principal', async ({ catalog }) => {
 test('keeps everything when it is opened again, and refuses a newer one', async ({ dir, catalog }) => {
   await commit(catalog, ['latest'])
   const path = join(dir, 'catalog.sqlite')
-  const again = await openCatalog({ path })
+  const again = await openTestCatalog({ dir })
   assert.is((await again.images.resolve(parseReference('team/debian'))).version, 1)
   await again.close()
   const db = new DatabaseSync(path)
   db.exec(`insert into kysely_migration values ('9999-future', '2030-01-01')`)
   db.close()
-  assert.is((await failureOf(openCatalog({ path }))).code, 'E_STORAGE')
+  assert.is((await failureOf(openTestCatalog({ dir }))).code, 'E_STORAGE')
 })
 
 test('a file that is no catalog is an error of the disk', async ({ dir }) => {
-  assert.is((await failureOf(openCatalog({ path: dir }))).code, 'E_STORAGE')
+  const other = join(dir, 'other')
+  mkdirSync(join(other, 'catalog.sqlite'), { recursive: true })
+  assert.is((await failureOf(openTestCatalog({ dir: other }))).code, 'E_STORAGE')
 })
 
 test('an upload that was broken off is opened again by its principal, with what it keeps', async ({
@@ -212,7 +216,7 @@ test('a namespace has so many images, removed ones not counted', async ({ catalo
   const more = () => create(catalog, imageKey('team/more'))
   assert.is((await failureOf(more())).code, 'E_LIMIT')
   assert.is(await create(catalog), false)
-  await catalog.images.remove(imageKey('team/i2'))
+  await catalog.images.remove(imageKey('team/i2'), { author: owner })
   assert.is(await more(), true)
 })
 

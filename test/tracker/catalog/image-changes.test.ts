@@ -3,14 +3,15 @@ import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import type { GivenFields } from '../../../src/core/metadata.ts'
 import type { Tag } from '../../../src/core/reference.ts'
-import { type Catalog, openCatalog } from '../../../tracker/catalog/catalog.ts'
+import type { Catalog } from '../../../tracker/catalog/catalog.ts'
+import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 import { temporaryDir } from '../../fixtures/scratch.ts'
 
 interface Context {
   catalog: Catalog
-  owner: number
+  owner: { id: number; name: string }
   remove: () => Promise<void>
 }
 const test = suite<Context>('changes of images')
@@ -19,13 +20,13 @@ const principal = '/CN=alice'
 
 test.before.each(async (context) => {
   const { dir, remove } = await temporaryDir()
-  context.catalog = await openCatalog({ path: `${dir}/catalog.sqlite` })
+  context.catalog = await openTestCatalog({ dir })
   context.remove = remove
   const { users, namespaces } = context.catalog
-  context.owner = (await users.ensure({ dn: principal, wanted: 'alice', state: 'active', nowMs })).id
+  context.owner = await users.ensure({ dn: principal, wanted: 'alice', state: 'active', nowMs })
   for (const name of ['alice', 'site']) {
-    const owner = { kind: 'user', id: context.owner, name: 'alice' } as const
-    await namespaces.create(imageKey(`${name}/x`).namespace, { owner, nowMs })
+    const owner = { kind: 'user', id: context.owner.id, name: context.owner.name } as const
+    await namespaces.create(imageKey(`${name}/x`).namespace, { owner, author: principal, nowMs })
   }
 })
 test.after.each(async ({ catalog, remove }) => {
@@ -34,7 +35,7 @@ test.after.each(async ({ catalog, remove }) => {
 })
 
 async function create({ catalog, owner }: Context, name: string): Promise<boolean> {
-  return await catalog.images.create(imageKey(name), { owner, nowMs })
+  return await catalog.images.create(imageKey(name), { owner, author: principal, nowMs })
 }
 
 /** A version whose manifest and record say what it is: `v1 of alice/a`. */
@@ -55,7 +56,7 @@ async function rename({ catalog, owner }: Context, from: string, to: string): Pr
   const records = plan.versions.map(
     ({ version, record }) => `${to}@${version + plan.numbersFrom} was ${record}`,
   )
-  const init = { image, to: imageKey(to), owner, plan, records }
+  const init = { image, to: imageKey(to), owner, author: principal, plan, records }
   await catalog.changes.rename(init, { fields: {}, properties: {} }, { nowMs })
 }
 
@@ -104,7 +105,7 @@ test('numbers of a name that another image had are never given again', async (co
   await create(context, 'alice/gone')
   await push(context, 'alice/gone')
   await push(context, 'alice/gone')
-  await context.catalog.images.remove(imageKey('alice/gone'))
+  await context.catalog.images.remove(imageKey('alice/gone'), { author: principal })
   await create(context, 'alice/new')
   for (const tag of ['one', 'two', 'three']) await push(context, 'alice/new', tag)
   await rename(context, 'alice/new', 'alice/gone')
@@ -128,7 +129,7 @@ test('a name that is taken, and an image that changed meanwhile, are conflicts',
   const plan = await catalog.changes.planRename(image, imageKey('alice/c'))
   await push(context, 'alice/a')
   const late = catalog.changes.rename(
-    { image, to: imageKey('alice/c'), owner, plan, records: ['x'] },
+    { image, to: imageKey('alice/c'), owner, author: principal, plan, records: ['x'] },
     { fields: { description: 'x' }, properties: {} },
     { nowMs },
   )

@@ -4,7 +4,8 @@ import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import { type ImageEvent, stateAfter } from '../../../src/core/image-state.ts'
 import { UPLOAD_EXPIRY_MS } from '../../../src/core/limits.ts'
 import type { Tag } from '../../../src/core/reference.ts'
-import { type Catalog, openCatalog } from '../../../tracker/catalog/catalog.ts'
+import type { Catalog } from '../../../tracker/catalog/catalog.ts'
+import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 import { temporaryDir } from '../../fixtures/scratch.ts'
 
@@ -20,12 +21,13 @@ const manifest = manifestIdOf(digestOf(Buffer.from('m')))
 
 test.before.each(async (context) => {
   const { dir, remove } = await temporaryDir()
-  context.catalog = await openCatalog({ path: `${dir}/catalog.sqlite` })
+  context.catalog = await openTestCatalog({ dir })
   context.remove = remove
   const { users, namespaces, images } = context.catalog
-  const { id } = await users.ensure({ dn: principal, wanted: 'alice', state: 'active', nowMs })
-  await namespaces.create(key.namespace, { owner: { kind: 'user', id, name: 'alice' }, nowMs })
-  await images.create(key, { owner: id, nowMs })
+  const owner = await users.ensure({ dn: principal, wanted: 'alice', state: 'active', nowMs })
+  const by = { author: principal, nowMs }
+  await namespaces.create(key.namespace, { owner: { kind: 'user', ...owner }, ...by })
+  await images.create(key, { owner, ...by })
 })
 test.after.each(async ({ catalog, remove }) => {
   await catalog.close()

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
-import { openCatalog } from '../../../tracker/catalog/catalog.ts'
 import { Collector } from '../../../tracker/uploads/collector.ts'
 import { Gate } from '../../../tracker/uploads/gate.ts'
+import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { testImage } from '../../fixtures/test-image.ts'
 
@@ -25,7 +25,7 @@ class SlowStore extends MemoryStore {
 
 test('collections that are asked for at once run one after the other', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'bootswarm-collector-'))
-  const catalog = await openCatalog({ path: join(dir, 'catalog.sqlite') })
+  const catalog = await openTestCatalog({ dir })
   const clock = new FakeClock()
   const blocks = new SlowStore()
   const parts = { catalog, blocks, nodes: new MemoryStore(), gate: new Gate(), clock }
