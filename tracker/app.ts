@@ -10,7 +10,9 @@ import {
 } from '../src/core/limits.ts'
 import type { RouteContext } from './context.ts'
 import type { App } from './http/app-type.ts'
+import { addContinue } from './http/continue.ts'
 import { problemHandler, unknownRoute } from './http/errors.ts'
+import { addForms } from './http/forms.ts'
 import { OPENAPI } from './openapi.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
 import { imageRoutes } from './routes/images.ts'
@@ -42,6 +44,8 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     }
     context.metrics.httpSeconds.observe(labels, reply.elapsedTime / 1000)
   })
+  addContinue(app)
+  await addForms(app)
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })
   await app.register(async (scope) => openRoutes(scope as App, context))

@@ -17,6 +17,9 @@ export const TrackerConfigSchema = Type.Object(
     dataDir: Type.String({ minLength: 1 }),
     listen: Type.Optional(HostPort),
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
+    publicUrl: Type.Optional(
+      Type.String({ pattern: '^https://[^/?#@]+$', description: 'https://host:port' }),
+    ),
     identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
     p2p: Type.Optional(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
@@ -63,6 +66,8 @@ export interface TrackerConfig {
   readonly listen: ListenAddress
   /** What it signs as: the name by which nodes and people know it; the first of its certificate when undefined. */
   readonly name: string | undefined
+  /** Origin that addresses in answers begin with; undefined: the name by which the request came. */
+  readonly publicUrl: string | undefined
   readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
   /** Multiaddrs of the origin's peer. */
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
@@ -100,6 +105,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     dataDir: absolute(file.dataDir),
     listen: parseListen(file.listen ?? DEFAULT_LISTEN),
     name: file.name,
+    publicUrl: file.publicUrl,
     identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },

@@ -6,6 +6,7 @@ import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
+import type { BaseUrl } from './http/base-url.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import type { Swarms } from './swarm/swarms.ts'
 import type { Collector } from './uploads/collector.ts'
@@ -27,6 +28,8 @@ export interface RouteContext {
     range: { manifest: ManifestId; start: number; end: number },
     options: CallOptions,
   ) => AsyncIterable<Uint8Array>
+  /** What absolute addresses in the answer to a request begin with. */
+  readonly baseUrl: BaseUrl
   readonly metrics: TrackerMetrics
   readonly clock: Clock
   readonly log: Log

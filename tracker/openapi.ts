@@ -10,7 +10,7 @@ export const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     title: 'Bootswarm tracker',
     version: '1',
     description:
-      'Registry of images and first peer of every swarm. Mutual TLS; errors are RFC 9457 problem documents with the codes of docs/errors.md.',
+      'Registry of images and first peer of every swarm. Mutual TLS; errors are RFC 9457 problem documents with the codes of docs/errors.md. Every body that is described as JSON may also come as application/x-www-form-urlencoded or application/xml, and every answer that is described as JSON is XML for who asks for it with Accept or format=xml (docs/specs/registry-v1.md).',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
   },
   components: { securitySchemes: { certificate: MUTUAL_TLS } },

@@ -13,6 +13,7 @@ import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
 import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
 import { socketAuthenticator } from './http/authentication.ts'
+import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
 import { Origin } from './origin.ts'
@@ -88,6 +89,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
+    baseUrl: baseUrls(identity, config),
     askers,
     serve: (manifest) => origin.serve(manifest),
     readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),

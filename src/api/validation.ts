@@ -1,6 +1,8 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import type { FastifySchemaCompiler, FastifyTypeProvider } from 'fastify'
+import { InvalidError } from '../core/errors.ts'
+import { convertTexts, TextFields, type TextValue } from './text-values.ts'
 
 /** Gives handlers the types of their schemas. */
 export interface TypeBoxProvider extends FastifyTypeProvider {
@@ -8,12 +10,20 @@ export interface TypeBoxProvider extends FastifyTypeProvider {
   serializer: this['schema'] extends TSchema ? Static<this['schema']> : unknown
 }
 
-/** Checks requests against their schemas and changes nothing in them, except that digits in a path or query become numbers. */
+/**
+ * Checks requests against their schemas. What came as text (path, query, form, XML) is converted to the types that the
+ * schema wants; JSON is taken as it is. A body that is left out counts as an empty object.
+ */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = TypeCompiler.Compile(schema)
   return (data: unknown) => {
-    const value = httpPart === 'body' ? data : withNumbers(schema, data)
-    return check.Check(value) ? { value } : { error: new Error(describe(check, value)) }
+    try {
+      const value = httpPart === 'body' ? bodyValue(schema, data) : urlValue(schema, data)
+      return check.Check(value) ? { value } : { error: new Error(describe(check, value)) }
+    } catch (error) {
+      if (error instanceof InvalidError) return { error }
+      throw error
+    }
   }
 }
 
@@ -22,12 +32,17 @@ function describe(check: TypeCheck<TSchema>, value: unknown): string {
   return first === undefined ? 'wrong form' : `${first.path || '/'}: ${first.message}`.slice(0, 300)
 }
 
-function withNumbers(schema: TSchema, data: unknown): unknown {
+function bodyValue(schema: TSchema, data: unknown): unknown {
+  if (data instanceof TextFields) return convertTexts(schema, data)
+  return data === undefined ? {} : data
+}
+
+/** Fastify has read the query and the path: texts, or lists of texts where a name comes several times. */
+function urlValue(schema: TSchema, data: unknown): unknown {
   if (typeof data !== 'object' || data === null) return data
-  const integers = (name: string) => schema['properties']?.[name]?.type === 'integer'
-  const convert = ([name, value]: [string, unknown]) => {
-    const digits = typeof value === 'string' && /^(0|[1-9][0-9]{0,14})$/.test(value)
-    return [name, digits && integers(name) ? Number(value) : value]
-  }
-  return Object.fromEntries(Object.entries(data).map(convert))
+  const given = Object.entries(data as Record<string, TextValue | TextValue[] | undefined>)
+  const entries = given.flatMap(([name, value]) =>
+    [value].flat().flatMap((one): [string, TextValue][] => (one === undefined ? [] : [[name, one]])),
+  )
+  return convertTexts(schema, new TextFields({ entries }))
 }

@@ -15,6 +15,11 @@ export const ERROR_TABLE = {
   E_NOT_AUTHORISED: { http: 403, exit: 4, meaning: 'the principal may not do this' },
   E_CERTIFICATE: { http: 403, exit: 4, meaning: 'a certificate or its path is not acceptable' },
   E_GRANT: { http: 403, exit: 4, meaning: 'a grant is missing, expired, or for another peer or manifest' },
+  E_NOT_ACCEPTABLE: {
+    http: 406,
+    exit: 1,
+    meaning: 'the answer has none of the forms that the request accepts',
+  },
   E_CONFLICT: { http: 409, exit: 5, meaning: 'the thing exists already or changed meanwhile' },
   E_INTEGRITY: { http: 422, exit: 6, meaning: 'bytes do not match their digest' },
   E_SIGNATURE: { http: 422, exit: 6, meaning: 'a signature does not verify' },
@@ -29,6 +34,11 @@ export const ERROR_TABLE = {
   E_QUOTA: { http: 413, exit: 8, meaning: 'a quota is used up' },
   E_STORAGE_FULL: { http: 507, exit: 8, meaning: 'the disk is full' },
   E_STORAGE: { http: 500, exit: 1, meaning: 'the disk or the index failed' },
+  E_UNSUPPORTED: {
+    http: 501,
+    exit: 1,
+    meaning: 'this form of the request or the answer does not exist here',
+  },
   E_UNREACHABLE: { http: 502, exit: 7, meaning: 'nobody answered' },
   E_TIMEOUT: { http: 504, exit: 7, meaning: 'the answer took too long' },
   E_BUSY: { http: 503, exit: 7, meaning: 'too much work at the moment; try again' },
@@ -89,6 +99,11 @@ export class GrantError extends BootswarmError {
   readonly code = 'E_GRANT'
 }
 
+export class NotAcceptableError extends BootswarmError {
+  override readonly name = 'NotAcceptableError'
+  readonly code = 'E_NOT_ACCEPTABLE'
+}
+
 export class ConflictError extends BootswarmError {
   override readonly name = 'ConflictError'
   readonly code = 'E_CONFLICT'
@@ -139,6 +154,11 @@ export class StorageError extends BootswarmError {
   readonly code = 'E_STORAGE'
 }
 
+export class UnsupportedError extends BootswarmError {
+  override readonly name = 'UnsupportedError'
+  readonly code = 'E_UNSUPPORTED'
+}
+
 export class UnreachableError extends BootswarmError {
   override readonly name = 'UnreachableError'
   readonly code = 'E_UNREACHABLE'
@@ -177,6 +197,7 @@ const CLASSES = [
   NotAuthorisedError,
   CertificateError,
   GrantError,
+  NotAcceptableError,
   ConflictError,
   IntegrityError,
   SignatureError,
@@ -187,6 +208,7 @@ const CLASSES = [
   QuotaError,
   StorageFullError,
   StorageError,
+  UnsupportedError,
   UnreachableError,
   TimeoutError,
   BusyError,

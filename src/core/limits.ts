@@ -221,6 +221,8 @@ export const ANNOUNCE_EXPIRY_MS = 45_000
 
 /** Body of a JSON request to the tracker: a join with every label and address is a few KiB. */
 export const API_BODY_BYTES_MAX = 64 * KiB
+/** Elements inside one another in a body of XML: an object with a list has three. */
+export const XML_DEPTH_MAX = 8
 /** JSON answer that an API client reads: the list of some 50,000 images. */
 export const API_ANSWER_BYTES_MAX = 64 * MiB
 /** Connecting to the tracker, TLS handshake included. */

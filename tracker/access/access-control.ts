@@ -1,12 +1,12 @@
 import { type Acl, type AclEntry, covers, type Right, strongest } from '../../src/core/acl.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { NotAuthorisedError } from '../../src/core/errors.ts'
+import { type BootswarmError, NotAuthorisedError } from '../../src/core/errors.ts'
 import { NODES_GROUP, type Permission } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { StoredImage } from '../catalog/image-catalog.ts'
 import type { Access } from './access.ts'
-import type { Asker, UserAsker } from './asker.ts'
+import { type Asker, type KnownAsker, refusalOf, type UserAsker } from './asker.ts'
 
 export interface AccessComponents {
   /** Signed texts: owners and entries come from nowhere else. */
@@ -30,14 +30,19 @@ export class AccessControl implements Access {
     this.#init = init
   }
 
-  user(asker: Asker, use: { change: boolean }): UserAsker {
-    if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
-    if (asker.kind !== 'user')
-      throw new NotAuthorisedError(
-        `${asker.dn} is a ${asker.kind} and may not do this: use the certificate of a user`,
-      )
-    if (use.change && asker.principal.limited) throw limited(asker)
+  known(asker: Asker): KnownAsker {
+    if (asker.kind === 'anonymous') throw refusalOf(asker)
     return asker
+  }
+
+  user(asker: Asker, use: { change: boolean }): UserAsker {
+    const known = this.known(asker)
+    if (known.kind !== 'user')
+      throw new NotAuthorisedError(
+        `${known.dn} is a ${known.kind} and may not do this: use the certificate of a user`,
+      )
+    if (use.change && known.principal.limited) throw limited(known)
+    return known
   }
 
   permission(asker: Asker, permission: Permission): UserAsker {
@@ -119,8 +124,8 @@ function isMeant(asker: Asker, { kind, subject }: AclEntry): boolean {
   return false
 }
 
-function refused(asker: Asker, right: Right, what: string): NotAuthorisedError {
-  if (asker.kind === 'anonymous') return new NotAuthorisedError(asker.reason)
+function refused(asker: Asker, right: Right, what: string): BootswarmError {
+  if (asker.kind === 'anonymous') return refusalOf(asker)
   const name = asker.kind === 'tracker' ? asker.dn : asker.name
   return new NotAuthorisedError(`${name} has no ${right} right to ${what}; its owner or an admin can give it`)
 }

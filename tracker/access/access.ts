@@ -2,13 +2,15 @@ import type { Right } from '../../src/core/acl.ts'
 import type { Permission } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import type { StoredImage } from '../catalog/image-catalog.ts'
-import type { Asker, UserAsker } from './asker.ts'
+import type { Asker, KnownAsker, UserAsker } from './asker.ts'
 
 /**
  * Who may do what. One place decides; routes only ask. Every refusal is a NotAuthorisedError that says what is missing
- * and who can give it, and goes into the audit log.
+ * and who can give it (of anonymous without a valid certificate a CertificateError), and goes into the audit log.
  */
 export interface Access {
+  /** Anybody but anonymous. */
+  known(asker: Asker): KnownAsker
   /** An active user whose proxy, if it is one, is not limited when `change` is set. Throws NotAuthorisedError. */
   user(asker: Asker, use: { change: boolean }): UserAsker
   /** The asker as a user with this permission; members of `admins` have all. */

@@ -1,4 +1,9 @@
-import { InternalError } from '../../src/core/errors.ts'
+import {
+  type BootswarmError,
+  CertificateError,
+  InternalError,
+  NotAuthorisedError,
+} from '../../src/core/errors.ts'
 import type { Permission, UserState } from '../../src/core/permission.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 
@@ -46,8 +51,16 @@ export interface AnonymousAsker {
   readonly admin: false
 }
 
+/** The refusal of what anonymous may not do: of the certificate, or of whom it names. */
+export function refusalOf({ principal, reason }: AnonymousAsker): BootswarmError {
+  return principal === undefined ? new CertificateError(reason) : new NotAuthorisedError(reason)
+}
+
 /** Who a request comes from, looked up once for each request. */
 export type Asker = UserAsker | NodeAsker | TrackerAsker | AnonymousAsker
+
+/** Somebody of the tables, or a tracker. */
+export type KnownAsker = Exclude<Asker, AnonymousAsker>
 
 declare module 'fastify' {
   interface FastifyRequest {

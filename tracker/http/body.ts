@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError, InvalidError, LimitError } from '../../src/core/errors.ts'
 import { UPLOAD_BODY_IDLE_MS } from '../../src/core/limits.ts'
+import { continueBody } from './continue.ts'
 
 /** Type of bodies that the routes read by themselves. */
 export const OCTETS = 'application/octet-stream'
@@ -19,6 +20,7 @@ export function bodyOf(
 ): AsyncIterable<Uint8Array> {
   const { body, raw } = request
   if (!(body instanceof Readable)) throw new InvalidError(`the body must be of type ${OCTETS}`)
+  continueBody(raw)
   return watched(body, { clock: components.clock, onIdle: () => raw.socket.destroy() })
 }
 

@@ -26,3 +26,5 @@ export const Octets = {
 }
 
 export const NoContent = Type.Null({ description: 'done' })
+/** What Repoman's routes answer where there is nothing to say: 200 with `Content-Length: 0`, sent with `reply.send()`. */
+export const Empty = NoContent

@@ -33,7 +33,7 @@ const removeImageSchema = {
 }
 
 const listImages: Handler<typeof listImagesSchema> = (context) => async (request) => {
-  return await viewsFor(context, askerOf(request))
+  return await viewsFor(context, context.access.known(askerOf(request)))
 }
 
 const createImage: Handler<typeof createImageSchema> = (context) => async (request, reply) => {

@@ -9,9 +9,9 @@ import {
   SwarmViews,
 } from '../../src/api/tracker-schemas.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { InvalidError, NotAuthorisedError, NotFoundError } from '../../src/core/errors.ts'
+import { InvalidError, NotFoundError } from '../../src/core/errors.ts'
 import { formatReference, parseReference } from '../../src/core/reference.ts'
-import { type Asker, askerOf } from '../access/asker.ts'
+import { askerOf } from '../access/asker.ts'
 import type { RouteContext } from '../context.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import type { SwarmPeer } from '../swarm/swarm.ts'
@@ -43,7 +43,7 @@ const leaveSwarmSchema = {
 }
 
 const listSwarms: Handler<typeof listSwarmsSchema> = (context) => async (request) => {
-  dnOf(askerOf(request))
+  context.access.known(askerOf(request))
   const views: SwarmView[] = []
   for (const { manifest, peers } of context.swarms.list()) views.push(await viewOf(context, manifest, peers))
   return views
@@ -51,8 +51,8 @@ const listSwarms: Handler<typeof listSwarmsSchema> = (context) => async (request
 
 const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) => {
   const { reference, peer, addresses, labels } = request.body
-  const asker = askerOf(request)
-  const dn = dnOf(asker)
+  const asker = context.access.known(askerOf(request))
+  const { dn } = asker
   const wanted = parseReference(reference)
   await context.access.image(asker, await context.catalog.images.get(wanted), 'read')
   const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
@@ -65,8 +65,8 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
 }
 
 const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (request) => {
-  const asker = askerOf(request)
-  const dn = dnOf(asker)
+  const asker = context.access.known(askerOf(request))
+  const { dn } = asker
   const { manifest, peer, runs } = request.body
   const [version] = await context.catalog.images.withManifest(manifest)
   if (version === undefined) throw new NotFoundError('no image has this manifest')
@@ -81,13 +81,8 @@ const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (req
 
 const leaveSwarm: Handler<typeof leaveSwarmSchema> = (context) => async (request, reply) => {
   const { manifest, peer } = request.body
-  context.swarms.leave(manifest, { peer, principal: dnOf(askerOf(request)) })
+  context.swarms.leave(manifest, { peer, principal: context.access.known(askerOf(request)).dn })
   return reply.code(204).send(null)
-}
-
-function dnOf(asker: Asker): string {
-  if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
-  return asker.dn
 }
 
 async function viewOf(context: RouteContext, manifest: ManifestId, peers: SwarmPeer[]): Promise<SwarmView> {

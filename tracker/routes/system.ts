@@ -1,7 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { GcAnswer, WhoamiAnswer } from '../../src/api/tracker-schemas.ts'
-import { NotAuthorisedError } from '../../src/core/errors.ts'
 import { askerOf } from '../access/asker.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import { allowLong } from '../http/signal.ts'
@@ -36,8 +35,7 @@ const showReady: Handler<typeof showReadySchema> = (context) => async (_request,
 }
 
 const whoami: Handler<typeof whoamiSchema> = (context) => async (request) => {
-  const asker = askerOf(request)
-  if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
+  const asker = context.access.known(askerOf(request))
   const { principal, dn, admin } = asker
   const notAfter = new Date(principal.notAfterMs).toISOString()
   const namespaces = asker.kind === 'user' ? await context.catalog.namespaces.ownedBy(asker) : []
@@ -50,13 +48,17 @@ const collect: Handler<typeof collectSchema> = (context) => async (request, repl
   return await context.collector.collect()
 }
 
-const showMetrics: Handler<typeof showMetricsSchema> = (context) => async (_request, reply) => {
+const showMetrics: Handler<typeof showMetricsSchema> = (context) => async (request, reply) => {
+  context.access.known(askerOf(request))
   const { registry } = context.metrics
   return reply.type(registry.contentType).send(await registry.metrics())
 }
 
-const showOpenapi: Handler<typeof showOpenapiSchema, { document: () => object }> = (context) => async () =>
-  context.document()
+const showOpenapi: Handler<typeof showOpenapiSchema, { document: () => object }> =
+  (context) => async (request) => {
+    context.access.known(askerOf(request))
+    return context.document()
+  }
 
 /** Health, for everybody: a probe has no certificate. */
 export const openRoutes: Registration = (app, context) => {
