@@ -30,6 +30,13 @@ export interface MetadataField {
   readonly about: string
 }
 
+type FieldInit = Omit<MetadataField, 'name' | 'type' | 'aliases' | 'setBy'> &
+  Partial<Pick<MetadataField, 'aliases'>>
+
+function field<T extends MetadataType, N extends string>(type: T, name: N, init: FieldInit) {
+  return { aliases: [], ...init, type, name }
+}
+
 const images = (column: string) => ({ table: 'images', column }) as const
 const version = (column: string) => ({ table: 'version', column }) as const
 const acl = { table: 'acl' } as const
@@ -51,165 +58,159 @@ const IMAGE_TYPES = [
 const FORMATS = ['iso', 'vhd', 'vdi', 'vmdk', 'ami', 'aki', 'ari', 'raw', 'qcow2', 'vhdx'] as const
 const ACCESS = ['public', 'private'] as const
 
+/** Set by the owner, each a column, an owner or an entry of the ACL. */
 const OWNERS = [
-  {
-    ...{ name: 'name', aliases: [], type: 'text', place: images('name') },
+  field('text', 'name', {
+    place: images('name'),
     about: 'name within the namespace; setting it renames the image',
-  },
-  {
-    ...{ name: 'namespace', aliases: ['user_name'], type: 'text', place: images('namespace') },
+  }),
+  field('text', 'namespace', {
+    place: images('namespace'),
+    aliases: ['user_name'],
     about: 'whose image it is called: `namespace/name`',
-  },
-  {
-    ...{
-      name: 'owner',
-      aliases: ['owner_user_name'],
-      type: 'text',
-      place: { table: 'owner', column: 'name' },
-    },
+  }),
+  field('text', 'owner', {
+    place: { table: 'owner', column: 'name' },
+    aliases: ['owner_user_name'],
     about: 'name of the user who made it, or was given it',
-  },
-  {
-    ...{ name: 'description', aliases: [], type: 'text', place: images('description') },
-    about: 'what it is for',
-  },
-  {
-    ...{ name: 'os_variant', aliases: ['os'], type: 'text', place: images('os_variant') },
+  }),
+  field('text', 'description', { place: images('description'), about: 'what it is for' }),
+  field('text', 'os_variant', {
+    place: images('os_variant'),
+    aliases: ['os'],
     about: 'operating system: `Debian 12`',
-  },
-  {
-    ...{ name: 'os_type', aliases: [], type: 'text', place: images('os_type') },
-    about: 'its family: `linux`',
-  },
-  {
-    ...{ name: 'os_arch', aliases: ['arch', 'architecture'], type: 'text', place: images('os_arch') },
+  }),
+  field('text', 'os_type', { place: images('os_type'), about: 'its family: `linux`' }),
+  field('text', 'os_arch', {
+    place: images('os_arch'),
+    aliases: ['arch', 'architecture'],
     about: 'processor: `x86_64`',
-  },
-  {
-    ...{ name: 'hypervisor', aliases: ['vmType'], type: 'words', place: images('hypervisor') },
+  }),
+  field('words', 'hypervisor', {
+    place: images('hypervisor'),
+    aliases: ['vmType'],
     about: `where it runs: any words, under vmType only ${VM_TYPES.join(' ')}; ${DEFAULT_HYPERVISOR} when nothing is said`,
-  },
-  {
-    ...{ name: 'image_type', aliases: ['imgType', 'type'], type: 'enum', values: IMAGE_TYPES },
-    ...{ place: images('image_type'), about: 'what it is, or for which cloud' },
-  },
-  {
-    ...{ name: 'format', aliases: ['disk_format'], type: 'enum', values: FORMATS, place: images('format') },
+  }),
+  field('enum', 'image_type', {
+    place: images('image_type'),
+    aliases: ['imgType', 'type'],
+    values: IMAGE_TYPES,
+    about: 'what it is, or for which cloud',
+  }),
+  field('enum', 'format', {
+    place: images('format'),
+    aliases: ['disk_format'],
+    values: FORMATS,
     about: 'form of its bytes',
-  },
-  {
-    ...{ name: 'kernel', aliases: ['kernel_id'], type: 'text', place: images('kernel') },
+  }),
+  field('text', 'kernel', {
+    place: images('kernel'),
+    aliases: ['kernel_id'],
     about: 'image of the kernel that it boots with',
-  },
-  {
-    ...{ name: 'ramdisk', aliases: ['ramdisk_id'], type: 'text', place: images('ramdisk') },
+  }),
+  field('text', 'ramdisk', {
+    place: images('ramdisk'),
+    aliases: ['ramdisk_id'],
     about: 'image of the RAM disk that it boots with',
-  },
-  {
-    ...{ name: 'keywords', aliases: ['tag'], type: 'words', place: images('keywords') },
+  }),
+  field('words', 'keywords', {
+    place: images('keywords'),
+    aliases: ['tag'],
     about: 'free words to find it by',
-  },
-  {
-    ...{ name: 'expires', aliases: ['expires_at'], type: 'time', place: images('expires_at') },
+  }),
+  field('time', 'expires', {
+    place: images('expires_at'),
+    aliases: ['expires_at'],
     about: 'when it stops being given to anybody but its owner and admins; empty: never',
-  },
-  {
-    ...{ name: 'read_only', aliases: [], type: 'flag', place: images('read_only') },
+  }),
+  field('flag', 'read_only', {
+    place: images('read_only'),
     about: 'no new versions, no removal, until it is unset',
-  },
-  {
-    ...{ name: 'unauthenticated_access', aliases: [], type: 'flag', place: acl },
+  }),
+  field('flag', 'unauthenticated_access', {
+    place: acl,
     about: 'everybody may read it, without a certificate',
-  },
-  {
-    ...{ name: 'access', aliases: ['permission'], type: 'enum', values: ACCESS, place: acl },
+  }),
+  field('enum', 'access', {
+    place: acl,
+    aliases: ['permission'],
+    values: ACCESS,
     about: 'public: every user may read it',
-  },
-  {
-    ...{ name: 'state', aliases: ['imgStatus', 'status'], type: 'enum', values: IMAGE_STATES },
-    ...{ settable: ['available', 'locked'], place: images('state') },
+  }),
+  field('enum', 'state', {
+    place: images('state'),
+    aliases: ['imgStatus', 'status'],
+    values: IMAGE_STATES,
+    settable: ['available', 'locked'],
     about: 'locked without bytes, uploading, available, error; the owner may lock and unlock what has bytes',
-  },
-  {
-    ...{ name: 'store', aliases: [], type: 'text', place: property },
-    about: 'where its bytes are to be kept',
-  },
-  {
-    ...{ name: 'location', aliases: [], type: 'text', place: property },
-    about: 'where its bytes came from',
-  },
-] as const satisfies readonly Omit<MetadataField, 'setBy'>[]
+  }),
+] as const
+
+/** Set by the owner, and kept like free pairs. */
+const OWNERS_PAIRS = [
+  field('text', 'store', { place: property, about: 'where its bytes are to be kept' }),
+  field('text', 'location', { place: property, about: 'where its bytes came from' }),
+] as const
 
 const TRACKERS = [
-  {
-    ...{ name: 'uuid', aliases: ['imgId', '_id', 'id'], type: 'text', place: images('uuid') },
+  field('text', 'uuid', {
+    place: images('uuid'),
+    aliases: ['imgId', '_id', 'id'],
     about: 'never changes, whatever it is called',
-  },
-  {
-    ...{ name: 'uri', aliases: ['imgURI', 'file_url', 'raw_file_url'], type: 'text', place: none },
+  }),
+  field('text', 'uri', {
+    place: none,
+    aliases: ['imgURI', 'file_url', 'raw_file_url'],
     about: 'where its bytes are',
-  },
-  {
-    ...{ name: 'http_file_url', aliases: [], type: 'text', place: none },
+  }),
+  field('text', 'http_file_url', {
+    place: none,
     about: 'where everybody finds its bytes, without a certificate',
-  },
-  {
-    ...{ name: 'created', aliases: ['createdDate', 'created_at'], type: 'time', place: images('created_at') },
+  }),
+  field('time', 'created', {
+    place: images('created_at'),
+    aliases: ['createdDate', 'created_at'],
     about: 'when the slot was made',
-  },
-  {
-    ...{
-      name: 'modified',
-      aliases: ['updated_at', 'modified_at'],
-      type: 'time',
-      place: images('modified_at'),
-    },
+  }),
+  field('time', 'modified', {
+    place: images('modified_at'),
+    aliases: ['updated_at', 'modified_at'],
     about: 'last change of metadata or bytes',
-  },
-  {
-    ...{ name: 'uploaded', aliases: ['uploaded_at'], type: 'time', place: images('uploaded_at') },
+  }),
+  field('time', 'uploaded', {
+    place: images('uploaded_at'),
+    aliases: ['uploaded_at'],
     about: 'when its bytes last came',
-  },
-  {
-    ...{
-      name: 'accessed',
-      aliases: ['lastAccess', 'accessed_at'],
-      type: 'time',
-      place: images('accessed_at'),
-    },
+  }),
+  field('time', 'accessed', {
+    place: images('accessed_at'),
+    aliases: ['lastAccess', 'accessed_at'],
     about: 'when its bytes were last asked for',
-  },
-  {
-    ...{ name: 'access_count', aliases: ['accessCount'], type: 'count', place: images('access_count') },
+  }),
+  field('count', 'access_count', {
+    place: images('access_count'),
+    aliases: ['accessCount'],
     about: 'how often its bytes were asked for',
-  },
-  {
-    ...{ name: 'raw_file_uploaded', aliases: [], type: 'flag', place: none },
-    about: 'whether it has bytes',
-  },
-  {
-    ...{ name: 'version', aliases: [], type: 'count', place: version('version') },
-    about: 'its newest version',
-  },
-  {
-    ...{ name: 'size', aliases: ['size_bytes'], type: 'bytes', place: version('size') },
-    about: 'of the newest version',
-  },
-  {
-    ...{ name: 'content_bytes', aliases: [], type: 'bytes', place: version('content_bytes') },
+  }),
+  field('flag', 'raw_file_uploaded', { place: none, about: 'whether it has bytes' }),
+  field('count', 'version', { place: version('version'), about: 'its newest version' }),
+  field('bytes', 'size', { place: version('size'), aliases: ['size_bytes'], about: 'of the newest version' }),
+  field('bytes', 'content_bytes', {
+    place: version('content_bytes'),
     about: 'of the newest version without its zero pages: what counts against quotas',
-  },
-  {
-    ...{ name: 'checksum', aliases: ['sha256'], type: 'text', place: version('sha256') },
+  }),
+  field('text', 'checksum', {
+    place: version('sha256'),
+    aliases: ['sha256'],
     about: 'sha-256 of the newest version, hex',
-  },
-  {
-    ...{ name: 'manifest', aliases: [], type: 'text', place: version('manifest') },
+  }),
+  field('text', 'manifest', {
+    place: version('manifest'),
     about: 'CID of the manifest of the newest version',
-  },
-] as const satisfies readonly Omit<MetadataField, 'setBy'>[]
+  }),
+] as const
 
-export type FieldName = (typeof OWNERS)[number]['name'] | (typeof TRACKERS)[number]['name']
+export type FieldName = (typeof OWNERS | typeof OWNERS_PAIRS | typeof TRACKERS)[number]['name']
 
 interface ValueOfType {
   readonly text: string
@@ -223,7 +224,7 @@ interface ValueOfType {
   readonly time: number | null
 }
 
-type OwnerField = Exclude<(typeof OWNERS)[number], { place: typeof property }>
+type OwnerField = (typeof OWNERS)[number]
 /** Values that an owner gives, checked. Only what was given is there; texts that were cleared are empty. */
 export type GivenFields = {
   readonly [Name in OwnerField['name']]?: ValueOfType[Extract<OwnerField, { name: Name }>['type']]
@@ -231,8 +232,8 @@ export type GivenFields = {
 
 /** Every field, in the order in which they are shown. */
 export const METADATA_FIELDS: readonly (MetadataField & { readonly name: FieldName })[] = [
-  ...OWNERS.map((field) => ({ ...field, setBy: 'owner' as const })),
-  ...TRACKERS.map((field) => ({ ...field, setBy: 'tracker' as const })),
+  ...[...OWNERS, ...OWNERS_PAIRS].map((one) => ({ ...one, setBy: 'owner' as const })),
+  ...TRACKERS.map((one) => ({ ...one, setBy: 'tracker' as const })),
 ]
 
 const BY_NAME: ReadonlyMap<string, (typeof METADATA_FIELDS)[number]> = new Map(

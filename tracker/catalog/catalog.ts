@@ -5,10 +5,12 @@ import { AclBook } from '../acl/acl-book.ts'
 import { type ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
 import type { Journal } from '../acl/journal.ts'
 import type { Seal } from '../acl/seal.ts'
+import { HistoryCatalog } from './history-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { ImageChanges } from './image-changes.ts'
 import { migrations } from './migrations.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
+import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import type { CatalogSchema } from './schema.ts'
 import { nodeSqliteDialect } from './sqlite-dialect.ts'
 import { UploadCatalog } from './upload-catalog.ts'
@@ -21,6 +23,8 @@ export interface Catalog {
   readonly namespaces: NamespaceCatalog
   readonly users: UserCatalog
   readonly uploads: UploadCatalog
+  readonly history: HistoryCatalog
+  readonly usage: UsageCatalog
   readonly acls: AclBook
   /**
    * Runs a change that concerns several of these, ACLs among them: all of it happens or nothing. `work` runs again
@@ -45,10 +49,13 @@ export interface CatalogInit {
   readonly path: string
   /** Whether enrolled nodes may read what is in a new namespace; they may unless given. */
   readonly nodesRead?: boolean
+  /** For users whose rows say nothing; none unless given. */
+  readonly quotas?: Quotas
 }
 
 /** Opens the catalog at `path`, makes it where it is missing, and brings its tables up to date. */
 export async function openCatalog(components: CatalogComponents, init: CatalogInit): Promise<Catalog> {
+  const { nodesRead = true, quotas = NO_QUOTAS } = init
   const db = new Kysely<CatalogSchema>({ dialect: nodeSqliteDialect(init) })
   try {
     await migrate(db)
@@ -58,13 +65,15 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
   }
   const transactions = new ChainTransactions({ db, journal: components.journal })
   const signed = { onTampered: () => {}, ...components, db, transactions }
-  const acls = new AclBook(signed, { nodesRead: init.nodesRead ?? true })
+  const acls = new AclBook(signed, { nodesRead })
   return {
-    images: new ImageCatalog({ db, acls, transactions }),
-    changes: new ImageChanges({ db, acls, transactions }),
+    images: new ImageCatalog({ db, acls, transactions }, { quotas }),
+    changes: new ImageChanges({ db, acls, transactions }, { quotas }),
     namespaces: new NamespaceCatalog({ db, acls, transactions }),
     users: new UserCatalog({ db }),
     uploads: new UploadCatalog({ db }),
+    history: new HistoryCatalog({ db }),
+    usage: new UsageCatalog({ db }, { quotas }),
     acls,
     transaction: (work) => transactions.run(work),
     check: async () => {

@@ -11,7 +11,7 @@ export interface HistoryDetails {
   modified: { readonly fields: readonly string[] }
   /** The name that it had before, `namespace/name`. */
   renamed: { readonly from: string }
-  /** Of the image's own ACL; null where there was or is no right. */
+  /** An entry of the image's own ACL. */
   shared: { readonly kind: string; readonly subject: string; readonly right: string }
   unshared: { readonly kind: string; readonly subject: string }
   tagged: { readonly tag: string; readonly version: number }
@@ -27,7 +27,7 @@ export type HistoryAction = keyof HistoryDetails
 /** Who changes something, and when. */
 export interface Change {
   /** Distinguished name. */
-  readonly actor: string
+  readonly author: string
   readonly nowMs: number
 }
 
@@ -42,7 +42,8 @@ export interface HistoryEntry extends HistorySubject {
   /** Rises with time. */
   readonly id: number
   readonly atMs: number
-  readonly actor: string
+  /** Distinguished name of who did it. */
+  readonly author: string
   readonly action: string
   readonly details: Readonly<Record<string, unknown>>
 }
@@ -53,10 +54,10 @@ export async function writeHistory<A extends HistoryAction>(
   { uuid, namespace, name }: HistorySubject,
   event: Change & { readonly action: A; readonly details: HistoryDetails[A] },
 ): Promise<void> {
-  const { actor, nowMs, action, details } = event
+  const { author, nowMs, action, details } = event
   await trx
     .insertInto('history')
-    .values({ uuid, namespace, name, at: nowMs, actor, action, details: JSON.stringify(details) })
+    .values({ uuid, namespace, name, at: nowMs, actor: author, action, details: JSON.stringify(details) })
     .execute()
 }
 
@@ -107,5 +108,5 @@ export class HistoryCatalog {
 function selectHistory(db: Kysely<CatalogSchema>) {
   return db
     .selectFrom('history')
-    .select(['id', 'uuid', 'namespace', 'name', 'at as atMs', 'actor', 'action', 'details'])
+    .select(['id', 'uuid', 'namespace', 'name', 'at as atMs', 'actor as author', 'action', 'details'])
 }

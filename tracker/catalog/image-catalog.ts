@@ -14,13 +14,16 @@ import {
   type Reference,
   type Tag,
 } from '../../src/core/reference.ts'
+import type { Accesses } from '../accounting/access-counter.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
 import type { Db } from './db.ts'
 import { formerNumber } from './former-names.ts'
+import { type Change, writeHistory } from './history-catalog.ts'
 import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
 import { stateExpression, stepState } from './image-states.ts'
+import { checkQuota, type Quotas } from './quota.ts'
 import type { CatalogSchema } from './schema.ts'
 
 export interface ImageKey {
@@ -129,16 +132,21 @@ export class ImageCatalog {
   readonly #db: Kysely<CatalogSchema>
   readonly #acls: AclBook
   readonly #transactions: ChainTransactions
+  readonly #quotas: Quotas
 
-  constructor(components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions }) {
+  constructor(
+    components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions },
+    init: { quotas: Quotas },
+  ) {
     this.#db = components.db
     this.#acls = components.acls
     this.#transactions = components.transactions
+    this.#quotas = init.quotas
   }
 
   /**
    * Makes the image, with its ACL, in a namespace that exists. Returns false when the image exists. Errors: LimitError
-   * when the namespace has too many images.
+   * when the namespace has too many images, QuotaError when the owner has.
    */
   async create(image: ImageKey, init: NewImage): Promise<boolean> {
     const { owner, author, nowMs, change = { fields: {}, properties: {} } } = init
@@ -146,6 +154,7 @@ export class ImageCatalog {
     return await this.#transactions.run(async (trx) => {
       if (await imageExists(trx, image)) return false
       await checkImageCount(trx, namespace)
+      await checkQuota(trx, { owner: owner.id, images: 1 }, this.#quotas)
       const last = await formerNumber(trx, image)
       const uuid = randomUUID()
       const fresh = { uuid, owner: owner.id, created_at: nowMs, modified_at: nowMs, removed: 0 }
@@ -171,6 +180,7 @@ export class ImageCatalog {
       await setProperties(trx, row.id, change.properties)
       const founder = { owner: { kind: 'user', subject: owner.name }, author } as const
       await this.#acls.foundImage(trx, { uuid, namespace, name, ...founder })
+      await writeHistory(trx, { uuid, ...image }, { author, nowMs, action: 'created', details: {} })
       return true
     })
   }
@@ -232,7 +242,8 @@ export class ImageCatalog {
 
   /**
    * Appends a version, lets the tags point to it, and closes the upload: all or nothing. Errors: NotFoundError when the upload
-   * has ended, StateError when the image is read only, LimitError past IMAGE_VERSIONS_MAX.
+   * has ended, StateError when the image is read only, LimitError past IMAGE_VERSIONS_MAX, QuotaError when it does not fit into
+   * what the owner of the image may have.
    */
   async addVersion(init: NewVersion): Promise<{ version: number; record: string }> {
     return await this.#db.transaction().execute(async (trx) => {
@@ -242,7 +253,8 @@ export class ImageCatalog {
         .returning('image')
         .executeTakeFirst()
       if (removed === undefined) throw new NotFoundError('the upload has ended')
-      const { namespace, name, version } = await nextVersion(trx, removed.image, init)
+      const { uuid, owner, namespace, name, version } = await nextVersion(trx, removed.image, init)
+      await checkQuota(trx, { owner, bytes: init.contentBytes }, this.#quotas)
       const record = await init.sign({ namespace, name, version })
       const { manifest, size, contentBytes, sha256, runs, publisher, nowMs } = init
       const row = {
@@ -259,15 +271,26 @@ export class ImageCatalog {
         .insertInto('versions')
         .values({ image: removed.image, version, ...row })
         .execute()
-      for (const tag of init.tags) await putTag(trx, { image: removed.image, tag, version })
+      const by = { author: publisher, nowMs }
+      const details = { version, size, manifest }
+      await writeHistory(trx, { uuid, namespace, name }, { ...by, action: 'uploaded', details })
+      for (const tag of init.tags) {
+        await putTag(trx, { image: removed.image, tag, version })
+        await writeHistory(
+          trx,
+          { uuid, namespace, name },
+          { ...by, action: 'tagged', details: { tag, version } },
+        )
+      }
       return { version, record }
     })
   }
 
   /** Throws NotFoundError when the image or the version does not exist. */
-  async setTag(image: ImageKey, tag: Tag, version: number): Promise<void> {
+  async setTag(image: ImageKey, tag: Tag, init: Change & { version: number }): Promise<void> {
+    const { version, ...by } = init
     await this.#db.transaction().execute(async (trx) => {
-      const { id } = await imageRow(trx, image)
+      const { id, uuid } = await imageRow(trx, image)
       const row = await trx
         .selectFrom('versions')
         .select('version')
@@ -277,26 +300,25 @@ export class ImageCatalog {
       if (row === undefined)
         throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
       await putTag(trx, { image: id, tag, version })
+      await writeHistory(trx, { ...image, uuid }, { ...by, action: 'tagged', details: { tag, version } })
     })
   }
 
   /** Throws NotFoundError. */
-  async removeTag(image: ImageKey, tag: Tag): Promise<void> {
-    const { id } = await this.get(image)
-    const result = await this.#db
-      .deleteFrom('tags')
-      .where('image', '=', id)
-      .where('tag', '=', tag)
-      .executeTakeFirst()
-    if (result.numDeletedRows === 0n) {
-      throw new NotFoundError(`there is no tag ${formatReference({ ...image, tag })}`)
-    }
+  async removeTag(image: ImageKey, tag: Tag, by: Change): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      const { id, uuid } = await imageRow(trx, image)
+      const query = trx.deleteFrom('tags').where('image', '=', id).where('tag', '=', tag)
+      if ((await query.executeTakeFirst()).numDeletedRows === 0n)
+        throw new NotFoundError(`there is no tag ${formatReference({ ...image, tag })}`)
+      await writeHistory(trx, { ...image, uuid }, { ...by, action: 'untagged', details: { tag } })
+    })
   }
 
   /** Removes a version and the tags that point to it. Its number is never given again. Throws NotFoundError. */
-  async removeVersion(image: ImageKey, version: number): Promise<void> {
+  async removeVersion(image: ImageKey, version: number, by: Change): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
-      const { id } = await imageRow(trx, image)
+      const { id, uuid } = await imageRow(trx, image)
       const query = trx.deleteFrom('versions').where('image', '=', id).where('version', '=', version)
       if ((await query.executeTakeFirst()).numDeletedRows === 0n) {
         throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
@@ -308,22 +330,42 @@ export class ImageCatalog {
         .executeTakeFirstOrThrow()
       if (uploadedAtMs === null) await stepState(trx, id, 'emptied')
       await trx.updateTable('images').set({ uploaded_at: uploadedAtMs }).where('id', '=', id).execute()
+      await writeHistory(trx, { ...image, uuid }, { ...by, action: 'version-removed', details: { version } })
+    })
+  }
+
+  /** Adds what was counted; all of it is one write. */
+  async addAccesses(accesses: readonly Accesses[]): Promise<void> {
+    await this.#db.transaction().execute(async (trx) => {
+      for (const one of accesses) await countAccesses(trx, one)
     })
   }
 
   /** Removes an image with its versions, tags and open uploads, and ends its ACL. Throws NotFoundError. */
-  async remove(image: ImageKey, { author }: { author: string }): Promise<void> {
+  async remove(image: ImageKey, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
       const { id, uuid } = await imageRow(trx, image)
-      await this.#acls.end(imageTarget(uuid), { author, trx })
+      await this.#acls.end(imageTarget(uuid), { author: by.author, trx })
       await trx.deleteFrom('versions').where('image', '=', id).execute()
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
       await trx.deleteFrom('image_properties').where('image', '=', id).execute()
       // Without versions there are no numbers to remember.
       await trx.deleteFrom('images').where('id', '=', id).where('last_version', '=', 0).execute()
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
+      await writeHistory(trx, { ...image, uuid }, { ...by, action: 'removed', details: {} })
     })
   }
+}
+
+async function countAccesses(trx: Db, { image, count, lastMs }: Accesses): Promise<void> {
+  await trx
+    .updateTable('images')
+    .set((eb) => ({
+      access_count: eb('access_count', '+', count),
+      accessed_at: eb.case().when('accessed_at', '>', lastMs).then(eb.ref('accessed_at')).else(lastMs).end(),
+    }))
+    .where('id', '=', image)
+    .execute()
 }
 
 async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
@@ -340,7 +382,7 @@ async function nextVersion(
   trx: Db,
   image: number,
   { nowMs }: { nowMs: number },
-): Promise<ImageKey & { version: number }> {
+): Promise<ImageKey & { uuid: string; owner: number | null; version: number }> {
   const row = await trx
     .updateTable('images')
     .set((eb) => ({
@@ -349,7 +391,7 @@ async function nextVersion(
     }))
     .where('id', '=', image)
     .where('read_only', '=', 0)
-    .returning(['namespace', 'name', 'last_version as version'])
+    .returning(['uuid', 'owner', 'namespace', 'name', 'last_version as version'])
     .executeTakeFirst()
   if (row === undefined) throw new StateError('the image is read only: unset read_only first')
   const { versions } = await trx

@@ -1,16 +1,22 @@
 import type { Kysely } from 'kysely'
 import { imageTarget } from '../../src/core/acl.ts'
 import { ConflictError, NotFoundError, StateError } from '../../src/core/errors.ts'
+import { PROPERTY_PREFIX } from '../../src/core/metadata.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
 import type { Db } from './db.ts'
 import { formerNumber, rememberName } from './former-names.ts'
+import { type Change, writeHistory } from './history-catalog.ts'
 import { type ImageKey, imageRow, type StoredImage } from './image-catalog.ts'
 import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
 import { stepState } from './image-states.ts'
+import { checkQuota, type Quotas } from './quota.ts'
 import type { CatalogSchema } from './schema.ts'
+
+/** Changes that have an action of their own in the history. */
+const TOLD_APART: ReadonlySet<string> = new Set(['name', 'namespace', 'owner', 'state'])
 
 /** What a rename does to the numbers of an image. */
 export interface RenamePlan {
@@ -25,8 +31,6 @@ export interface Rename {
   readonly to: ImageKey
   /** The owner from then on. */
   readonly owner: { readonly id: number; readonly name: string }
-  /** Distinguished name of who renames it. */
-  readonly author: string
   readonly plan: RenamePlan
   /** The new record of each version of the plan, in its order. */
   readonly records: readonly string[]
@@ -37,19 +41,24 @@ export class ImageChanges {
   readonly #db: Kysely<CatalogSchema>
   readonly #acls: AclBook
   readonly #transactions: ChainTransactions
+  readonly #quotas: Quotas
 
-  constructor(components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions }) {
+  constructor(
+    components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions },
+    init: { quotas: Quotas },
+  ) {
     this.#db = components.db
     this.#acls = components.acls
     this.#transactions = components.transactions
+    this.#quotas = init.quotas
   }
 
   /**
    * Changes metadata and state. A change that unsets `read_only` may change other things too. Errors: NotFoundError, StateError,
    * LimitError.
    */
-  async change(image: StoredImage, change: MetadataChange, init: { nowMs: number }): Promise<void> {
-    await this.#db.transaction().execute((trx) => applyChange(trx, image, { ...change, ...init }))
+  async change(image: StoredImage, change: MetadataChange, by: Change): Promise<void> {
+    await this.#db.transaction().execute((trx) => applyChange(trx, image, { ...change, ...by }))
   }
 
   /** What is to be signed before an image is renamed. */
@@ -59,19 +68,21 @@ export class ImageChanges {
 
   /**
    * Gives an image another name, with what else a request changes. Errors: ConflictError when the name is taken, or when something
-   * changed since the plan was made (data: `again` true); those of `change`; LimitError.
+   * changed since the plan was made (data: `again` true); those of `change`; LimitError, QuotaError of a new owner.
    */
-  async rename(rename: Rename, change: MetadataChange, init: { nowMs: number }): Promise<void> {
+  async rename(rename: Rename, change: MetadataChange, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
-      await applyChange(trx, rename.image, { ...change, ...init })
+      await applyChange(trx, rename.image, { ...change, ...by })
       await checkPlan(trx, rename)
+      await checkNewOwner(trx, rename, this.#quotas)
       await takeName(trx, rename)
       await renumber(trx, rename)
-      await this.#tellAcl(trx, rename)
+      await this.#tellAcl(trx, rename, by)
+      await tellRename(trx, rename, by)
     })
   }
 
-  async #tellAcl(trx: ChainTransaction, { image, to, owner, author }: Rename): Promise<void> {
+  async #tellAcl(trx: ChainTransaction, { image, to, owner }: Rename, { author }: Change): Promise<void> {
     await this.#acls.renameImage(image.uuid, to, { author, trx })
     const subject = { kind: 'user', subject: owner.name } as const
     await this.#acls.setOwner(imageTarget(image.uuid), subject, { author, trx })
@@ -81,7 +92,7 @@ export class ImageChanges {
 async function applyChange(
   trx: Db,
   image: StoredImage,
-  { fields, properties, nowMs }: MetadataChange & { nowMs: number },
+  { fields, properties, author, nowMs }: MetadataChange & Change,
 ): Promise<void> {
   let update = trx
     .updateTable('images')
@@ -98,6 +109,36 @@ async function applyChange(
   if (state !== undefined && !(await stepState(trx, image.id, state === 'locked' ? 'lock' : 'unlock')))
     throw new StateError(`${image.namespace}/${image.name} has no bytes yet: its state follows its upload`)
   await setProperties(trx, image.id, properties)
+  if (state !== undefined && state !== image.state) {
+    const details = { from: image.state, to: state }
+    await writeHistory(trx, image, { author, nowMs, action: 'state', details })
+  }
+  const keys = Object.keys(properties).map((key) => `${PROPERTY_PREFIX}${key}`)
+  const names = [...Object.keys(fields), ...keys].filter((name) => !TOLD_APART.has(name))
+  if (names.length === 0) return
+  await writeHistory(trx, image, { author, nowMs, action: 'modified', details: { fields: names } })
+}
+
+/** The numbers move with the name, and what it takes from its owner's quota with the owner. */
+async function tellRename(trx: Db, { image, to, owner }: Rename, by: Change): Promise<void> {
+  const subject = { ...to, uuid: image.uuid }
+  if (to.namespace !== image.namespace || to.name !== image.name) {
+    const details = { from: `${image.namespace}/${image.name}` }
+    await writeHistory(trx, subject, { ...by, action: 'renamed', details })
+  }
+  if (owner.id === image.ownerId) return
+  const details = { from: image.ownerName, to: owner.name }
+  await writeHistory(trx, subject, { ...by, action: 'owner', details })
+}
+
+async function checkNewOwner(trx: Db, { image, owner }: Rename, quotas: Quotas): Promise<void> {
+  if (owner.id === image.ownerId) return
+  const { bytes } = await trx
+    .selectFrom('versions')
+    .select((select) => select.fn.sum<number | null>('content_bytes').as('bytes'))
+    .where('image', '=', image.id)
+    .executeTakeFirstOrThrow()
+  await checkQuota(trx, { owner: owner.id, images: 1, bytes: bytes ?? 0 }, quotas)
 }
 
 async function planOf(db: Db, image: StoredImage, to: ImageKey): Promise<RenamePlan> {

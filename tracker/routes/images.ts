@@ -55,7 +55,7 @@ const removeImage: Handler<typeof removeImageSchema> = (context) => async (reque
   const image = await context.catalog.images.get(request.params)
   await context.access.image(asker, image, 'admin')
   const { dn: author } = context.access.user(asker, { change: true })
-  await context.catalog.images.remove(request.params, { author })
+  await context.catalog.images.remove(request.params, { author, nowMs: context.clock.now() })
   return reply.code(204).send(null)
 }
 

@@ -8,8 +8,8 @@ import {
   VersionParams,
   VersionQuery,
 } from '../../src/api/tracker-schemas.ts'
-import type { Right } from '../../src/core/acl.ts'
 import { askerOf } from '../access/asker.ts'
+import type { Change } from '../catalog/history-catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
 import type { Handler, Registration } from '../http/route.ts'
@@ -48,35 +48,40 @@ const removeTagSchema = {
 }
 
 const showRecord: Handler<typeof showRecordSchema> = (context) => async (request) => {
-  await authorise(context, request, 'read')
+  const image = await context.catalog.images.get(request.params)
+  await context.access.image(askerOf(request), image, 'read')
   const { record } = await context.catalog.images.resolve({ ...request.params, ...request.query })
   return { record }
 }
 
 const removeVersion: Handler<typeof removeVersionSchema> = (context) => async (request, reply) => {
-  await authorise(context, request, 'write')
-  await context.catalog.images.removeVersion(request.params, request.params.version)
+  const by = await authorise(context, request)
+  await context.catalog.images.removeVersion(request.params, request.params.version, by)
   return reply.code(204).send(null)
 }
 
 const setTag: Handler<typeof setTagSchema> = (context) => async (request, reply) => {
-  await authorise(context, request, 'write')
-  await context.catalog.images.setTag(request.params, request.params.tag, request.body.version)
+  const by = await authorise(context, request)
+  const { version } = request.body
+  await context.catalog.images.setTag(request.params, request.params.tag, { ...by, version })
   return reply.code(204).send(null)
 }
 
 const removeTag: Handler<typeof removeTagSchema> = (context) => async (request, reply) => {
-  await authorise(context, request, 'write')
-  await context.catalog.images.removeTag(request.params, request.params.tag)
+  const by = await authorise(context, request)
+  await context.catalog.images.removeTag(request.params, request.params.tag, by)
   return reply.code(204).send(null)
 }
 
+/** Who changes the image, which they may. */
 async function authorise(
-  { access, catalog }: RouteContext,
+  { access, catalog, clock }: RouteContext,
   request: Pick<FastifyRequest, 'asker'> & { params: ImageKey },
-  right: Right,
-): Promise<void> {
-  await access.image(askerOf(request), await catalog.images.get(request.params), right)
+): Promise<Change> {
+  const asker = askerOf(request)
+  await access.image(asker, await catalog.images.get(request.params), 'write')
+  const { dn: author } = access.user(asker, { change: true })
+  return { author, nowMs: clock.now() }
 }
 
 /** Versions, their records, and the tags that point to them. */

@@ -23,6 +23,7 @@ const image = imageKey('team/debian')
 const manifest = manifestIdOf(digestOf(Buffer.from('m')))
 const owner = '/CN=alice'
 const nowMs = Date.UTC(2030, 0, 1)
+const by = { author: '/CN=alice', nowMs }
 
 test.before.each(async (context) => {
   context.dir = mkdtempSync(join(tmpdir(), 'bootswarm-catalog-'))
@@ -36,7 +37,6 @@ test.after.each(async ({ dir, catalog }) => {
 /** Makes the image for a user, in the namespace that the user owns then. */
 async function create(catalog: Catalog, key = image, name = 'alice'): Promise<boolean> {
   const user = await catalog.users.ensure({ dn: `/CN=${name}`, wanted: name, state: 'active', nowMs })
-  const by = { author: user.dn, nowMs }
   await catalog.namespaces.create(key.namespace, { owner: { kind: 'user', id: user.id, name }, ...by })
   return await catalog.images.create(key, { owner: user, ...by })
 }
@@ -100,12 +100,12 @@ test('resolves tags, versions and manifests, and nothing else', async ({ catalog
 test('never gives the number of a removed version again', async ({ catalog }) => {
   await commit(catalog, ['latest'])
   await commit(catalog, ['stable'])
-  await catalog.images.removeVersion(image, 2)
+  await catalog.images.removeVersion(image, 2, by)
   assert.equal(
     (await catalog.images.tags()).map((row) => row.tag),
     ['latest'],
   )
-  await catalog.images.remove(image, { author: owner })
+  await catalog.images.remove(image, by)
   assert.is((await failureOf(catalog.images.get(image))).code, 'E_NOT_FOUND')
   assert.equal(await catalog.images.list(), [])
   assert.is((await commit(catalog)).version, 3)
@@ -115,11 +115,14 @@ test('never gives the number of a removed version again', async ({ catalog }) =>
 test('moves and removes tags', async ({ catalog }) => {
   await commit(catalog, ['a'])
   await commit(catalog)
-  await catalog.images.setTag(image, 'a' as Tag, 2)
+  await catalog.images.setTag(image, 'a' as Tag, { ...by, version: 2 })
   assert.is((await catalog.images.resolve({ ...image, tag: 'a' as Tag })).version, 2)
-  assert.is((await failureOf(catalog.images.setTag(image, 'a' as Tag, 9))).code, 'E_NOT_FOUND')
-  await catalog.images.removeTag(image, 'a' as Tag)
-  assert.is((await failureOf(catalog.images.removeTag(image, 'a' as Tag))).code, 'E_NOT_FOUND')
+  assert.is(
+    (await failureOf(catalog.images.setTag(image, 'a' as Tag, { ...by, version: 9 }))).code,
+    'E_NOT_FOUND',
+  )
+  await catalog.images.removeTag(image, 'a' as Tag, by)
+  assert.is((await failureOf(catalog.images.removeTag(image, 'a' as Tag, by))).code, 'E_NOT_FOUND')
 })
 
 test('keeps leases until the upload ends or expires', async ({ catalog }) => {
@@ -216,7 +219,7 @@ test('a namespace has so many images, removed ones not counted', async ({ catalo
   const more = () => create(catalog, imageKey('team/more'))
   assert.is((await failureOf(more())).code, 'E_LIMIT')
   assert.is(await create(catalog), false)
-  await catalog.images.remove(imageKey('team/i2'), { author: owner })
+  await catalog.images.remove(imageKey('team/i2'), by)
   assert.is(await more(), true)
 })
 

@@ -16,6 +16,7 @@ interface Context {
 }
 const test = suite<Context>('changes of images')
 const nowMs = Date.UTC(2030, 0, 1)
+const by = { author: '/CN=alice', nowMs }
 const principal = '/CN=alice'
 
 test.before.each(async (context) => {
@@ -35,7 +36,7 @@ test.after.each(async ({ catalog, remove }) => {
 })
 
 async function create({ catalog, owner }: Context, name: string): Promise<boolean> {
-  return await catalog.images.create(imageKey(name), { owner, author: principal, nowMs })
+  return await catalog.images.create(imageKey(name), { owner, ...by })
 }
 
 /** A version whose manifest and record say what it is: `v1 of alice/a`. */
@@ -56,8 +57,8 @@ async function rename({ catalog, owner }: Context, from: string, to: string): Pr
   const records = plan.versions.map(
     ({ version, record }) => `${to}@${version + plan.numbersFrom} was ${record}`,
   )
-  const init = { image, to: imageKey(to), owner, author: principal, plan, records }
-  await catalog.changes.rename(init, { fields: {}, properties: {} }, { nowMs })
+  const init = { image, to: imageKey(to), owner, plan, records }
+  await catalog.changes.rename(init, { fields: {}, properties: {} }, by)
 }
 
 async function records({ catalog }: Context, name: string): Promise<string[]> {
@@ -105,7 +106,7 @@ test('numbers of a name that another image had are never given again', async (co
   await create(context, 'alice/gone')
   await push(context, 'alice/gone')
   await push(context, 'alice/gone')
-  await context.catalog.images.remove(imageKey('alice/gone'), { author: principal })
+  await context.catalog.images.remove(imageKey('alice/gone'), by)
   await create(context, 'alice/new')
   for (const tag of ['one', 'two', 'three']) await push(context, 'alice/new', tag)
   await rename(context, 'alice/new', 'alice/gone')
@@ -129,9 +130,9 @@ test('a name that is taken, and an image that changed meanwhile, are conflicts',
   const plan = await catalog.changes.planRename(image, imageKey('alice/c'))
   await push(context, 'alice/a')
   const late = catalog.changes.rename(
-    { image, to: imageKey('alice/c'), owner, author: principal, plan, records: ['x'] },
+    { image, to: imageKey('alice/c'), owner, plan, records: ['x'] },
     { fields: { description: 'x' }, properties: {} },
-    { nowMs },
+    by,
   )
   const { code, data } = await failureOf(late)
   assert.equal([code, data], ['E_CONFLICT', { again: true }])
@@ -144,7 +145,7 @@ test('a read-only image takes no change, no version and no other name until that
   await push(context, 'alice/a')
   const change = async (fields: GivenFields) => {
     const image = await catalog.images.get(imageKey('alice/a'))
-    await catalog.changes.change(image, { fields, properties: { colour: 'blue' } }, { nowMs })
+    await catalog.changes.change(image, { fields, properties: { colour: 'blue' } }, by)
   }
   await change({ read_only: true, description: 'kept' })
   for (const refused of [
@@ -165,8 +166,8 @@ test('an image has a bounded number of free properties', async (context) => {
   const image = await catalog.images.get(imageKey('alice/a'))
   const pairs = (from: number) =>
     Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`key${from + i}`, 'value']))
-  await catalog.changes.change(image, { fields: {}, properties: pairs(0) }, { nowMs })
-  const more = catalog.changes.change(image, { fields: {}, properties: pairs(30) }, { nowMs })
+  await catalog.changes.change(image, { fields: {}, properties: pairs(0) }, by)
+  const more = catalog.changes.change(image, { fields: {}, properties: pairs(30) }, by)
   assert.is((await failureOf(more)).code, 'E_LIMIT')
 })
 

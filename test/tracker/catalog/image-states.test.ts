@@ -16,6 +16,7 @@ interface Context {
 const test = suite<Context>('image states in the catalog')
 const key = imageKey('alice/debian')
 const nowMs = Date.UTC(2030, 0, 1)
+const by = { author: '/CN=alice', nowMs }
 const principal = '/CN=alice'
 const manifest = manifestIdOf(digestOf(Buffer.from('m')))
 
@@ -25,7 +26,6 @@ test.before.each(async (context) => {
   context.remove = remove
   const { users, namespaces, images } = context.catalog
   const owner = await users.ensure({ dn: principal, wanted: 'alice', state: 'active', nowMs })
-  const by = { author: principal, nowMs }
   await namespaces.create(key.namespace, { owner: { kind: 'user', ...owner }, ...by })
   await images.create(key, { owner, ...by })
 })
@@ -53,7 +53,7 @@ async function commit(catalog: Catalog, upload: string): Promise<number> {
 
 async function change(catalog: Catalog, state: 'locked' | 'available'): Promise<boolean> {
   const image = await catalog.images.get(key)
-  return await catalog.changes.change(image, { fields: { state }, properties: {} }, { nowMs }).then(
+  return await catalog.changes.change(image, { fields: { state }, properties: {} }, by).then(
     () => true,
     (error) => {
       assert.is(error.code, 'E_STATE')
@@ -106,7 +106,7 @@ test('what its owner locked stays locked whatever is uploaded', async ({ catalog
 
 test('an image whose last version was removed is a slot again', async ({ catalog }) => {
   const version = await commit(catalog, await open(catalog))
-  await catalog.images.removeVersion(key, version)
+  await catalog.images.removeVersion(key, version, by)
   const { state, uploadedAtMs } = await catalog.images.get(key)
   assert.equal([state, uploadedAtMs], ['locked', null])
 })
