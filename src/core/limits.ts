@@ -131,6 +131,14 @@ export const DN_CHARS_MAX = 1024
 export const IDENTITY_FILE_BYTES_MAX = 4 * MiB
 /** Authorities in one CA file; the IGTF distribution has about 150. */
 export const TRUST_CERTIFICATES_MAX = 1024
+/** Names in a directory of authorities; the IGTF distribution has about 2,000: two links for each file. */
+export const TRUST_FILES_MAX = 16_384
+/** One revocation list: the largest of IGTF authorities are 2 MB; 16 MiB hold half a million entries, read in half a second. */
+export const CRL_BYTES_MAX = 16 * MiB
+/** One signing policy: real ones have ten lines. Its patterns cost time with their length times that of a name. */
+export const SIGNING_POLICY_BYTES_MAX = 64 * KiB
+/** How often the files of authorities and revocation lists are looked at for changes. */
+export const TRUST_POLL_MS = 60_000
 /** Certificate chains whose validation is remembered, per trust: one per client and signer of a large site. */
 export const VALIDATED_CHAINS_MAX = 4096
 /** Smallest RSA key that is accepted (NIST SP 800-131A). */

@@ -2,11 +2,12 @@ import { createPrivateKey, generateKeyPair, randomBytes, type X509Certificate } 
 import { promisify } from 'node:util'
 import forge from 'node-forge'
 import { CertificateError } from '../core/errors.ts'
+import { isSelfIssued } from './authorities.ts'
 import { certificateNames, checkDays, checkName } from './ca-names.ts'
 import { parseCertificate } from './certificate.ts'
 import { validatePath } from './path-validation.ts'
 import { certificatesOfPem, pemOf } from './pem.ts'
-import { isSelfIssued, Trust } from './trust.ts'
+import { Trust } from './trust.ts'
 
 /** A certificate (and the chain that goes with it, without the root) and its key, both PEM. The key is secret. */
 export interface CertificateAndKey {

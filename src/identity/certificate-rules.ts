@@ -3,7 +3,7 @@ import { isIP } from 'node:net'
 import { CLOCK_SKEW_S, RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN } from '../core/limits.ts'
 import { type Certificate, KEY_USAGE } from './certificate.ts'
 import { EKU, EXTENSION, PSS_HASHES, RSA_PSS, SIGNATURE_ALGORITHMS, WEAK_ALGORITHMS } from './oids.ts'
-import { refuse } from './refusal.ts'
+import { isoTime, refuse } from './refusal.ts'
 
 /**
  * What a certificate is wanted for: `client` and `server` of TLS, `sign` = sign records and grants in the name of a
@@ -65,20 +65,16 @@ export function checkValidity(
   const { notBeforeMs, notAfterMs } = certificate
   const skewMs = CLOCK_SKEW_S * 1000
   if (nowMs + skewMs < notBeforeMs) {
-    const what = `it is not valid before ${iso(notBeforeMs)}, and this clock says ${iso(nowMs)}; check the clock`
+    const what = `it is not valid before ${isoTime(notBeforeMs)}, and this clock says ${isoTime(nowMs)}; check the clock`
     throw refuse(certificate, 'not-yet-valid', what)
   }
   if (nowMs - skewMs > notAfterMs) {
     throw refuse(
       certificate,
       'expired',
-      `it expired at ${iso(notAfterMs)}; ${isProxy ? 'make a new proxy' : 'issue a new one'}`,
+      `it expired at ${isoTime(notAfterMs)}; ${isProxy ? 'make a new proxy' : 'issue a new one'}`,
     )
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString().replace('.000Z', 'Z')
 }
 
 /** No critical extension that is not processed. `isProxy`: its ProxyCertInfo is judged elsewhere. */

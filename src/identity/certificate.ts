@@ -55,6 +55,8 @@ export interface Extension {
 /** Bits of keyUsage. */
 export const KEY_USAGE = { digitalSignature: 0, keyCertSign: 5, cRLSign: 6 } as const
 
+const NO_EXTENSIONS: ReadonlyMap<string, Extension> = new Map()
+
 const parsed = new WeakMap<X509Certificate, Certificate>()
 
 /** Reads the certificate strictly, whatever OpenSSL let pass. Throws CertificateError. */
@@ -93,7 +95,8 @@ function parseBody(body: Der, algorithm: Der) {
   const tail = reader.optional(0xa3)
   reader.end()
   if (tail !== undefined && version !== 2) throw malformed('it has extensions and is not of version 3')
-  const extensions = tail === undefined ? new Map<string, Extension>() : parseExtensions(tail)
+  const extensions =
+    tail === undefined ? NO_EXTENSIONS : parseExtensions(readOnly(tail.content, TAG.sequence))
   const name = parseName(subject)
   parseName(issuer)
   return {
@@ -113,7 +116,8 @@ function parseBody(body: Der, algorithm: Der) {
   }
 }
 
-function algorithmOf(algorithm: Der): Pick<Certificate, 'signatureAlgorithm' | 'signatureHash'> {
+/** Reads an AlgorithmIdentifier of a signature. */
+export function algorithmOf(algorithm: Der): Pick<Certificate, 'signatureAlgorithm' | 'signatureHash'> {
   const reader = new DerReader(algorithm.content)
   const signatureAlgorithm = oidOf(reader.read(TAG.oid))
   const parameters = reader.optional(TAG.sequence)
@@ -124,9 +128,10 @@ function algorithmOf(algorithm: Der): Pick<Certificate, 'signatureAlgorithm' | '
   return { signatureAlgorithm, signatureHash: oidOf(identifier.read(TAG.oid)) }
 }
 
-function parseExtensions(tail: Der): Map<string, Extension> {
+/** Reads a list of extensions, each of which may be there once. */
+export function parseExtensions(all: Der): Map<string, Extension> {
   const extensions = new Map<string, Extension>()
-  const list = new DerReader(readOnly(tail.content, TAG.sequence).content)
+  const list = new DerReader(all.content)
   while (list.tag !== undefined) {
     const reader = list.enter(TAG.sequence)
     const oid = oidOf(reader.read(TAG.oid))

@@ -29,9 +29,11 @@ export interface Der {
   readonly whole: Uint8Array
 }
 
-/** The error of every malformed encoding. */
+/** The error of every malformed encoding; `data.detail` is `what`, for those who read something else than a certificate. */
 export function malformed(what: string): CertificateError {
-  return new CertificateError(`not a well-formed certificate: ${what}`, { data: { reason: 'malformed' } })
+  return new CertificateError(`not a well-formed certificate: ${what}`, {
+    data: { reason: 'malformed', detail: what },
+  })
 }
 
 /**
@@ -151,6 +153,12 @@ export function oidOf({ content }: Der): string {
   }
   if (inside) throw malformed('an object identifier is cut short')
   return arcs.join('.')
+}
+
+/** Octets of a bit string that has whole octets, as signatures have. */
+export function octetsOf({ content }: Der): Uint8Array {
+  if (content[0] !== 0) throw malformed('a bit string has no whole octets')
+  return content.subarray(1)
 }
 
 /** Bits of a named bit list: element n says whether bit n is set. */

@@ -84,6 +84,28 @@ function hexEscape(text: string): string {
     .join('')
 }
 
+/**
+ * One line as OpenSSL prints it, for comparison with what signing policies say: nothing is escaped but characters outside ASCII.
+ * Two names may have one such line, so it names nobody.
+ */
+export function onelineForm(name: Name): string {
+  return onelineText(
+    name
+      .flat()
+      .map(({ type, value }) => `/${type}=${value}`)
+      .join(''),
+  )
+}
+
+/** Text of such a line or of a pattern in one form: octets outside ASCII as `\\xHH`, e-mail addresses and user ids under one name. */
+export function onelineText(text: string): string {
+  return text
+    .replace(/[^\x20-\x7e]+/g, hexEscape)
+    .replace(/\\x[0-9a-f]{2}/gi, (octet) => `\\x${octet.slice(2).toUpperCase()}`)
+    .replace(/\/(?:E|Email|emailAddress)=/gi, '/emailAddress=')
+    .replace(/\/(?:UID|USERID)=/gi, '/UID=')
+}
+
 /** RFC 4514: most specific part first, `CN=Alice Smith,O=Example,DC=org`. */
 export function rfc4514Form(name: Name): string {
   return [...name]

@@ -6,7 +6,17 @@ import { IDENTITY_FILE_BYTES_MAX } from '../core/limits.ts'
 export async function readIdentityFile(path: string, what: string): Promise<string> {
   const file = await openFile(path, what)
   try {
-    return (await readBounded(file, `${what} ${path}`)).toString('utf8')
+    return (await readBounded(file, { what: `${what} ${path}` })).toString('utf8')
+  } finally {
+    await file.close()
+  }
+}
+
+/** Bytes of a file that is no secret. Errors: as `readIdentityFile`. */
+export async function readBytes(path: string, init: { what: string; bytesMax: number }): Promise<Buffer> {
+  const file = await openFile(path, init.what)
+  try {
+    return await readBounded(file, { ...init, what: `${init.what} ${path}` })
   } finally {
     await file.close()
   }
@@ -24,7 +34,7 @@ export async function readKeyFile(path: string, what: string): Promise<Buffer> {
         { data: { reason: 'key-permissions', path } },
       )
     }
-    return await readBounded(file, `${what} ${path}`)
+    return await readBounded(file, { what: `${what} ${path}` })
   } finally {
     await file.close()
   }
@@ -42,12 +52,13 @@ async function openFile(path: string, what: string): Promise<FileHandle> {
   }
 }
 
-async function readBounded(file: FileHandle, what: string): Promise<Buffer> {
+async function readBounded(
+  file: FileHandle,
+  { what, bytesMax = IDENTITY_FILE_BYTES_MAX }: { what: string; bytesMax?: number },
+): Promise<Buffer> {
   const stat = await file.stat()
   if (!stat.isFile()) throw new CertificateError(`${what} is not a file`)
-  if (stat.size > IDENTITY_FILE_BYTES_MAX) {
-    throw new CertificateError(`${what} is larger than ${IDENTITY_FILE_BYTES_MAX} bytes`)
-  }
+  if (stat.size > bytesMax) throw new CertificateError(`${what} is larger than ${bytesMax} bytes`)
   return await file.readFile()
 }
 

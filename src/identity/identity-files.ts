@@ -1,12 +1,14 @@
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { CertificateError } from '../core/errors.ts'
 import { CHAIN_CERTIFICATES_MAX } from '../core/limits.ts'
+import { isSelfIssued } from './authorities.ts'
 import { parseCertificate } from './certificate.ts'
 import type { Purpose } from './certificate-rules.ts'
 import { readIdentityFile, readKeyFile } from './files.ts'
 import { type Principal, validatePath } from './path-validation.ts'
 import { certificatesOfPem, pemOf } from './pem.ts'
-import { isSelfIssued, Trust } from './trust.ts'
+import { Trust } from './trust.ts'
+import type { TrustSource } from './trust-files.ts'
 
 /** A certificate with its key, and the authorities that it is judged by. */
 export interface Identity {
@@ -20,13 +22,11 @@ export interface Identity {
   readonly principal: Principal
 }
 
-export interface IdentityInit {
+export interface IdentityInit extends TrustSource {
   /** Path of a PEM file: the certificate and its chain, in any order; proxies too. */
   readonly certificate: string
   /** Path of a PEM file: the key, not encrypted, mode 0600. The same path for a proxy file, which holds all. */
   readonly key: string
-  /** Path of a PEM file: the authorities. */
-  readonly ca: string
   /** What the certificate must be good for; `any` unless given. */
   readonly purpose?: Purpose
   /** Name that the certificate must have. */
@@ -40,8 +40,8 @@ export interface IdentityInit {
  * Throws CertificateError that says what to do.
  */
 export async function loadIdentity(init: IdentityInit): Promise<Identity> {
-  const { certificate, key, ca, nowMs = Date.now(), purpose = 'any', host } = init
-  const trust = await Trust.load(ca)
+  const { certificate, key, ca, crl, crlRequired, nowMs = Date.now(), purpose = 'any', host } = init
+  const trust = await Trust.load({ ca, crl, crlRequired })
   const privateKey = parseKey(await readKeyFile(key, 'key file'), key)
   const pem = await readIdentityFile(certificate, 'certificate file')
   const chain = chainFor(privateKey, { pem, certificate, key })

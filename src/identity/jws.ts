@@ -3,7 +3,7 @@ import { CompactSign, compactVerify, errors } from 'jose'
 import { CertificateError, InvalidError, SignatureError } from '../core/errors.ts'
 import { CERTIFICATE_BYTES_MAX, CHAIN_CERTIFICATES_MAX, JWS_BYTES_MAX } from '../core/limits.ts'
 import type { Identity } from './identity-files.ts'
-import { type Principal, type ValidationInit, validatePath } from './path-validation.ts'
+import { judgePath, type Principal, type ValidationInit } from './path-validation.ts'
 import { readCertificate } from './pem.ts'
 import type { Trust } from './trust.ts'
 import { remembered } from './validated-chains.ts'
@@ -96,7 +96,8 @@ export interface StatementInit {
   readonly nowMs: number
   /**
    * When it was signed, for what may outlive the certificates of its signer. Only from a source that the signer cannot
-   * write, such as a record of the tracker; never from the statement itself. `nowMs` unless given.
+   * write, such as a record of the tracker; never from the statement itself. `nowMs` unless given. A certificate that has been
+   * revoked meanwhile is refused all the same.
    */
   readonly madeAtMs?: number | undefined
 }
@@ -107,8 +108,8 @@ export interface StatementInit {
  * (`principal.limited`), is for the caller to decide. Errors: as `verifyJws`.
  */
 export async function verifyStatement(token: string, init: StatementInit): Promise<Verified> {
-  const { trust, typ, nowMs, madeAtMs = nowMs } = init
-  return await verify(token, { typ, judge: { trust, nowMs: madeAtMs, purpose: 'any' } })
+  const { trust, typ, nowMs, madeAtMs } = init
+  return await verify(token, { typ, judge: { trust, nowMs, atMs: madeAtMs, purpose: 'any' } })
 }
 
 async function verify(token: string, init: { typ: string; judge: ValidationInit }): Promise<Verified> {
@@ -161,16 +162,18 @@ function checkChain(x5c: unknown): string[] {
 }
 
 function signerOf(x5c: string[], judge: ValidationInit): { principal: Principal; publicKey: KeyObject } {
-  const { trust, nowMs, purpose, host } = judge
-  const digest = createHash('sha256').update(x5c.join()).digest('base64')
-  const key = ['jws', purpose, host, digest].join('|')
-  return remembered({ trust, nowMs, key }, () => {
+  const { trust, nowMs, atMs, purpose, host } = judge
+  const validate = () => {
     const chain = x5c.map(certificateOf)
-    const principal = validatePath(chain, judge)
+    const path = judgePath(chain, judge)
     const [leaf] = chain
     if (leaf === undefined) throw new SignatureError('the token has no chain (x5c)')
-    return { principal, publicKey: leaf.publicKey }
-  })
+    return { ...path, publicKey: leaf.publicKey }
+  }
+  // What held at another time says nothing of now.
+  if (atMs !== undefined) return validate()
+  const digest = createHash('sha256').update(x5c.join()).digest('base64')
+  return remembered({ trust, nowMs, key: ['jws', purpose, host, digest].join('|') }, validate)
 }
 
 function certificateOf(text: string): X509Certificate {

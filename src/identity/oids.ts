@@ -13,6 +13,16 @@ export const EXTENSION = {
   proxyCertInfoDraft: '1.3.6.1.4.1.3536.1.222',
 } as const
 
+/** Extensions of revocation lists and of their entries. */
+export const CRL_EXTENSION = {
+  cRLNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
+  deltaCRLIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
+  certificateIssuer: '2.5.29.29',
+  authorityKeyIdentifier: '2.5.29.35',
+} as const
+
 /** Policy languages of proxies (RFC 3820 3.8.2; the last one is of Globus). */
 export const PROXY_LANGUAGE = {
   inheritAll: '1.3.6.1.5.5.7.21.1',
@@ -26,24 +36,27 @@ export const EKU = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const
 
-/** Signature algorithms that may be on a certificate. RSA-PSS says its hash in its parameters. */
-export const SIGNATURE_ALGORITHMS: ReadonlySet<string> = new Set([
-  '1.2.840.113549.1.1.11', // sha256WithRSAEncryption
-  '1.2.840.113549.1.1.12', // sha384WithRSAEncryption
-  '1.2.840.113549.1.1.13', // sha512WithRSAEncryption
-  '1.2.840.10045.4.3.2', // ecdsa-with-SHA256
-  '1.2.840.10045.4.3.3', // ecdsa-with-SHA384
-  '1.2.840.10045.4.3.4', // ecdsa-with-SHA512
-  '1.3.101.112', // Ed25519
+/** Signature algorithms that may be on a certificate or a list, with the kind of their key. RSA-PSS says its hash in its parameters. */
+export const SIGNATURE_ALGORITHMS: ReadonlyMap<
+  string,
+  { readonly key: string; readonly hash: string | null }
+> = new Map([
+  ['1.2.840.113549.1.1.11', { key: 'rsa', hash: 'sha256' }],
+  ['1.2.840.113549.1.1.12', { key: 'rsa', hash: 'sha384' }],
+  ['1.2.840.113549.1.1.13', { key: 'rsa', hash: 'sha512' }],
+  ['1.2.840.10045.4.3.2', { key: 'ec', hash: 'sha256' }],
+  ['1.2.840.10045.4.3.3', { key: 'ec', hash: 'sha384' }],
+  ['1.2.840.10045.4.3.4', { key: 'ec', hash: 'sha512' }],
+  ['1.3.101.112', { key: 'ed25519', hash: null }],
 ])
 
 export const RSA_PSS = '1.2.840.113549.1.1.10'
 
-/** Hashes of RSA-PSS: SHA-256, SHA-384, SHA-512. */
-export const PSS_HASHES: ReadonlySet<string> = new Set([
-  '2.16.840.1.101.3.4.2.1',
-  '2.16.840.1.101.3.4.2.2',
-  '2.16.840.1.101.3.4.2.3',
+/** Hashes of RSA-PSS. */
+export const PSS_HASHES: ReadonlyMap<string, string> = new Map([
+  ['2.16.840.1.101.3.4.2.1', 'sha256'],
+  ['2.16.840.1.101.3.4.2.2', 'sha384'],
+  ['2.16.840.1.101.3.4.2.3', 'sha512'],
 ])
 
 /** Names of signature algorithms that are refused, for the message. */

@@ -1,8 +1,9 @@
 import { CHAIN_CERTIFICATES_MAX } from '../core/limits.ts'
+import { isSelfIssued } from './authorities.ts'
 import type { Certificate } from './certificate.ts'
 import { checkKey, checkSignatureAlgorithm } from './certificate-rules.ts'
 import { refuse } from './refusal.ts'
-import { isSelfIssued, type Trust } from './trust.ts'
+import type { Trust } from './trust.ts'
 
 /**
  * The path from the first certificate of `chain` to an anchor, anchor included, with every signature verified.

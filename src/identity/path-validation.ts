@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto'
 import type { TLSSocket } from 'node:tls'
 import { CertificateError } from '../core/errors.ts'
 import { CHAIN_CERTIFICATES_MAX } from '../core/limits.ts'
+import { isSelfIssued } from './authorities.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
 import {
   checkAuthority,
@@ -15,7 +16,7 @@ import { commonNameOf } from './distinguished-name.ts'
 import { buildPath } from './path-building.ts'
 import { checkProxies, isLimited, splitPath } from './proxy-rules.ts'
 import { refuse } from './refusal.ts'
-import { isSelfIssued, type Trust } from './trust.ts'
+import type { Trust } from './trust.ts'
 import { remembered } from './validated-chains.ts'
 
 /** A user or machine, known by its certificate. */
@@ -36,9 +37,20 @@ export interface Principal {
 export interface ValidationInit {
   readonly trust: Trust
   readonly nowMs: number
+  /**
+   * When the certificates must have been valid; `nowMs` unless given. What was revoked meanwhile counts as revoked, since a stolen
+   * key lets its thief claim any time.
+   */
+  readonly atMs?: number | undefined
   readonly purpose: Purpose
   /** DNS name or IP address that the certificate must be for. */
   readonly host?: string | undefined
+}
+
+/** Who it is, and until when that holds: at the end of a certificate of the path, or of a revocation list. */
+export interface ValidatedPath {
+  readonly principal: Principal
+  readonly untilMs: number
 }
 
 /**
@@ -47,31 +59,50 @@ export interface ValidationInit {
  * Throws CertificateError that says which certificate, what is wrong and what to do; `data.reason` is for programs.
  */
 export function validatePath(chain: readonly X509Certificate[], init: ValidationInit): Principal {
-  const { nowMs, purpose, host } = init
-  const path = buildPath(parseChain(chain), init.trust)
+  return judgePath(chain, init).principal
+}
+
+/** `validatePath`, for those who remember the result. */
+export function judgePath(chain: readonly X509Certificate[], init: ValidationInit): ValidatedPath {
+  const { trust, nowMs, atMs = nowMs, purpose, host } = init
+  const path = buildPath(parseChain(chain), trust)
   const parts = splitPath(path)
   const { endEntity, authorities, proxies } = parts
   path.forEach((certificate, i) => {
     const isProxy = i < proxies.length
     checkExtensions(certificate, isProxy)
-    checkValidity(certificate, { nowMs, isProxy })
+    checkValidity(certificate, { nowMs: atMs, isProxy })
   })
   authorities.forEach((authority, i) => {
     // A CA that certifies its own next key does not count (RFC 5280 6.1.4 l).
     const below = authorities.slice(0, i).filter((one) => !isSelfIssued(one)).length
     checkAuthority(authority, { below, purpose })
   })
+  const issuanceUntilMs = checkIssuance([endEntity, ...authorities], trust, nowMs)
   checkProxies(parts, purpose)
   checkEndEntity(endEntity, purpose)
   if (host !== undefined) checkHost(endEntity, host)
-  return {
+  const notAfterMs = Math.min(...path.map((certificate) => certificate.notAfterMs))
+  const principal = {
     dn: endEntity.dn,
     commonName: commonNameOf(endEntity.subject),
-    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
+    notAfterMs,
     fingerprint256: endEntity.x509.fingerprint256,
     proxyDepth: proxies.length,
     limited: isLimited(parts),
   }
+  return { principal, untilMs: Math.min(notAfterMs, issuanceUntilMs) }
+}
+
+/** Signing policies and revocation, from the anchor downwards; the anchor itself is not looked at. Returns until when it holds. */
+function checkIssuance(issued: readonly Certificate[], trust: Trust, nowMs: number): number {
+  let untilMs = Number.POSITIVE_INFINITY
+  for (let i = issued.length - 2; i >= 0; i--) {
+    const [certificate, issuer] = [issued[i], issued[i + 1]]
+    if (certificate === undefined || issuer === undefined) continue
+    untilMs = Math.min(untilMs, trust.checkIssued(certificate, issuer, nowMs))
+  }
+  return untilMs
 }
 
 function parseChain(chain: readonly X509Certificate[]): Certificate[] {
@@ -107,7 +138,7 @@ function parseAt(x509: X509Certificate, i: number): Certificate {
  */
 export function principalOfSocket(
   socket: Pick<TLSSocket, 'getPeerX509Certificate'>,
-  init: Omit<ValidationInit, 'purpose'> & { readonly purpose?: Purpose },
+  init: Omit<ValidationInit, 'purpose' | 'atMs'> & { readonly purpose?: Purpose },
 ): Principal {
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined) {
@@ -117,8 +148,7 @@ export function principalOfSocket(
   const chain = chainOf(leaf)
   const { trust, nowMs, purpose = 'client', host } = init
   const key = ['tls', purpose, host, ...chain.map(({ fingerprint256 }) => fingerprint256)].join('|')
-  const validate = () => ({ principal: validatePath(chain, { trust, nowMs, purpose, host }) })
-  return remembered({ trust, nowMs, key }, validate).principal
+  return remembered({ trust, nowMs, key }, () => judgePath(chain, { trust, nowMs, purpose, host })).principal
 }
 
 /** The certificates that came with `leaf`. Node.js links a self-signed one to itself, and may add the anchor. */

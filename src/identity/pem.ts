@@ -1,22 +1,36 @@
 import { X509Certificate } from 'node:crypto'
 import { CertificateError } from '../core/errors.ts'
 
-const BEGIN = '-----BEGIN CERTIFICATE-----'
-const END = '-----END CERTIFICATE-----'
-
 /**
  * Every certificate of a PEM text, in order; other blocks and text between them are skipped.
  * Throws CertificateError when a block is no certificate or more than `max` are there.
  */
 export function certificatesOfPem(pem: string, max: number): X509Certificate[] {
-  const certificates: X509Certificate[] = []
-  for (let at = pem.indexOf(BEGIN); at !== -1; at = pem.indexOf(BEGIN, at + 1)) {
-    const end = pem.indexOf(END, at)
-    if (end === -1) throw new CertificateError('a PEM block of a certificate has no end')
-    if (certificates.length === max) throw new CertificateError(`there are more than ${max} certificates`)
-    certificates.push(readCertificate(pem.slice(at, end + END.length)))
+  return blocksOf(pem, { label: 'CERTIFICATE', max }).map(readCertificate)
+}
+
+/**
+ * DER of every revocation list of a file, which is DER itself or PEM. Throws CertificateError when there is none, a block has
+ * no end or more than `max` are there.
+ */
+export function listsOfFile(bytes: Buffer, max: number): Uint8Array[] {
+  // An ASN.1 SEQUENCE; a PEM text begins with `-` or with something to read.
+  if (bytes[0] === 0x30) return [bytes]
+  const blocks = blocksOf(bytes.toString('latin1'), { label: 'X509 CRL', max })
+  if (blocks.length === 0) throw new CertificateError('there is no revocation list in it')
+  return blocks.map((block) => Buffer.from(block.replace(/^-----.*$/gm, ''), 'base64'))
+}
+
+function blocksOf(pem: string, { label, max }: { label: string; max: number }): string[] {
+  const [begin, end] = [`-----BEGIN ${label}-----`, `-----END ${label}-----`]
+  const blocks: string[] = []
+  for (let at = pem.indexOf(begin); at !== -1; at = pem.indexOf(begin, at + 1)) {
+    const to = pem.indexOf(end, at)
+    if (to === -1) throw new CertificateError(`a PEM block (${label}) has no end`)
+    if (blocks.length === max) throw new CertificateError(`there are more than ${max} PEM blocks (${label})`)
+    blocks.push(pem.slice(at, to + end.length))
   }
-  return certificates
+  return blocks
 }
 
 /** One certificate from PEM or DER. Throws CertificateError. */

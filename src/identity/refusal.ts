@@ -20,6 +20,11 @@ export type Reason =
   | 'extended-key-usage'
   | 'critical-extension'
   | 'name-constraints'
+  | 'signing-policy'
+  | 'revoked'
+  | 'crl-expired'
+  | 'crl-invalid'
+  | 'crl-missing'
   | 'proxy'
   | 'proxy-name'
   | 'proxy-policy'
@@ -32,4 +37,9 @@ export function refuse(certificate: Certificate, reason: Reason, what: string): 
   return new CertificateError(`certificate ${dn === '' ? '(without a name)' : dn}: ${what}`, {
     data: { reason, dn },
   })
+}
+
+/** A time as messages write it. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString().replace('.000Z', 'Z')
 }

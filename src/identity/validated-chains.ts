@@ -3,15 +3,21 @@ import type { Trust } from './trust.ts'
 
 /** What is remembered of a chain that was validated. */
 interface Validated {
-  readonly principal: { readonly notAfterMs: number }
+  /** Milliseconds since the epoch. */
+  readonly untilMs: number
 }
 
-/** Least recently used first. Keyed by trust, so that a CA file that was read again starts with nothing. */
-const byTrust = new WeakMap<Trust, Map<string, { value: Validated; atMs: number }>>()
+interface Remembered {
+  readonly generation: number
+  /** Least recently used first. */
+  readonly chains: Map<string, { value: Validated; atMs: number }>
+}
+
+const byTrust = new WeakMap<Trust, Remembered>()
 
 /**
- * The result of `validate`, or what it gave before for the same trust and key, as long as the path has not expired
- * and the clock has not gone back. Refusals are not remembered. At most VALIDATED_CHAINS_MAX for each trust.
+ * The result of `validate`, or what it gave before for the same trust and key, as long as it holds, the trust has not been
+ * read again and the clock has not gone back. Refusals are not remembered. At most VALIDATED_CHAINS_MAX for each trust.
  * `key` names everything that the result depends on.
  */
 export function remembered<T extends Validated>(
@@ -19,13 +25,22 @@ export function remembered<T extends Validated>(
   validate: () => T,
 ): T {
   const { trust, nowMs, key } = init
-  const chains = byTrust.get(trust) ?? new Map()
-  byTrust.set(trust, chains)
-  const known = chains.get(key)
+  const chains = chainsOf(trust)
+  const known = chains.get(key) as { value: T; atMs: number } | undefined
   chains.delete(key)
-  const fresh = known !== undefined && nowMs >= known.atMs && nowMs <= known.value.principal.notAfterMs
+  const fresh = known !== undefined && nowMs >= known.atMs && nowMs <= known.value.untilMs
   const entry = fresh ? known : { value: validate(), atMs: nowMs }
   chains.set(key, entry)
-  if (chains.size > VALIDATED_CHAINS_MAX) chains.delete(chains.keys().next().value)
+  const [oldest] = chains.keys()
+  if (chains.size > VALIDATED_CHAINS_MAX && oldest !== undefined) chains.delete(oldest)
   return entry.value
+}
+
+function chainsOf(trust: Trust): Remembered['chains'] {
+  const { generation } = trust
+  const known = byTrust.get(trust)
+  if (known?.generation === generation) return known.chains
+  const chains: Remembered['chains'] = new Map()
+  byTrust.set(trust, { generation, chains })
+  return chains
 }

@@ -19,7 +19,7 @@ test.before.each(() => {
 const NOW_MS = 1_000_000
 let runs = 0
 const ask = (key: string, nowMs = NOW_MS, of = trust) =>
-  remembered({ trust: of, nowMs, key }, () => ({ principal: { notAfterMs: NOW_MS + 1000 }, run: ++runs })).run
+  remembered({ trust: of, nowMs, key }, () => ({ untilMs: NOW_MS + 1000, run: ++runs })).run
 
 test('validates once as long as the path is valid', () => {
   const run = ask('a')
