@@ -1,8 +1,9 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { GC_INTERVAL_S, GRANT_LIFETIME_S } from '../src/core/limits.ts'
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
 import type { FirstContact } from './access/askers.ts'
+import type { CatalogLocation } from './catalog/database.ts'
 
 const closed = { additionalProperties: false }
 const HostPort = Type.String({
@@ -19,6 +20,19 @@ export const TrackerConfigSchema = Type.Object(
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
     publicUrl: Type.Optional(
       Type.String({ pattern: '^https://[^/?#@]+$', description: 'https://host:port' }),
+    ),
+    ownUrl: Type.Optional(
+      Type.String({
+        pattern: '^https://[^/?#@\\s]+$',
+        description:
+          'where other trackers and pushes reach this tracker and no other, such as https://a.example:8443',
+      }),
+    ),
+    catalog: Type.Optional(
+      Type.Union([
+        Type.Object({ postgres: Type.String() }, closed),
+        Type.Object({ postgresFile: Type.String({ minLength: 1 }) }, closed),
+      ]),
     ),
     identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
     p2p: Type.Optional(
@@ -68,6 +82,10 @@ export interface TrackerConfig {
   readonly name: string | undefined
   /** Origin that addresses in answers begin with; undefined: the name by which the request came. */
   readonly publicUrl: string | undefined
+  /** Where other trackers reach this one and no other; undefined: where it listens. */
+  readonly ownUrl: string | undefined
+  /** SQLite in `dataDir`, or a PostgreSQL database. */
+  readonly catalog: CatalogLocation
   readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
   /** Multiaddrs of the origin's peer. */
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
@@ -101,11 +119,14 @@ export function parseTrackerConfig(text: string, init: { path: string }): Tracke
 function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): TrackerConfig {
   const absolute = (relative: string) => resolve(dirname(path), relative)
   const { certificate, key, ca } = file.identity
+  const dataDir = absolute(file.dataDir)
   return {
-    dataDir: absolute(file.dataDir),
+    dataDir,
     listen: parseListen(file.listen ?? DEFAULT_LISTEN),
     name: file.name,
     publicUrl: file.publicUrl,
+    ownUrl: file.ownUrl,
+    catalog: catalogLocation(file.catalog, { absolute, dataDir }),
     identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },
@@ -116,4 +137,12 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },
   }
+}
+
+function catalogLocation(
+  file: Static<typeof TrackerConfigSchema>['catalog'],
+  init: { absolute: (path: string) => string; dataDir: string },
+): CatalogLocation {
+  if (file === undefined) return { path: join(init.dataDir, 'catalog.sqlite') }
+  return 'postgres' in file ? file : { postgresFile: init.absolute(file.postgresFile) }
 }

@@ -11,7 +11,7 @@ import type { Lifecycle } from '../src/core/lifecycle.ts'
 import { ORIGIN_SWARMS_MAX } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import { decodeManifest, runCount } from '../src/core/manifest.ts'
-import type { PeerAddress } from '../src/core/router.ts'
+import type { PeerAddress, PeerKey } from '../src/core/router.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { verifyJws } from '../src/identity/jws.ts'
@@ -53,6 +53,8 @@ export class Origin implements Lifecycle {
         ...{ carrier: host, blocks, nodes, verifier, clock, log, random: Math.random },
         verifyGrant: (token) => verifyGrant(token, { identity, clock, name }),
         graceS: () => 0,
+        // Grants of other trackers, and those from before a start, are for manifests that nobody has asked for here.
+        wanted: (manifest) => this.#serveIfHeld(manifest),
       },
       { origin: true, agent: `bootswarm-tracker/${packageVersion()}` },
     )
@@ -81,6 +83,10 @@ export class Origin implements Lifecycle {
     await this.#host.stop()
   }
 
+  get self(): PeerKey {
+    return this.#host.self
+  }
+
   address(): PeerAddress {
     return { peer: this.#host.self, addresses: this.#host.addresses(), origin: true }
   }
@@ -100,6 +106,17 @@ export class Origin implements Lifecycle {
     const decoded = decodeManifest(decodeFrame(frame))
     this.#exchange.addSwarm(manifest, decoded, Bitmap.full(runCount(decoded)))
     this.#evict()
+  }
+
+  /** Origins of other trackers, by which this one finds into their DHT. */
+  introduce(peers: readonly PeerAddress[]): void {
+    this.#host.introduce(peers)
+  }
+
+  async #serveIfHeld(manifest: ManifestId): Promise<void> {
+    await this.serve(manifest).catch((error: unknown) => {
+      if (!(error instanceof NotFoundError)) throw error
+    })
   }
 
   /** Stops serving what is not among these: no image has it any more. */

@@ -9,6 +9,7 @@ import { openPackStore, type PackStore } from '../src/store/pack-store.ts'
 import { Journal } from './acl/journal.ts'
 import type { Seal } from './acl/seal.ts'
 import { type Catalog, openCatalog } from './catalog/catalog.ts'
+import type { CatalogLocation } from './catalog/database.ts'
 
 /** What the tracker keeps on disk, and the workers that check frames. */
 export interface Stores {
@@ -30,11 +31,12 @@ export interface StoresComponents {
 
 /**
  * Opens everything in `dataDir`, each for `opened` to close. The pack store comes first: its lock keeps a second tracker
- * out of the whole folder. Errors: StateError when another process has it open, StorageError.
+ * out of the whole folder. Errors: StateError when another process has it open, StorageError, those of
+ * openCatalog.
  */
 export async function openStores(
   components: StoresComponents,
-  init: { dataDir: string; nodesRead: boolean },
+  init: { dataDir: string; catalog: CatalogLocation; nodesRead: boolean },
 ): Promise<Stores> {
   const { opened, log, ...signing } = components
   const { dataDir, nodesRead } = init
@@ -45,7 +47,9 @@ export async function openStores(
   const blocks = opened.adopt(packs, close)
   const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
   const journal = opened.adopt(await Journal.open(join(dataDir, 'chains.journal')), close)
-  const place = { path: join(dataDir, 'catalog.sqlite') }
-  const catalog = opened.adopt(await openCatalog({ ...signing, journal }, { ...place, nodesRead }), close)
+  const catalog = opened.adopt(
+    await openCatalog({ ...signing, journal }, { ...init.catalog, nodesRead }),
+    close,
+  )
   return { pool, blocks, nodes, catalog }
 }

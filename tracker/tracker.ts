@@ -1,9 +1,10 @@
+import type { CallOptions } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { BusyError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
-import { readImage } from '../src/image/export.ts'
+import { type ReadInit, readImage } from '../src/image/export.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
 import { tamperAlarm } from './acl/alarm.ts'
@@ -17,6 +18,7 @@ import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
 import { Origin } from './origin.ts'
+import { meetSiblings } from './siblings/siblings.ts'
 import { openStores } from './stores.ts'
 import { Swarms } from './swarm/swarms.ts'
 import { CollectionTimer } from './uploads/collection-timer.ts'
@@ -47,11 +49,11 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { log, clock = systemClock } = components
   await using opened = new AsyncDisposableStack()
   const identity = await loadIdentity(config.identity)
-  const { dataDir, p2p } = config
+  const { dataDir, p2p, name = signingNameOf(identity) } = config
   const metrics = new TrackerMetrics()
-  const seal = identitySeal({ identity, clock }, { name: config.name ?? signingNameOf(identity) })
+  const seal = identitySeal({ identity, clock }, { name })
   const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
-  const stores = await openStores({ opened, log, ...signing }, { dataDir, ...config.namespaces })
+  const stores = await openStores({ opened, log, ...signing }, { ...config, ...config.namespaces })
   const { pool, blocks, nodes, catalog } = stores
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
@@ -64,20 +66,22 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const swarms = new Swarms({ clock })
   metrics.watchSwarms(swarms)
   const grants = new GrantIssuer({ sign, clock }, { ...config.grants, onIssued: metrics.granted })
-  const uploads = new Uploads({
-    ...{ catalog, access, pool, gate, sign, clock },
-    stores: { blocks, nodes },
-    onStored: metrics.stored,
-  })
-
   const origin = await Origin.open(
     { identity, blocks, nodes, verifier: pool, clock, log },
     { dataDir, ...p2p },
   )
   opened.defer(() => origin.stop())
   await origin.start()
-  swarms.setOrigin(origin.address())
   metrics.watchOrigin(() => origin.sentBytes)
+  const { self } = origin
+  const uploads = new Uploads({
+    ...{ catalog, access, pool, gate, sign, clock, self },
+    stores: { blocks, nodes },
+    onStored: metrics.stored,
+  })
+  const read = readerOf({ blocks, nodes, opener: pool })
+  const parts = { opened, catalog, nodes, origin, read, clock, log }
+  const { announce, ...siblings } = await meetSiblings(parts, { identity, name })
 
   let stopping = false
   const checkReady = async () => {
@@ -86,17 +90,17 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     await blocks.stat()
   }
   const serveOnly: Origin['serveOnly'] = (manifests) => origin.serveOnly(manifests)
-  const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly })
+  const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
     baseUrl: baseUrls(identity, config),
     askers,
-    serve: (manifest) => origin.serve(manifest),
-    readRange: (range, options) => readImage({ blocks, nodes, opener: pool }, range, options),
+    ...siblings,
     ...{ catalog, access, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   const url = await listen(app, config.listen)
+  await announce(config.ownUrl ?? url)
   if (config.metrics !== undefined) {
     const plain = await listenPlain({ metrics, checkReady }, config.metrics.listen)
     opened.defer(() => plain[Symbol.asyncDispose]())
@@ -111,4 +115,9 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   }
   const { peer, addresses } = origin.address()
   return { url, peer, addresses, stop }
+}
+
+/** Reads ranges of images from the own stores. */
+function readerOf(components: Parameters<typeof readImage>[0]) {
+  return (range: ReadInit, options: CallOptions) => readImage(components, range, options)
 }

@@ -279,6 +279,26 @@ export const COMMIT_TAGS_MAX = 16
 export const NAMESPACES_PER_PRINCIPAL_MAX = 64
 /** Images in one namespace: the list of five full ones still fits into API_ANSWER_BYTES_MAX. */
 export const IMAGES_PER_NAMESPACE_MAX = 10_000
+/** Connections of one tracker to a PostgreSQL server: three trackers fit into its default of 100 with room for others. */
+export const CATALOG_CONNECTIONS_MAX = 16
+/** Connecting to the database, and waiting for one of the connections: a tracker that cannot ask says so soon. */
+export const CATALOG_CONNECT_TIMEOUT_MS = 5_000
+/** One statement at the database, waiting for locks included: well within API_ANSWER_TIMEOUT_MS. */
+export const CATALOG_STATEMENT_TIMEOUT_MS = 30_000
+/** An answer of a database that does not keep CATALOG_STATEMENT_TIMEOUT_MS itself: it is away, and the connection is dropped. */
+export const CATALOG_ANSWER_TIMEOUT_MS = 35_000
+/** Pause within a transaction, signing included, after which the database takes it back: a tracker that hangs must not block others. */
+export const CATALOG_TRANSACTION_PAUSE_MS = 30_000
+/** Bringing the tables up to date, and waiting for another tracker that does. */
+export const CATALOG_MIGRATION_TIMEOUT_MS = 600_000
+/** A file with a connection string: one line. */
+export const CATALOG_FILE_BYTES_MAX = 4 * KiB
+/** Pause between two signs of life of a tracker in a database that several may share. */
+export const TRACKER_HEARTBEAT_MS = 10_000
+/** A tracker without a sign of life for so long is not handed out where another has the image. */
+export const TRACKER_EXPIRY_MS = 45_000
+/** Images that one tracker fetches from others at once for those who ask it for their bytes: each has a connection and a buffer. */
+export const RELAYS_MAX = 16
 /** Pause between two garbage collections of the tracker: each reads the manifests of all images. */
 export const GC_INTERVAL_S = 3600
 /** Multiaddrs of one peer. */
@@ -328,6 +348,9 @@ function assertRelations(): void {
       'a request holds the largest manifest',
     ],
     [PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX * 4 < API_BODY_BYTES_MAX, 'a join fits into a request'],
+    [CATALOG_STATEMENT_TIMEOUT_MS < CATALOG_ANSWER_TIMEOUT_MS, 'the database ends a slow statement first'],
+    [CATALOG_ANSWER_TIMEOUT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for the database hears of it'],
+    [TRACKER_EXPIRY_MS > 2 * TRACKER_HEARTBEAT_MS, 'one lost sign of life does not drop a tracker'],
     [UPLOAD_BODIES_PER_PRINCIPAL_MAX < UPLOAD_BODIES_MAX, 'no principal takes every place for bodies'],
     [UPLOAD_BODY_WAIT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for a place hears of it'],
     [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],

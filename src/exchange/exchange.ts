@@ -32,6 +32,11 @@ export interface ExchangeComponents {
   verifyGrant: GrantVerifier
   /** Seconds that an expired grant still counts for; 0 while the tracker can be asked. */
   graceS(): number
+  /**
+   * Called when a peer with a valid grant asks for a manifest that is not served here: adds its swarm if it can be served. Without it
+   * only what was added before is served.
+   */
+  wanted?(manifest: ManifestId): Promise<void>
 }
 
 export interface ExchangeInit {
@@ -191,7 +196,7 @@ export class Exchange implements Lifecycle {
         verifyGrant,
         graceS,
         segments: this.#segments,
-        swarm: async (id) => this.#swarms.get(id) ?? (await this.#sessions.get(id)?.prepared()),
+        swarm: (id) => this.#swarmOf(id),
         used: (by) => this.#links.used(by),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),
       },
@@ -200,6 +205,13 @@ export class Exchange implements Lifecycle {
     this.#links.add(connection, server)
     connection.start(this.#init.agent)
     return connection
+  }
+
+  async #swarmOf(id: ManifestId): Promise<Swarm | undefined> {
+    const known = this.#swarms.get(id) ?? (await this.#sessions.get(id)?.prepared())
+    if (known !== undefined) return known
+    await this.#components.wanted?.(id)
+    return this.#swarms.get(id)
   }
 
   #asked(connection: Connection, message: Message): void {

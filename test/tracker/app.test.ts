@@ -11,6 +11,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import { BusyError, StorageFullError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
 import type { Log } from '../../src/core/log.ts'
+import type { PeerKey } from '../../src/core/router.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { AccessControl } from '../../tracker/access/access-control.ts'
 import { Askers } from '../../tracker/access/askers.ts'
@@ -77,7 +78,7 @@ function contextOf(context: Context, log: Log): RouteContext {
     { onFirstContact: 'active' },
   )
   const uploads = new Uploads({
-    ...{ catalog, access, gate: new Gate(), clock: systemClock },
+    ...{ catalog, access, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
     stores: { blocks, nodes: new MemoryStore() },
     pool: {
       verifyRun: async ({ buffer, frames }) => {

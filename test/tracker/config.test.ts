@@ -11,6 +11,9 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
   assert.equal(parse(MINIMAL), {
     dataDir: '/etc/bootswarm/data',
     listen: { host: '0.0.0.0', port: 8443 },
+    publicUrl: undefined,
+    ownUrl: undefined,
+    catalog: { path: '/etc/bootswarm/data/catalog.sqlite' },
     name: undefined,
     identity: { certificate: '/etc/bootswarm/t.pem', key: '/keys/t.key', ca: '/etc/bootswarm/ca.pem' },
     p2p: { listen: ['/ip4/0.0.0.0/tcp/4001'], announce: [] },
@@ -44,6 +47,14 @@ log: { level: debug }`)
   assert.is(config.namespaces.nodesRead, false)
 })
 
+test('says where the catalog is', () => {
+  const postgres = 'postgres:///bootswarm?host=/run/postgresql'
+  assert.equal(parse(`${MINIMAL}catalog: { postgres: "${postgres}" }`).catalog, { postgres })
+  const inFile = parse(`${MINIMAL}catalog: { postgresFile: database.url }\nownUrl: https://a.example:8443`)
+  assert.equal(inFile.catalog, { postgresFile: '/etc/bootswarm/database.url' })
+  assert.is(inFile.ownUrl, 'https://a.example:8443')
+})
+
 test('names the key that is unknown or wrong', () => {
   const wrong: [string, RegExp][] = [
     ['colour: blue', /colour/],
@@ -54,6 +65,9 @@ test('names the key that is unknown or wrong', () => {
     ['grants: { lifetime: 3 }', /grants\.lifetime/],
     ['metrics: { listen: 127.0.0.1:9443, path: /m }', /metrics\.path/],
     ['log: { level: loud }', /log\.level/],
+    ['ownUrl: http://a.example', /ownUrl/],
+    ['ownUrl: https://a.example/path', /ownUrl/],
+    ['catalog: { postgres: a, postgresFile: b }', /catalog/],
   ]
   for (const [line, message] of wrong) {
     assert.throws(

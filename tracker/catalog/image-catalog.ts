@@ -14,10 +14,11 @@ import {
   type Reference,
   type Tag,
 } from '../../src/core/reference.ts'
+import type { PeerKey } from '../../src/core/router.ts'
 import type { Accesses } from '../accounting/access-counter.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
-import type { Db } from './db.ts'
+import { type Db, takeTurn } from './db.ts'
 import { formerNumber } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
 import { checkImageCount } from './image-counts.ts'
@@ -91,6 +92,8 @@ export interface NewImage {
 
 export interface NewVersion {
   readonly upload: string
+  /** The tracker that has the blocks. */
+  readonly tracker: PeerKey
   readonly manifest: ManifestId
   readonly size: number
   /** Bytes without the zero pages. */
@@ -152,6 +155,7 @@ export class ImageCatalog {
     const { owner, author, nowMs, change = { fields: {}, properties: {} } } = init
     const { namespace, name } = image
     return await this.#transactions.run(async (trx) => {
+      await takeTurn(trx, `images:${namespace}`)
       if (await imageExists(trx, image)) return false
       await checkImageCount(trx, namespace)
       await checkQuota(trx, { owner: owner.id, images: 1 }, this.#quotas)
@@ -247,16 +251,10 @@ export class ImageCatalog {
    */
   async addVersion(init: NewVersion): Promise<{ version: number; record: string }> {
     return await this.#db.transaction().execute(async (trx) => {
-      const removed = await trx
-        .deleteFrom('uploads')
-        .where('upload', '=', init.upload)
-        .returning('image')
-        .executeTakeFirst()
-      if (removed === undefined) throw new NotFoundError('the upload has ended')
-      const { uuid, owner, namespace, name, version } = await nextVersion(trx, removed.image, init)
+      const { id, uuid, owner, namespace, name, version } = await nextVersion(trx, init)
       await checkQuota(trx, { owner, bytes: init.contentBytes }, this.#quotas)
       const record = await init.sign({ namespace, name, version })
-      const { manifest, size, contentBytes, sha256, runs, publisher, nowMs } = init
+      const { manifest, tracker, size, contentBytes, sha256, runs, publisher, nowMs } = init
       const row = {
         manifest,
         size,
@@ -269,13 +267,18 @@ export class ImageCatalog {
       }
       await trx
         .insertInto('versions')
-        .values({ image: removed.image, version, ...row })
+        .values({ image: id, version, ...row })
+        .execute()
+      await trx
+        .insertInto('holdings')
+        .values({ manifest, tracker })
+        .onConflict((on) => on.doNothing())
         .execute()
       const by = { author: publisher, nowMs }
       const details = { version, size, manifest }
       await writeHistory(trx, { uuid, namespace, name }, { ...by, action: 'uploaded', details })
       for (const tag of init.tags) {
-        await putTag(trx, { image: removed.image, tag, version })
+        await putTag(trx, { image: id, tag, version })
         await writeHistory(
           trx,
           { uuid, namespace, name },
@@ -345,13 +348,14 @@ export class ImageCatalog {
   async remove(image: ImageKey, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
       const { id, uuid } = await imageRow(trx, image)
+      // First, as in nextVersion: whoever changes versions has the row of the image, so that nobody adds one meanwhile.
+      await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
       await this.#acls.end(imageTarget(uuid), { author: by.author, trx })
       await trx.deleteFrom('versions').where('image', '=', id).execute()
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
       await trx.deleteFrom('image_properties').where('image', '=', id).execute()
       // Without versions there are no numbers to remember.
       await trx.deleteFrom('images').where('id', '=', id).where('last_version', '=', 0).execute()
-      await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
       await writeHistory(trx, { ...image, uuid }, { ...by, action: 'removed', details: {} })
     })
   }
@@ -378,33 +382,41 @@ async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
   return (await rows.where('removed', '=', 0).executeTakeFirst()) !== undefined
 }
 
+/**
+ * Ends the upload and gives its image the next number. The row of the image comes first, here and wherever versions change: who
+ * has changed it is alone with the image until the transaction ends.
+ */
 async function nextVersion(
   trx: Db,
-  image: number,
-  { nowMs }: { nowMs: number },
-): Promise<ImageKey & { uuid: string; owner: number | null; version: number }> {
+  { upload, nowMs }: Pick<NewVersion, 'upload' | 'nowMs'>,
+): Promise<ImageKey & { id: number; uuid: string; owner: number | null; version: number }> {
   const row = await trx
     .updateTable('images')
     .set((eb) => ({
       last_version: sql<number>`last_version + 1`,
       ...{ state: stateExpression(eb, 'version-added'), uploaded_at: nowMs, modified_at: nowMs },
     }))
-    .where('id', '=', image)
+    .where('id', '=', (sub) => sub.selectFrom('uploads').select('image').where('upload', '=', upload))
     .where('read_only', '=', 0)
-    .returning(['uuid', 'owner', 'namespace', 'name', 'last_version as version'])
+    .returning(['id', 'uuid', 'owner', 'namespace', 'name', 'last_version as version'])
     .executeTakeFirst()
+  const ended = await trx.deleteFrom('uploads').where('upload', '=', upload).executeTakeFirst()
+  if (ended.numDeletedRows === 0n) throw new NotFoundError('the upload has ended')
   if (row === undefined) throw new StateError('the image is read only: unset read_only first')
+  await checkVersionCount(trx, row)
+  return row
+}
+
+async function checkVersionCount(trx: Db, image: ImageKey & { id: number }): Promise<void> {
   const { versions } = await trx
     .selectFrom('versions')
     .select((select) => select.fn.countAll<number>().as('versions'))
-    .where('image', '=', image)
+    .where('image', '=', image.id)
     .executeTakeFirstOrThrow()
-  if (versions < IMAGE_VERSIONS_MAX) return row
+  if (versions < IMAGE_VERSIONS_MAX) return
   throw new LimitError(
-    `${row.namespace}/${row.name} has ${versions} versions, which is as many as it may: remove some`,
-    {
-      data: { limit: IMAGE_VERSIONS_MAX },
-    },
+    `${image.namespace}/${image.name} has ${versions} versions, which is as many as it may: remove some`,
+    { data: { limit: IMAGE_VERSIONS_MAX } },
   )
 }
 

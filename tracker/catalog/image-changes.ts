@@ -5,7 +5,7 @@ import { PROPERTY_PREFIX } from '../../src/core/metadata.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
-import type { Db } from './db.ts'
+import { type Db, takeTurn } from './db.ts'
 import { formerNumber, rememberName } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
 import { type ImageKey, imageRow, type StoredImage } from './image-catalog.ts'
@@ -72,6 +72,7 @@ export class ImageChanges {
    */
   async rename(rename: Rename, change: MetadataChange, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
+      await takeTurn(trx, `images:${rename.to.namespace}`)
       await applyChange(trx, rename.image, { ...change, ...by })
       await checkPlan(trx, rename)
       await checkNewOwner(trx, rename, this.#quotas)

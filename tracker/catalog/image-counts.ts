@@ -3,7 +3,7 @@ import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../sr
 import type { Namespace } from '../../src/core/reference.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransaction } from '../acl/chain-transactions.ts'
-import type { Db } from './db.ts'
+import { type Db, takeTurn } from './db.ts'
 import type { NamespaceOwner } from './namespace-owner.ts'
 
 export interface NewNamespace {
@@ -22,6 +22,7 @@ export async function makeNamespace(
   { trx, acls }: { trx: ChainTransaction; acls: Pick<AclBook, 'foundNamespace'> },
   { namespace, owner, author, nowMs }: NewNamespace,
 ): Promise<boolean> {
+  await takeTurn(trx, 'names')
   const column = owner.kind === 'user' ? 'owner_user' : 'owner_group'
   const { numInsertedOrUpdatedRows } = await trx
     .insertInto('namespaces')

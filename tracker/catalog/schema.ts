@@ -160,7 +160,7 @@ export interface CatalogSchema {
     /** Digests in its leases. */
     leased: number
     /** Where it was opened; its blocks are there. */
-    tracker: Defaulted<string>
+    tracker: Defaulted<PeerKey | ''>
     /** Bytes of blocks that came so far, inflated: checked against the quota while they come. */
     received_bytes: Defaulted<number>
   }

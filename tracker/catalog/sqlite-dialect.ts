@@ -1,6 +1,7 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { SqliteDialect } from 'kysely'
-import { StorageError, StorageFullError } from '../../src/core/errors.ts'
+import { SqliteAdapter, SqliteDialect } from 'kysely'
+import { ConflictError, StorageError, StorageFullError } from '../../src/core/errors.ts'
+import { BROKEN_LINK, TAKEN } from './constraint-messages.ts'
 
 /** Prepared statements that are kept: more than the catalog has queries. */
 const STATEMENTS_MAX = 256
@@ -9,14 +10,31 @@ const STATEMENTS_MAX = 256
 const SQLITE_FULL = 13
 const DISK_CODES: ReadonlySet<number> = new Set([5, 7, 8, 10, 11, 14, 26])
 
+/** Extended result codes of broken constraints. */
+const TAKEN_CODES: ReadonlySet<number> = new Set([1555, 2067])
+const FOREIGN_KEY_CODE = 787
+
 /**
  * Kysely on node:sqlite. One connection: Kysely runs one query or transaction at a time on it.
  * WAL, and every commit is synced to disk. Errors of the disk become StorageFullError and StorageError.
  */
 export function nodeSqliteDialect(init: { path: string }): SqliteDialect {
-  return new SqliteDialect({
+  return new NodeSqliteDialect({
     database: async () => open(init.path),
   })
+}
+
+/** SQLite changes tables within transactions as well; Kysely's own adapter does without, and a kill would leave half a change. */
+class NodeSqliteDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalAdapter()
+  }
+}
+
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true
+  }
 }
 
 function open(path: string) {
@@ -73,6 +91,8 @@ function translated<T>(fn: () => T): T {
     if (primary !== undefined && DISK_CODES.has(primary)) {
       throw new StorageError('the catalog cannot be read or written', { cause })
     }
+    if (code !== undefined && TAKEN_CODES.has(code)) throw new ConflictError(TAKEN, { cause })
+    if (code === FOREIGN_KEY_CODE) throw new ConflictError(BROKEN_LINK, { cause })
     throw cause
   }
 }

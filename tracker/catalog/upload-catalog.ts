@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely } from 'kysely'
 import { DIGEST_BYTES, type Digest } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError } from '../../src/core/errors.ts'
 import type { ImageEvent } from '../../src/core/image-state.ts'
@@ -10,6 +10,8 @@ import {
   UPLOADS_OPEN_MAX,
 } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
+import type { PeerKey } from '../../src/core/router.ts'
+import { type Db, takeTurn } from './db.ts'
 import { stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -20,6 +22,15 @@ export interface StoredUpload {
   /** Who opened it, and who alone may go on with it. */
   readonly principal: string
   readonly expiresAtMs: number
+  /** Peer ID of the tracker where it was opened and where its blocks are; empty in uploads from before there were several. */
+  readonly tracker: PeerKey | ''
+}
+
+export interface NewUpload {
+  readonly principal: string
+  /** Where it is opened: only there does it go on. */
+  readonly tracker: PeerKey
+  readonly nowMs: number
 }
 
 /** Open uploads and the digests that garbage collection keeps for them. */
@@ -31,17 +42,15 @@ export class UploadCatalog {
   }
 
   /**
-   * Opens an upload into the image. One that the principal broke off is opened again, with what it keeps; one that had a request
+   * Opens an upload into the image. One that the principal broke off at this tracker is opened again, with what it keeps; one that had a request
    * within UPLOAD_ADOPT_AFTER_MS may belong to a push under way and is left alone. Errors: LimitError when the principal has
    * too many uploads open.
    */
-  async open(
-    image: number,
-    init: { principal: string; nowMs: number },
-  ): Promise<{ upload: string; expiresAtMs: number }> {
-    const { principal, nowMs } = init
+  async open(image: number, init: NewUpload): Promise<{ upload: string; expiresAtMs: number }> {
+    const { principal, tracker, nowMs } = init
     const expiresAtMs = nowMs + UPLOAD_EXPIRY_MS
     const upload = await this.#db.transaction().execute(async (trx) => {
+      await takeTurn(trx, `uploads:${principal}`)
       const expired = trx.deleteFrom('uploads').where('principal', '=', principal)
       await settle(trx, await expired.where('expires_at', '<=', nowMs).returning('image').execute())
       await stepState(trx, image, 'upload-begun')
@@ -50,13 +59,14 @@ export class UploadCatalog {
         .select('upload')
         .where('image', '=', image)
         .where('principal', '=', principal)
+        .where('tracker', 'in', [tracker, ''])
         .where('expires_at', '<=', expiresAtMs - UPLOAD_ADOPT_AFTER_MS)
         .orderBy('expires_at', 'desc')
         .executeTakeFirst()
-      if (brokenOff === undefined) return await insertUpload(trx, { image, principal, expiresAtMs })
+      if (brokenOff === undefined) return await insertUpload(trx, { image, principal, tracker, expiresAtMs })
       await trx
         .updateTable('uploads')
-        .set({ expires_at: expiresAtMs })
+        .set({ expires_at: expiresAtMs, tracker })
         .where('upload', '=', brokenOff.upload)
         .execute()
       return brokenOff.upload
@@ -70,7 +80,7 @@ export class UploadCatalog {
       .selectFrom('uploads')
       .innerJoin('images', 'images.id', 'uploads.image')
       .select(['uploads.upload', 'images.namespace', 'images.name', 'uploads.principal'])
-      .select('uploads.expires_at as expiresAtMs')
+      .select(['uploads.expires_at as expiresAtMs', 'uploads.tracker'])
       .where('uploads.upload', '=', upload)
       .where('uploads.expires_at', '>', init.nowMs)
       .executeTakeFirst()
@@ -121,15 +131,17 @@ export class UploadCatalog {
     })
   }
 
-  /** Every digest that some upload keeps, with repetitions. */
-  async *leased(): AsyncGenerator<Digest> {
+  /** Every digest that some upload at this tracker keeps, with repetitions. */
+  async *leased(tracker: PeerKey): AsyncGenerator<Digest> {
     let after = 0
     for (;;) {
       const row = await this.#db
         .selectFrom('leases')
-        .select(['id', 'digests'])
-        .where('id', '>', after)
-        .orderBy('id')
+        .innerJoin('uploads', 'uploads.upload', 'leases.upload')
+        .select(['leases.id', 'leases.digests'])
+        .where('leases.id', '>', after)
+        .where('uploads.tracker', 'in', [tracker, ''])
+        .orderBy('leases.id')
         .limit(1)
         .executeTakeFirst()
       if (row === undefined) return
@@ -142,7 +154,7 @@ export class UploadCatalog {
 
 /** Tells images of uploads that ended without a version, unless another is under way. Returns how many ended. */
 async function settle(
-  trx: Transaction<CatalogSchema>,
+  trx: Db,
   ended: readonly { image: number }[],
   event: ImageEvent = 'upload-dropped',
 ): Promise<number> {
@@ -154,10 +166,10 @@ async function settle(
 }
 
 async function insertUpload(
-  trx: Transaction<CatalogSchema>,
-  init: { image: number; principal: string; expiresAtMs: number },
+  trx: Db,
+  init: { image: number; principal: string; tracker: PeerKey; expiresAtMs: number },
 ): Promise<string> {
-  const { image, principal, expiresAtMs } = init
+  const { image, principal, tracker, expiresAtMs } = init
   const { open } = await trx
     .selectFrom('uploads')
     .select((select) => select.fn.countAll<number>().as('open'))
@@ -171,7 +183,7 @@ async function insertUpload(
   const upload = randomBytes(18).toString('base64url')
   await trx
     .insertInto('uploads')
-    .values({ upload, image, principal, expires_at: expiresAtMs, leased: 0 })
+    .values({ upload, image, principal, tracker, expires_at: expiresAtMs, leased: 0 })
     .execute()
   return upload
 }

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { LimitError } from '../../src/core/errors.ts'
 import { NAME_CHARS_MAX, USERS_MAX } from '../../src/core/limits.ts'
 import { ADMINS_GROUP, type Permission, USERS_GROUP, type UserState } from '../../src/core/permission.ts'
-import type { Db } from './db.ts'
+import { type Db, takeTurn } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** A user as it is stored. */
@@ -77,7 +77,10 @@ export class UserCatalog {
 
   /** Makes a user, who is in the group `users` and in `groups`. Errors: LimitError. */
   async create(user: NewUser, groups: readonly string[] = []): Promise<StoredUser> {
-    return await this.#db.transaction().execute((trx) => insertUser(trx, user, groups))
+    return await this.#db.transaction().execute(async (trx) => {
+      await takeTurn(trx, 'names')
+      return await insertUser(trx, user, groups)
+    })
   }
 
   /**
@@ -89,6 +92,7 @@ export class UserCatalog {
   ): Promise<StoredUser> {
     const { wanted, ...rest } = init
     return await this.#db.transaction().execute(async (trx) => {
+      await takeTurn(trx, 'names')
       const known = await selectUsers(trx).where('dn', '=', rest.dn).executeTakeFirst()
       if (known !== undefined) {
         await join(trx, known.id, groups)

@@ -5,7 +5,7 @@ import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
 import { askerOf } from '../access/asker.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
+import { matchesEtag, parseRange } from '../http/range.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import { allowLong, signalOf } from '../http/signal.ts'
 import { Octets, problems } from './answers.ts'
@@ -26,18 +26,19 @@ const showRaw: Handler<typeof showRawSchema> = (context) => async (request, repl
   const image = await context.catalog.images.get(request.params)
   await context.access.image(askerOf(request), image, 'read')
   const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
-  return sendImage(context, version, { request, reply })
+  return await sendImage(context, version, { request, reply })
 }
 
 interface Exchange {
-  readonly request: Pick<FastifyRequest, 'headers' | 'method'>
+  readonly request: Pick<FastifyRequest, 'asker' | 'headers' | 'method'>
   readonly reply: FastifyReply
 }
-function sendImage(
+
+async function sendImage(
   context: RouteContext,
   version: StoredVersion,
   { request, reply }: Exchange,
-): FastifyReply {
+): Promise<FastifyReply> {
   const { manifest, size } = version
   const etag = `"${manifest}"`
   reply.header('etag', etag).header('accept-ranges', 'bytes')
@@ -49,27 +50,31 @@ function sendImage(
   if (range === 'unsatisfiable') {
     return reply.code(416).header('content-range', `bytes */${size}`).header('content-length', 0).send()
   }
-  reply.type('application/octet-stream')
+  const { start, end } = range ?? { start: 0, end: size }
+  const isEmpty = request.method === 'HEAD' || end === start
+  const signal = signalOf(reply)
+  const relay = askerOf(request).kind !== 'tracker'
+  // Before the headers: an answer that says 200 must be able to begin.
+  const bytes = isEmpty ? undefined : await context.reader.open({ version, start, end }, { signal, relay })
+  reply.type('application/octet-stream').header('content-length', end - start)
   if (range !== undefined)
     reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`)
-  const { start, end } = range ?? { start: 0, end: size }
-  reply.header('content-length', end - start)
-  if (request.method === 'HEAD' || end === start) return reply.send()
+  if (bytes === undefined) return reply.send()
   // A client that reads nothing for so long is cut off; the signal then stops the reading here.
   allowLong(reply)
-  const bytes = counted(context, version, { range: { start, end }, signal: signalOf(reply) })
-  return reply.send(Readable.from(bytes, { objectMode: false, highWaterMark: READ_AHEAD_BYTES }))
+  const body = counted(context, version, { bytes, signal })
+  return reply.send(Readable.from(body, { objectMode: false, highWaterMark: READ_AHEAD_BYTES }))
 }
 
 /** Errors destroy the connection: an answer that breaks off must not look complete. */
 async function* counted(
   context: RouteContext,
   { manifest }: StoredVersion,
-  init: { range: ByteRange; signal: AbortSignal },
+  init: { bytes: AsyncIterable<Uint8Array>; signal: AbortSignal },
 ): AsyncGenerator<Uint8Array> {
-  const { range, signal } = init
+  const { bytes, signal } = init
   try {
-    for await (const piece of context.readRange({ manifest, ...range }, { signal })) {
+    for await (const piece of bytes) {
       context.metrics.rawBytes.inc(piece.length)
       yield piece
     }

@@ -58,9 +58,9 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
   const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
   const facts = { manifest, principal: dn, peer, addresses, labels }
   context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
-  await context.serve(manifest)
+  const origins = await context.holders.origins(manifest)
   const grant = await context.grants.issue({ sub: dn, peer, manifest })
-  const peers = context.swarms.handout(manifest, { peer, principal: dn })
+  const peers = context.swarms.handout(manifest, { peer, principal: dn }, origins)
   return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
 }
 
@@ -73,9 +73,9 @@ const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (req
   await context.access.image(asker, await context.catalog.images.get(version), 'read')
   if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
   context.swarms.announce({ ...request.body, principal: dn, runsTotal: version.runs })
-  await context.serve(manifest)
+  const origins = await context.holders.origins(manifest)
   const grant = await context.grants.issue({ sub: dn, peer, manifest })
-  const peers = context.swarms.handout(manifest, { peer, principal: dn })
+  const peers = context.swarms.handout(manifest, { peer, principal: dn }, origins)
   return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
 }
 

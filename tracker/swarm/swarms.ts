@@ -31,17 +31,11 @@ export interface Announcement {
 export class Swarms {
   readonly #clock: Clock
   readonly #swarms = new Map<ManifestId, Swarm>()
-  #origin: PeerAddress | undefined
   /** Peers in all swarms. */
   #places = 0
 
   constructor(components: { clock: Clock }) {
     this.#clock = components.clock
-  }
-
-  /** From now on every handout has the tracker's own peer. */
-  setOrigin(origin: PeerAddress): void {
-    this.#origin = { ...origin, origin: true }
   }
 
   /** Enters the peer of this principal into the swarm or renews it. Errors: LimitError when there is no room. */
@@ -57,14 +51,17 @@ export class Swarms {
     this.#places += swarm.size - sizeBefore
   }
 
-  /** The origin and other peers of the swarm for the peer of this principal, each peer ID once. */
-  handout(manifest: ManifestId, asker: { peer: PeerKey; principal: string }): PeerAddress[] {
+  /** The origins and other peers of the swarm for the peer of this principal, each peer ID once. */
+  handout(
+    manifest: ManifestId,
+    asker: { peer: PeerKey; principal: string },
+    origins: readonly PeerAddress[] = [],
+  ): PeerAddress[] {
     const swarm = this.#living(manifest)
-    const origin = this.#origin === undefined ? [] : [this.#origin]
-    const without = new Set([asker.peer, ...origin.map(({ peer }) => peer)])
+    const without = new Set([asker.peer, ...origins.map(({ peer }) => peer)])
     const others = swarm?.addresses(without) ?? []
     const labels = swarm?.find(asker.peer, asker.principal)?.address.labels ?? {}
-    return [...origin, ...chooseHandout(others, { max: HANDOUT_PEERS_MAX - origin.length, labels })]
+    return [...origins, ...chooseHandout(others, { max: HANDOUT_PEERS_MAX - origins.length, labels })]
   }
 
   /** Takes out the peer of this principal. Unknown ones are ignored. */

@@ -2,6 +2,7 @@ import type { GcAnswer } from '../../src/api/tracker-schemas.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import type { PeerKey } from '../../src/core/router.ts'
 import { DigestSet } from '../../src/store/digest-set.ts'
 import { type CollectedStore, collectGarbage, type GcReport } from '../../src/store/gc.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -15,6 +16,8 @@ export interface CollectorComponents {
   /** Told of the manifests that are left, before blocks of others go. */
   readonly serveOnly: (manifests: ReadonlySet<ManifestId>) => void
   readonly clock: Clock
+  /** This tracker: what others hold is theirs. */
+  readonly self: PeerKey
 }
 
 /** Frees what no version and no open upload needs. */
@@ -48,10 +51,10 @@ export class Collector {
   }
 
   async #sweep(options: CallOptions): Promise<GcReport> {
-    const { catalog, blocks, nodes, serveOnly } = this.#c
+    const { catalog, blocks, nodes, serveOnly, self } = this.#c
     const leased = new DigestSet()
-    for await (const digest of catalog.uploads.leased()) leased.add(digest)
-    const manifests = new Set(await catalog.images.manifests())
+    for await (const digest of catalog.uploads.leased(self)) leased.add(digest)
+    const manifests = new Set(await catalog.trackers.needed(self))
     serveOnly(manifests)
     const roots = [...manifests].map(parseManifestId)
     return await collectGarbage({ blocks, nodes, roots, keep: (digest) => leased.has(digest) }, options)

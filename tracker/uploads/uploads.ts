@@ -4,12 +4,13 @@ import { Bitmap } from '../../src/core/bitmap.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { DIGEST_BYTES, type Digest, digestKey, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { IntegrityError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { IntegrityError, InvalidError, NotAuthorisedError, StateError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
 import { UPLOAD_BODY_BYTES_MAX } from '../../src/core/limits.ts'
 import { runCount } from '../../src/core/manifest.ts'
 import { type ImageRecord, RECORD_TYPE } from '../../src/core/record.ts'
 import type { Namespace, Tag } from '../../src/core/reference.ts'
+import type { PeerKey } from '../../src/core/router.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
@@ -31,6 +32,8 @@ export interface UploadsComponents {
   readonly gate: Gate
   readonly sign: Signer
   readonly clock: Clock
+  /** This tracker: its uploads stay with it. */
+  readonly self: PeerKey
   /** Told of frames that were stored, for the metrics. */
   readonly onStored?: (blocks: number, bytes: number) => void
 }
@@ -76,7 +79,7 @@ export class Uploads {
     const { images, uploads } = this.#c.catalog
     const { id } = await images.get(image)
     const { dn } = this.#c.access.user(asker, { change: true })
-    return await uploads.open(id, { principal: dn, nowMs: this.#c.clock.now() })
+    return await uploads.open(id, { principal: dn, tracker: this.#c.self, nowMs: this.#c.clock.now() })
   }
 
   /** Which of the digests, 32 bytes each, the tracker lacks. Those that it has are kept for the upload. */
@@ -117,7 +120,7 @@ export class Uploads {
     init: { manifest: ManifestId; tags: readonly Tag[] },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
-    const { catalog, stores, gate, clock } = this.#c
+    const { catalog, stores, gate, clock, self } = this.#c
     const image = await this.#mine(asker, upload)
     const publisher = (await this.#writer(asker, image.namespace)).dn
     const digest = parseManifestId(init.manifest)
@@ -130,6 +133,7 @@ export class Uploads {
       return await catalog.images.addVersion({
         ...facts,
         upload,
+        tracker: self,
         contentBytes,
         runs: runCount(manifest),
         tags: init.tags,
@@ -192,7 +196,17 @@ export class Uploads {
   async #mine(asker: Asker, upload: string): Promise<StoredUpload> {
     const found = await this.#c.catalog.uploads.get(upload, { nowMs: this.#c.clock.now() })
     if (found.principal !== asker.dn) throw new NotAuthorisedError('the upload was opened by somebody else')
+    if (found.tracker !== '' && found.tracker !== this.#c.self) throw await this.#elsewhere(found.tracker)
     return found
+  }
+
+  /** Its blocks are at another tracker. */
+  async #elsewhere(tracker: PeerKey): Promise<StateError> {
+    const there = await this.#c.catalog.trackers.get(tracker)
+    const url = there?.url ?? 'another tracker'
+    return new StateError(`the upload was opened at ${url}: go on with it there, or push again`, {
+      data: { tracker: url },
+    })
   }
 
   async #writer(asker: Asker, namespace: Namespace): Promise<UserAsker> {

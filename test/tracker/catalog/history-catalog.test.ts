@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import type { Tag } from '../../../src/core/reference.ts'
+import type { PeerKey } from '../../../src/core/router.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import type { HistoryEntry } from '../../../tracker/catalog/history-catalog.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'
@@ -14,6 +15,7 @@ const test = suite<{ catalog: Catalog; owner: { id: number; name: string }; remo
 )
 const nowMs = Date.UTC(2030, 0, 1)
 const by = { author: '/CN=alice', nowMs }
+const tracker = 'self' as PeerKey
 const image = imageKey('alice/debian')
 const manifest = manifestIdOf(digestOf(Buffer.from('m')))
 const all = { after: 0, limit: 100 }
@@ -34,9 +36,10 @@ test.after.each(async ({ catalog, remove }) => {
 
 async function commit(catalog: Catalog, tags: string[] = []) {
   const { id } = await catalog.images.get(image)
-  const { upload } = await catalog.uploads.open(id, { principal: by.author, nowMs })
+  const { upload } = await catalog.uploads.open(id, { principal: by.author, tracker, nowMs })
   const facts = { manifest, size: 10, contentBytes: 8, sha256: null, runs: 1, publisher: '/CN=carol', nowMs }
   return await catalog.images.addVersion({
+    tracker,
     ...facts,
     upload,
     tags: tags as Tag[],

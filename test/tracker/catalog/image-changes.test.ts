@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import type { GivenFields } from '../../../src/core/metadata.ts'
 import type { Tag } from '../../../src/core/reference.ts'
+import type { PeerKey } from '../../../src/core/router.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
@@ -18,6 +19,7 @@ const test = suite<Context>('changes of images')
 const nowMs = Date.UTC(2030, 0, 1)
 const by = { author: '/CN=alice', nowMs }
 const principal = '/CN=alice'
+const tracker = 'self' as PeerKey
 
 test.before.each(async (context) => {
   const { dir, remove } = await temporaryDir()
@@ -42,10 +44,10 @@ async function create({ catalog, owner }: Context, name: string): Promise<boolea
 /** A version whose manifest and record say what it is: `v1 of alice/a`. */
 async function push({ catalog }: Context, name: string, tag = 'latest'): Promise<number> {
   const { id } = await catalog.images.get(imageKey(name))
-  const { upload } = await catalog.uploads.open(id, { principal, nowMs })
+  const { upload } = await catalog.uploads.open(id, { principal, tracker, nowMs })
   const { version } = await catalog.images.addVersion({
     ...{ manifest: manifestIdOf(digestOf(Buffer.from(upload))), size: 10, contentBytes: 10, sha256: null },
-    ...{ runs: 3, publisher: principal, nowMs, upload, tags: [tag as Tag] },
+    ...{ runs: 3, publisher: principal, nowMs, upload, tracker, tags: [tag as Tag] },
     sign: async (named) => `${named.namespace}/${named.name}@${named.version}`,
   })
   return version

@@ -4,6 +4,7 @@ import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import { type ImageEvent, stateAfter } from '../../../src/core/image-state.ts'
 import { UPLOAD_EXPIRY_MS } from '../../../src/core/limits.ts'
 import type { Tag } from '../../../src/core/reference.ts'
+import type { PeerKey } from '../../../src/core/router.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
@@ -18,6 +19,7 @@ const key = imageKey('alice/debian')
 const nowMs = Date.UTC(2030, 0, 1)
 const by = { author: '/CN=alice', nowMs }
 const principal = '/CN=alice'
+const tracker = 'self' as PeerKey
 const manifest = manifestIdOf(digestOf(Buffer.from('m')))
 
 test.before.each(async (context) => {
@@ -37,7 +39,7 @@ test.after.each(async ({ catalog, remove }) => {
 const stateOf = async ({ images }: Catalog) => (await images.get(key)).state
 
 async function open({ images, uploads }: Catalog, atMs = nowMs): Promise<string> {
-  return (await uploads.open((await images.get(key)).id, { principal, nowMs: atMs })).upload
+  return (await uploads.open((await images.get(key)).id, { principal, tracker, nowMs: atMs })).upload
 }
 
 async function commit(catalog: Catalog, upload: string): Promise<number> {
@@ -45,6 +47,7 @@ async function commit(catalog: Catalog, upload: string): Promise<number> {
   const { version } = await catalog.images.addVersion({
     ...facts,
     upload,
+    tracker,
     tags: ['latest' as Tag],
     sign: async () => 'record',
   })

@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
+import type { PeerKey } from '../../../src/core/router.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
@@ -12,6 +13,7 @@ type User = { id: number; name: string }
 const test = suite<{ catalog: Catalog; alice: User; bob: User; remove: () => Promise<void> }>('quota')
 const nowMs = Date.UTC(2030, 0, 1)
 const by = { author: '/CN=alice', nowMs }
+const tracker = 'self' as PeerKey
 const manifest = manifestIdOf(digestOf(Buffer.from('m')))
 
 test.before.each(async (context) => {
@@ -35,12 +37,14 @@ test.after.each(async ({ catalog, remove }) => {
 async function open(catalog: Catalog, owner: User, name: string): Promise<string> {
   await catalog.images.create(imageKey(name), { owner, ...by })
   const { id } = await catalog.images.get(imageKey(name))
-  return (await catalog.uploads.open(id, { principal: by.author, nowMs })).upload
+  return (await catalog.uploads.open(id, { principal: by.author, tracker, nowMs })).upload
 }
 
 async function commit(catalog: Catalog, upload: string, contentBytes: number): Promise<number> {
   const facts = { manifest, size: 1000, contentBytes, sha256: null, runs: 1, publisher: by.author, nowMs }
-  return (await catalog.images.addVersion({ ...facts, upload, tags: [], sign: async () => 'record' })).version
+  return (
+    await catalog.images.addVersion({ ...facts, tracker, upload, tags: [], sign: async () => 'record' })
+  ).version
 }
 
 test('every version that is kept counts, without its holes, for the owner of the image', async ({

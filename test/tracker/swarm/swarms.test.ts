@@ -30,12 +30,12 @@ const announcement = (n: number | string, more: object = {}) => ({
 
 test('hands out the others and always the origin first', () => {
   const swarms = new Swarms({ clock: new FakeClock() })
-  swarms.setOrigin({ peer: peerKey('origin'), addresses: ['/ip4/10.0.0.2/tcp/1'] })
-  assert.equal(swarms.handout(manifest, asker(1)), [
+  const origins = [{ peer: peerKey('origin'), addresses: ['/ip4/10.0.0.2/tcp/1'], origin: true }]
+  assert.equal(swarms.handout(manifest, asker(1), origins), [
     { peer: 'peerorigin', addresses: ['/ip4/10.0.0.2/tcp/1'], origin: true },
   ])
   for (const n of [1, 2, 3]) swarms.announce(announcement(n))
-  const handout = swarms.handout(manifest, asker(1))
+  const handout = swarms.handout(manifest, asker(1), origins)
   assert.is(handout[0]?.peer, peerKey('origin'))
   assert.equal(
     handout
@@ -45,7 +45,7 @@ test('hands out the others and always the origin first', () => {
     [peerKey(2), peerKey(3)],
   )
   for (let n = 4; n < 100; n++) swarms.announce(announcement(n))
-  assert.is(swarms.handout(manifest, asker(1)).length, HANDOUT_PEERS_MAX)
+  assert.is(swarms.handout(manifest, asker(1), origins).length, HANDOUT_PEERS_MAX)
 })
 
 test('forgets who leaves and who falls silent', async () => {
@@ -98,9 +98,9 @@ test('nobody is kept out by another who takes its peer ID first, or is taken out
 
 test('the origin is handed out once, whoever announces its peer ID', () => {
   const swarms = new Swarms({ clock: new FakeClock() })
-  swarms.setOrigin({ peer: peerKey('origin'), addresses: ['/true'] })
+  const origins = [{ peer: peerKey('origin'), addresses: ['/true'], origin: true }]
   swarms.announce(announcement('origin', { principal: '/CN=mallory', addresses: ['/false'] }))
-  assert.equal(swarms.handout(manifest, asker(1)), [
+  assert.equal(swarms.handout(manifest, asker(1), origins), [
     { peer: 'peerorigin', addresses: ['/true'], origin: true },
   ])
 })

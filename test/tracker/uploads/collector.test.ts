@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { PeerKey } from '../../../src/core/router.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { Collector } from '../../../tracker/uploads/collector.ts'
 import { Gate } from '../../../tracker/uploads/gate.ts'
@@ -29,7 +30,7 @@ test('collections that are asked for at once run one after the other', async () 
   const clock = new FakeClock()
   const blocks = new SlowStore()
   const parts = { catalog, blocks, nodes: new MemoryStore(), gate: new Gate(), clock }
-  const collector = new Collector({ ...parts, serveOnly: () => {} })
+  const collector = new Collector({ ...parts, serveOnly: () => {}, self: 'self' as PeerKey })
   const { blocks: garbage } = testImage({ seed: 'garbage', blocks: 3 })
   await blocks.put(garbage)
   const first = collector.collect()

@@ -12,20 +12,20 @@ export const registry: Migration = {
   },
 }
 
-function accounts({ id, int, end }: ColumnTypes): string[] {
+function accounts({ id, int, text, end }: ColumnTypes): string[] {
   return [
-    `create table users (id ${id}, name text not null unique, dn text not null unique, full_name text not null default '',
-      email text unique, state text not null, quota_bytes ${int}, quota_images ${int}, created_at ${int} not null,
+    `create table users (id ${id}, name ${text} not null unique, dn ${text} not null unique, full_name ${text} not null default '',
+      email ${text} unique, state ${text} not null, quota_bytes ${int}, quota_images ${int}, created_at ${int} not null,
       modified_at ${int} not null)${end}`,
-    `create table groups (id ${id}, name text not null unique, protected ${int} not null default 0,
+    `create table groups (id ${id}, name ${text} not null unique, protected ${int} not null default 0,
       created_at ${int} not null)${end}`,
     `create table memberships (group_id ${int} not null references groups on delete cascade,
       user_id ${int} not null references users on delete cascade, primary key (group_id, user_id))${end}`,
     'create index memberships_by_user on memberships (user_id)',
     `create table group_permissions (group_id ${int} not null references groups on delete cascade,
-      permission text not null, primary key (group_id, permission))${end}`,
-    `create table nodes (id ${id}, name text not null unique, dn text not null unique, peer text not null unique,
-      labels text not null default '{}', state text not null, created_at ${int} not null, modified_at ${int} not null,
+      permission ${text} not null, primary key (group_id, permission))${end}`,
+    `create table nodes (id ${id}, name ${text} not null unique, dn ${text} not null unique, peer ${text} not null unique,
+      labels ${text} not null default '{}', state ${text} not null, created_at ${int} not null, modified_at ${int} not null,
       seen_at ${int})${end}`,
   ]
 }
@@ -44,7 +44,7 @@ function owners({ int }: ColumnTypes): string[] {
   ]
 }
 
-function metadata({ id, int, end }: ColumnTypes): string[] {
+function metadata({ id, int, text, end }: ColumnTypes): string[] {
   const texts = [
     'description',
     'os_variant',
@@ -56,20 +56,20 @@ function metadata({ id, int, end }: ColumnTypes): string[] {
     'ramdisk',
   ]
   return [
-    `alter table images add column uuid text not null default ''`,
+    `alter table images add column uuid ${text} not null default ''`,
     `alter table images add column owner ${int} references users on delete set null`,
     `alter table images add column modified_at ${int} not null default 0`,
     `alter table images add column uploaded_at ${int}`,
-    `alter table images add column state text not null default 'locked'`,
-    ...texts.map((name) => `alter table images add column ${name} text not null default ''`),
-    `alter table images add column keywords text not null default ''`,
-    `alter table images add column hypervisor text not null default 'xen'`,
+    `alter table images add column state ${text} not null default 'locked'`,
+    ...texts.map((name) => `alter table images add column ${name} ${text} not null default ''`),
+    `alter table images add column keywords ${text} not null default ''`,
+    `alter table images add column hypervisor ${text} not null default 'xen'`,
     `alter table images add column expires_at ${int}`,
     `alter table images add column read_only ${int} not null default 0`,
     `alter table images add column access_count ${int} not null default 0`,
     `alter table images add column accessed_at ${int}`,
     `alter table versions add column content_bytes ${int} not null default 0`,
-    `alter table versions add column signature text`,
+    `alter table versions add column signature ${text}`,
     'update versions set content_bytes = size',
     // Unique, and of no use to anybody who guesses: images are asked for by name.
     `update images set uuid = 'image-' || id, modified_at = created_at,
@@ -78,28 +78,28 @@ function metadata({ id, int, end }: ColumnTypes): string[] {
     `update images set state = 'available' where uploaded_at is not null`,
     'create unique index images_by_uuid on images (uuid)',
     'create index images_by_owner on images (owner)',
-    `create table former_names (namespace text not null, name text not null, uuid text not null, last_version ${int} not null,
-      primary key (namespace, name))${end}`,
-    `create table image_properties (image ${int} not null references images on delete cascade, key text not null,
-      value text not null, primary key (image, key))${end}`,
-    `create table history (id ${id}, uuid text not null, namespace text not null, name text not null,
-      at ${int} not null, actor text not null, action text not null, details text not null)${end}`,
+    `create table former_names (namespace ${text} not null, name ${text} not null, uuid ${text} not null,
+      last_version ${int} not null, primary key (namespace, name))${end}`,
+    `create table image_properties (image ${int} not null references images on delete cascade, key ${text} not null,
+      value ${text} not null, primary key (image, key))${end}`,
+    `create table history (id ${id}, uuid ${text} not null, namespace ${text} not null, name ${text} not null,
+      at ${int} not null, actor ${text} not null, action ${text} not null, details ${text} not null)${end}`,
     'create index history_by_uuid on history (uuid)',
     'create index history_by_name on history (namespace, name)',
   ]
 }
 
-function trust({ int, end }: ColumnTypes): string[] {
+function trust({ int, text, end }: ColumnTypes): string[] {
   return [
-    `create table acls (target text not null, version ${int} not null, token text not null, created_at ${int} not null,
+    `create table acls (target ${text} not null, version ${int} not null, token ${text} not null, created_at ${int} not null,
       primary key (target, version))${end}`,
-    `create table acl_entries (target text not null, kind text not null, subject text not null, "right" text not null,
+    `create table acl_entries (target ${text} not null, kind ${text} not null, subject ${text} not null, "right" ${text} not null,
       primary key (target, kind, subject))${end}`,
     'create index acl_entries_by_subject on acl_entries (kind, subject)',
-    `create table trackers (peer text primary key, url text not null, addresses text not null, seen_at ${int} not null)${end}`,
-    `create table holdings (manifest text not null, tracker text not null, primary key (manifest, tracker))${end}`,
+    `create table trackers (peer ${text} primary key, url ${text} not null, addresses ${text} not null, seen_at ${int} not null)${end}`,
+    `create table holdings (manifest ${text} not null, tracker ${text} not null, primary key (manifest, tracker))${end}`,
     'create index holdings_by_tracker on holdings (tracker)',
-    `alter table uploads add column tracker text not null default ''`,
+    `alter table uploads add column tracker ${text} not null default ''`,
     `alter table uploads add column received_bytes ${int} not null default 0`,
   ]
 }

@@ -1,0 +1,62 @@
+import { suite } from 'uvu'
+import type { Catalog } from '../../tracker/catalog/catalog.ts'
+import { accessTests } from './catalog/access.ts'
+import { imageTests } from './catalog/images.ts'
+import { namespaceTests } from './catalog/namespaces.ts'
+import { raceTests } from './catalog/races.ts'
+import { trackerTests } from './catalog/trackers.ts'
+import { uploadTests } from './catalog/uploads.ts'
+import { userTests } from './catalog/users.ts'
+
+/** An empty catalog. */
+export interface CatalogUnderTest {
+  readonly catalog: Catalog
+  /** The same catalog as another tracker has it; the very same where only one can. */
+  readonly other: Catalog
+  /** Runs SQL that both dialects know. */
+  sql(text: string): Promise<unknown>
+  /** Opens the catalog once more. */
+  again(): Promise<Catalog>
+  close(): Promise<void>
+}
+
+/** Declares a test. */
+export type On = (title: string, body: (it: CatalogUnderTest) => Promise<void>) => void
+
+export interface CatalogBackend {
+  readonly name: string
+  /** Why it cannot be tested here. */
+  readonly missing?: string | undefined
+  open(): Promise<CatalogUnderTest>
+  end?(): Promise<void>
+}
+
+/** What every catalog does, whatever it is kept in. */
+export function testCatalog(backend: CatalogBackend): void {
+  const { name, missing } = backend
+  const test = suite(`${name}, as every catalog`)
+  if (missing !== undefined) console.log(`${name} is not tested: ${missing}`)
+  const on: On = (title, body) => {
+    if (missing !== undefined) return test.skip(title)
+    return test(title, async () => {
+      const it = await backend.open()
+      try {
+        await body(it)
+      } finally {
+        await it.close()
+      }
+    })
+  }
+  for (const tests of [
+    imageTests,
+    uploadTests,
+    namespaceTests,
+    userTests,
+    accessTests,
+    trackerTests,
+    raceTests,
+  ])
+    tests(on)
+  if (missing === undefined) test.after(async () => await backend.end?.())
+  test.run()
+}

@@ -1,0 +1,59 @@
+import { digestOf, type ManifestId, manifestIdOf } from '../../../src/core/cid.ts'
+import type { Tag } from '../../../src/core/reference.ts'
+import type { PeerKey } from '../../../src/core/router.ts'
+import type { Catalog } from '../../../tracker/catalog/catalog.ts'
+import type { StoredUser } from '../../../tracker/catalog/user-catalog.ts'
+import { imageKey } from '../../fixtures/image-key.ts'
+
+export const image = imageKey('team/debian')
+export const owner = '/CN=alice'
+export const nowMs = Date.UTC(2030, 0, 1)
+export const [here, there] = ['here' as PeerKey, 'there' as PeerKey]
+
+export function manifestOf(text: string): ManifestId {
+  return manifestIdOf(digestOf(Buffer.from(text)))
+}
+
+export const manifest = manifestOf('m')
+
+export async function userOf(catalog: Catalog, name = 'alice'): Promise<StoredUser> {
+  return await catalog.users.ensure({ dn: `/CN=${name}`, wanted: name, state: 'active', nowMs })
+}
+
+/** Makes the image for a user, in the namespace that the user owns then. */
+export async function create(catalog: Catalog, key = image, name = 'alice'): Promise<boolean> {
+  const { id } = await userOf(catalog, name)
+  const made = { author: `/CN=${name}`, nowMs }
+  await catalog.namespaces.create(key.namespace, { owner: { kind: 'user', id, name }, ...made })
+  return await catalog.images.create(key, { owner: { id, name }, ...made })
+}
+
+export async function upload(catalog: Catalog, tracker = here): Promise<string> {
+  await create(catalog)
+  const { id } = await catalog.images.get(image)
+  return (await catalog.uploads.open(id, { principal: owner, tracker, nowMs })).upload
+}
+
+/** Who changes something, where it does not matter. */
+export const by = { author: owner, nowMs }
+
+export interface CommitInit {
+  readonly tags?: readonly string[]
+  readonly tracker?: PeerKey
+  readonly manifest?: ManifestId
+  readonly sign?: (named: { version: number }) => Promise<string>
+}
+
+/** A version of `image`, in an upload of its own. */
+export async function commit(
+  catalog: Catalog,
+  init: CommitInit = {},
+): Promise<{ version: number; record: string }> {
+  const { tags = [], tracker = here, sign = async ({ version }) => `record ${version}` } = init
+  const facts = { size: 10, contentBytes: 10, sha256: null, runs: 3, publisher: owner, nowMs }
+  return await catalog.images.addVersion({
+    ...{ ...facts, manifest: init.manifest ?? manifest, tracker, sign },
+    upload: await upload(catalog, tracker),
+    tags: tags as Tag[],
+  })
+}
