@@ -1,27 +1,12 @@
 import { suite } from 'uvu'
-import type { Catalog } from '../../tracker/catalog/catalog.ts'
 import { accessTests } from './catalog/access.ts'
 import { imageTests } from './catalog/images.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
 import { raceTests } from './catalog/races.ts'
+import type { CatalogUnderTest, On } from './catalog/steps.ts'
 import { trackerTests } from './catalog/trackers.ts'
 import { uploadTests } from './catalog/uploads.ts'
 import { userTests } from './catalog/users.ts'
-
-/** An empty catalog. */
-export interface CatalogUnderTest {
-  readonly catalog: Catalog
-  /** The same catalog as another tracker has it; the very same where only one can. */
-  readonly other: Catalog
-  /** Runs SQL that both dialects know. */
-  sql(text: string): Promise<unknown>
-  /** Opens the catalog once more. */
-  again(): Promise<Catalog>
-  close(): Promise<void>
-}
-
-/** Declares a test. */
-export type On = (title: string, body: (it: CatalogUnderTest) => Promise<void>) => void
 
 export interface CatalogBackend {
   readonly name: string

@@ -1,16 +1,9 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
-import type { StoredVersion } from '../catalog/image-catalog.ts'
 import { type Holders, nobody } from './holders.ts'
+import type { ImageRange } from './image-range.ts'
 import type { Relay } from './relay.ts'
-
-/** Bytes `start` to `end` (exclusive) of a version. */
-export interface ImageRange {
-  readonly version: Pick<StoredVersion, 'namespace' | 'name' | 'manifest'>
-  readonly start: number
-  readonly end: number
-}
 
 export interface ReadOptions {
   readonly signal: AbortSignal

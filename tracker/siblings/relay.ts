@@ -10,7 +10,7 @@ import {
 import { RELAYS_MAX } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import type { StoredTracker } from '../catalog/tracker-catalog.ts'
-import type { ImageRange } from './image-reader.ts'
+import type { ImageRange } from './image-range.ts'
 
 export interface RelayInit {
   readonly identity: Identity

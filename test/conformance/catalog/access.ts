@@ -1,8 +1,7 @@
 import * as assert from 'uvu/assert'
 import { namespaceTarget } from '../../../src/core/acl.ts'
 import { failureOf } from '../../fixtures/failure.ts'
-import type { On } from '../catalog.ts'
-import { by, create, image } from './steps.ts'
+import { by, create, image, type On } from './steps.ts'
 
 /** Copies of ACLs, and the catalog as a whole. */
 export function accessTests(on: On): void {

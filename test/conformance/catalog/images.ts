@@ -3,8 +3,7 @@ import { IMAGES_PER_NAMESPACE_MAX } from '../../../src/core/limits.ts'
 import { parseReference, type Tag } from '../../../src/core/reference.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
-import type { On } from '../catalog.ts'
-import { by, commit, create, image, manifest, manifestOf, nowMs, owner, upload } from './steps.ts'
+import { by, commit, create, image, manifest, manifestOf, nowMs, type On, owner, upload } from './steps.ts'
 
 /** Images, versions and tags. */
 export function imageTests(on: On): void {

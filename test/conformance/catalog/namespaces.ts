@@ -2,8 +2,7 @@ import * as assert from 'uvu/assert'
 import { NAMESPACES_PER_PRINCIPAL_MAX } from '../../../src/core/limits.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
-import type { On } from '../catalog.ts'
-import { by, create, image, userOf } from './steps.ts'
+import { by, create, image, type On, userOf } from './steps.ts'
 
 /** Namespaces and their owners. */
 export function namespaceTests(on: On): void {

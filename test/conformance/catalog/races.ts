@@ -7,8 +7,21 @@ import {
 import { parseReference } from '../../../src/core/reference.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
-import type { CatalogUnderTest, On } from '../catalog.ts'
-import { by, commit, create, here, image, manifest, nowMs, owner, there, upload, userOf } from './steps.ts'
+import {
+  by,
+  type CatalogUnderTest,
+  commit,
+  create,
+  here,
+  image,
+  manifest,
+  nowMs,
+  type On,
+  owner,
+  there,
+  upload,
+  userOf,
+} from './steps.ts'
 
 /** `count` tasks at once, every other one at the other tracker; their results, undefined for those that fail. */
 async function atOnce<T>(

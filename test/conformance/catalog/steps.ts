@@ -5,6 +5,21 @@ import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import type { StoredUser } from '../../../tracker/catalog/user-catalog.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 
+/** An empty catalog. */
+export interface CatalogUnderTest {
+  readonly catalog: Catalog
+  /** The same catalog as another tracker has it; the very same where only one can. */
+  readonly other: Catalog
+  /** Runs SQL that both dialects know. */
+  sql(text: string): Promise<unknown>
+  /** Opens the catalog once more. */
+  again(): Promise<Catalog>
+  close(): Promise<void>
+}
+
+/** Declares a test. */
+export type On = (title: string, body: (it: CatalogUnderTest) => Promise<void>) => void
+
 export const image = imageKey('team/debian')
 export const owner = '/CN=alice'
 export const nowMs = Date.UTC(2030, 0, 1)

@@ -1,7 +1,6 @@
 import * as assert from 'uvu/assert'
 import type { PeerKey } from '../../../src/core/router.ts'
-import type { On } from '../catalog.ts'
-import { by, commit, here, image, manifest, manifestOf, nowMs, there, upload } from './steps.ts'
+import { by, commit, here, image, manifest, manifestOf, nowMs, type On, there, upload } from './steps.ts'
 
 const entry = (peer: PeerKey, seenAtMs = nowMs) => ({
   ...{ peer, url: `https://${peer}:8443`, seenAtMs },

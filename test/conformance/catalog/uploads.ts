@@ -2,8 +2,7 @@ import * as assert from 'uvu/assert'
 import { digestOf } from '../../../src/core/cid.ts'
 import { UPLOAD_ADOPT_AFTER_MS, UPLOAD_EXPIRY_MS, UPLOADS_OPEN_MAX } from '../../../src/core/limits.ts'
 import { failureOf } from '../../fixtures/failure.ts'
-import type { On } from '../catalog.ts'
-import { by, create, here, image, nowMs, owner, there, upload } from './steps.ts'
+import { by, create, here, image, nowMs, type On, owner, there, upload } from './steps.ts'
 
 /** Open uploads and what they keep. */
 export function uploadTests(on: On): void {

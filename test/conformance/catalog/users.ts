@@ -1,8 +1,7 @@
 import * as assert from 'uvu/assert'
 import { ADMINS_GROUP, PERMISSIONS, USERS_GROUP } from '../../../src/core/permission.ts'
 import { failureOf } from '../../fixtures/failure.ts'
-import type { On } from '../catalog.ts'
-import { create, nowMs, userOf } from './steps.ts'
+import { create, nowMs, type On, userOf } from './steps.ts'
 
 /** Users and what their groups allow them. */
 export function userTests(on: On): void {

@@ -1,0 +1,8 @@
+import type { StoredVersion } from '../catalog/image-catalog.ts'
+
+/** Bytes `start` to `end` (exclusive) of a version. */
+export interface ImageRange {
+  readonly version: Pick<StoredVersion, 'namespace' | 'name' | 'manifest'>
+  readonly start: number
+  readonly end: number
+}
