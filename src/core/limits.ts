@@ -153,6 +153,8 @@ export const ACL_ENTRIES_MAX = 256
 export const IMAGE_VERSIONS_MAX = 10_000
 /** Verified ACLs and records that a tracker keeps in memory: those of 10,000 images and their namespaces, about 1 KB each. */
 export const CHAINS_CACHED_MAX = 25_000
+/** Chains of records whose outcome a tracker keeps in memory: about 100 bytes for each version of an image. */
+export const RECORD_CHAINS_CACHED_MAX = 10_000
 /** Statements of chains read from the database at a time: up to 64 KiB each, some 3 KB as a rule. */
 export const CHAIN_PAGE_STATEMENTS = 100
 /** Targets of chains asked for in one query, within the parameters that databases allow. */

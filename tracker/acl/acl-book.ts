@@ -12,7 +12,7 @@ import {
   sortEntries,
 } from '../../src/core/acl.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { ConflictError, NotFoundError, TamperedError } from '../../src/core/errors.ts'
+import { ConflictError, NotFoundError, type TamperedError } from '../../src/core/errors.ts'
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import type { Db } from '../catalog/db.ts'
@@ -64,10 +64,10 @@ export class AclBook {
     })
   }
 
-  /** The signed ACL of a target that exists. Errors: TamperedError. */
+  /** The signed ACL of a target that exists. Errors: NotFoundError when it was removed, TamperedError. */
   async get(target: AclTarget): Promise<Acl> {
     const [acl] = await this.all([target])
-    if (acl === undefined) throw lacking(target)
+    if (acl === undefined) throw this.#lacking(target)
     return acl
   }
 
@@ -75,13 +75,22 @@ export class AclBook {
   async ofImage(image: NamedImage): Promise<{ namespace: Acl; image: Acl }> {
     const target = imageTarget(image.uuid)
     const [ofNamespace, ofImage] = await this.all([namespaceTarget(image.namespace), target])
-    if (ofNamespace === undefined || ofImage === undefined) throw lacking(target)
-    if (ofImage.namespace !== image.namespace || ofImage.name !== image.name)
-      throw new TamperedError(
-        `the image ${image.namespace}/${image.name} has the ACL of ${ofImage.namespace}/${ofImage.name}: rows were changed outside the tracker`,
-        { data: { target } },
-      )
-    return { namespace: ofNamespace, image: ofImage }
+    if (ofNamespace === undefined || ofImage === undefined) throw this.#lacking(target)
+    if (ofImage.namespace === image.namespace && ofImage.name === image.name)
+      return { namespace: ofNamespace, image: ofImage }
+    const named = `${image.namespace}/${image.name}`
+    if (await this.#isRenamed(image, ofImage)) throw new NotFoundError(`there is no image ${named}`)
+    throw this.#chains.tampered(target, `is that of ${ofImage.namespace}/${ofImage.name}, not of ${named}`)
+  }
+
+  /** Whether the row of an image has another name than before, the one in its ACL. */
+  async #isRenamed(before: NamedImage, acl: Acl): Promise<boolean> {
+    const now = await this.#c.db
+      .selectFrom('images')
+      .select(['namespace', 'name'])
+      .where('uuid', '=', before.uuid)
+      .executeTakeFirst()
+    return now?.namespace === acl.namespace && now.name === acl.name
   }
 
   /** Undefined while there is no such namespace. Errors: TamperedError. */
@@ -97,15 +106,17 @@ export class AclBook {
     if (exists === (row !== undefined)) return exists ? acl : undefined
     // Made or removed between the two queries, or outside the tracker.
     if (row !== undefined) return await this.get(target)
-    throw vanished(target)
+    if ((await this.#chains.newest([target])).get(target)?.statement.ended === true) return undefined
+    throw this.#vanished(target)
   }
 
-  /** The signed ACLs of targets that exist, in their order. Errors: TamperedError. */
+  /** The signed ACLs of targets that exist, in their order. Errors: as `get`. */
   async all(targets: readonly AclTarget[]): Promise<Acl[]> {
     const held = await this.#chains.newest(targets)
     return targets.map((target) => {
       const acl = held.get(target)?.statement
-      if (acl === undefined || acl.ended) throw lacking(target)
+      if (acl === undefined) throw this.#lacking(target)
+      if (acl.ended) throw new NotFoundError(`there is no ${target} any more`)
       return acl
     })
   }
@@ -235,7 +246,7 @@ export class AclBook {
   ): Promise<void> {
     const held = (await this.#chains.newest([init.target], trx)).get(init.target)
     // Otherwise whoever removes a row could have it made again, as somebody else's.
-    if (held !== undefined && !held.statement.ended) throw vanished(init.target)
+    if (held !== undefined && !held.statement.ended) throw this.#vanished(init.target)
     const { owner, entries, author, ...of } = init
     const fresh = {
       ...of,
@@ -263,26 +274,20 @@ export class AclBook {
     await copyEntries(trx, acl)
     return acl
   }
+
+  #lacking(target: AclTarget): TamperedError {
+    return this.#chains.tampered(target, 'is missing')
+  }
+
+  #vanished(target: AclTarget): TamperedError {
+    return this.#chains.tampered(target, 'is there without the namespace')
+  }
 }
 
 const ownerOf = ({ kind, subject }: AclOwner): AclOwner => ({ kind, subject })
 
 function isOf(entry: AclEntry, { kind, subject }: Omit<AclEntry, 'right'>): boolean {
   return entry.kind === kind && entry.subject === subject
-}
-
-function vanished(target: AclTarget): TamperedError {
-  return new TamperedError(
-    `${target} has an ACL but no row: it was removed outside the tracker; an admin can end its ACL (bootswarm tracker acl-repair)`,
-    { data: { target } },
-  )
-}
-
-function lacking(target: AclTarget): TamperedError {
-  return new TamperedError(
-    `${target} has no ACL: it was made or changed outside the tracker; an admin can give it one (bootswarm tracker acl-repair)`,
-    { data: { target } },
-  )
 }
 
 /** Rewrites the copy of an ACL that listings use. */

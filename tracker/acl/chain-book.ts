@@ -5,7 +5,13 @@ import { BootswarmError, CertificateError, TamperedError } from '../../src/core/
 import { CHAIN_CHECKS_MAX, CHAIN_QUERY_TARGETS, CHAINS_CACHED_MAX } from '../../src/core/limits.ts'
 import type { Db } from '../catalog/db.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
-import { type ChainRow, insertStatement, newestStatements, statementsBelow } from './chain-rows.ts'
+import {
+  type ChainRow,
+  insertStatement,
+  newestStatements,
+  statementsAfter,
+  statementsBelow,
+} from './chain-rows.ts'
 import { ChainRaceError, type ChainTransaction, type ChainTransactions } from './chain-transactions.ts'
 import type { Journal, Seen } from './journal.ts'
 import type { Opened, Seal } from './seal.ts'
@@ -34,6 +40,13 @@ export interface Held<T> {
   readonly digest: DigestKey
   /** When the path of its signer ends; 0 where it has. */
   readonly notAfterMs: number
+}
+
+/** A statement and the octets that are signed for it. */
+export interface Encoded<T> {
+  readonly statement: T
+  readonly payload: Uint8Array
+  readonly digest: DigestKey
 }
 
 interface Cached<T> extends Held<T> {
@@ -68,7 +81,7 @@ export class ChainBook<T> {
       const rows = await newestStatements(db, { table: this.#init.table, targets: part })
       const byTarget = new Map(rows.map((row) => [row.target, row]))
       for (const [target, floor] of floors)
-        if (floor !== undefined && !byTarget.has(target)) throw this.#tampered(target, 'was removed')
+        if (floor !== undefined && !byTarget.has(target)) throw this.tampered(target, 'was removed')
       for (let i = 0; i < rows.length; i += CHAIN_CHECKS_MAX) {
         const checks = rows.slice(i, i + CHAIN_CHECKS_MAX).map(async (row) => {
           found.set(row.target, await this.#check(row, { floor: floors.get(row.target), db }))
@@ -80,15 +93,66 @@ export class ChainBook<T> {
     return found
   }
 
+  /** The octets that are signed for a statement. */
+  encode(statement: T): Encoded<T> {
+    const payload = new TextEncoder().encode(JSON.stringify(statement))
+    return { statement, payload, digest: digestKey(digestOf(payload)) }
+  }
+
+  async sign({ payload }: Encoded<T>): Promise<string> {
+    return await this.#c.seal.sign(payload, { typ: this.#init.typ })
+  }
+
   /** Signs and appends a statement. Throws ChainRaceError when its number is taken by now. */
   async append(trx: ChainTransaction, statement: T): Promise<void> {
+    const encoded = this.encode(statement)
+    await this.put(trx, encoded, await this.sign(encoded))
+  }
+
+  /** Appends a statement that was signed. Throws ChainRaceError when its number is taken by now. */
+  async put(trx: ChainTransaction, { statement, digest }: Encoded<T>, token: string): Promise<void> {
     const { target, serial, iat } = this.#init.linkOf(statement)
-    const payload = new TextEncoder().encode(JSON.stringify(statement))
-    const token = await this.#c.seal.sign(payload, { typ: this.#init.typ })
     const row = { target, version: serial, token, created_at: iat * 1000 }
     if (!(await insertStatement(trx, { table: this.#init.table, row })))
       throw new ChainRaceError(`${target} was changed by somebody else at the same moment: try again`)
-    this.#c.transactions.appended(trx, { target, serial, digest: digestKey(digestOf(payload)) })
+    this.#c.transactions.appended(trx, { target, serial, digest })
+  }
+
+  /**
+   * What a chain says up to a statement that was verified, oldest first, from the start or after one that was read before.
+   * Throws TamperedError when the statements between do not lead there.
+   */
+  async *since(
+    newest: Held<T>,
+    init: { after: Pick<Seen, 'serial' | 'digest'> | undefined; db?: Db | undefined },
+  ): AsyncGenerator<{ statement: T; digest: DigestKey }> {
+    const { target, serial: last } = this.#init.linkOf(newest.statement)
+    const { table } = this.#init
+    let { serial, digest }: { serial: number; digest: DigestKey | null } = init.after ?? {
+      serial: 0,
+      digest: null,
+    }
+    while (serial < last) {
+      const page = await statementsAfter(init.db ?? this.#c.db, { table, target, after: serial })
+      if (page.length === 0) break
+      for (const row of page) {
+        const statement = this.#parseSigned(row)
+        const link = this.#init.linkOf(statement)
+        if (link.previous !== digest || link.serial !== row.version) throw this.tampered(target, `has a gap`)
+        serial = link.serial
+        digest = payloadDigest(row.token)
+        yield { statement, digest }
+        if (serial >= last) break
+      }
+    }
+    if (digest !== newest.digest) throw this.tampered(target, 'has a gap')
+  }
+
+  /** Whether a statement that was read before is still where it was; a repair may have taken it away. */
+  async has(target: string, { serial, digest }: Pick<Seen, 'serial' | 'digest'>, db?: Db): Promise<boolean> {
+    const init = { table: this.#init.table, target, after: serial - 1 }
+    const [row] = await statementsAfter(db ?? this.#c.db, { ...init, limit: 1 })
+    return row?.version === serial && payloadDigest(row.token) === digest
   }
 
   /** Puts what was seen into the journal. What fails there is told again by the next change, which waits for it. */
@@ -106,11 +170,11 @@ export class ChainBook<T> {
       known?.tokenDigest === tokenDigest ? known : await this.#verify(row, { ...init, tokenDigest })
     const { serial } = this.#init.linkOf(held.statement)
     const { floor } = init
-    if (serial !== row.version) throw this.#tampered(row.target, 'was renumbered')
+    if (serial !== row.version) throw this.tampered(row.target, 'was renumbered')
     if (floor !== undefined && serial < floor.serial)
-      throw this.#tampered(row.target, `was put back: number ${floor.serial} was there, now it is ${serial}`)
+      throw this.tampered(row.target, `was put back: number ${floor.serial} was there, now it is ${serial}`)
     if (floor !== undefined && serial === floor.serial && held.digest !== floor.digest)
-      throw this.#tampered(row.target, `was replaced: there was another number ${serial}`)
+      throw this.tampered(row.target, `was replaced: there was another number ${serial}`)
     this.#cache.delete(row.target)
     this.#cache.set(row.target, held)
     if (this.#cache.size > CHAINS_CACHED_MAX) this.#cache.delete(this.#cache.keys().next().value ?? '')
@@ -127,13 +191,13 @@ export class ChainBook<T> {
       const { claims, notAfterMs } = await this.#open(row.token, digest === floor?.digest)
       const statement = this.#init.parse(claims)
       const link = this.#init.linkOf(statement)
-      if (link.target !== row.target) throw this.#tampered(row.target, `is that of ${link.target}`)
+      if (link.target !== row.target) throw this.tampered(row.target, `is that of ${link.target}`)
       if (floor !== undefined && link.serial > floor.serial) await this.#checkSince(floor, { link, db })
       return { statement, digest, notAfterMs, tokenDigest }
     } catch (error) {
       if (error instanceof TamperedError || !(error instanceof BootswarmError)) throw error
       if (error.code === 'E_STORAGE' || error.code === 'E_STORAGE_FULL') throw error
-      throw this.#tampered(row.target, `does not verify: ${error.message}`)
+      throw this.tampered(row.target, `does not verify: ${error.message}`)
     }
   }
 
@@ -164,18 +228,30 @@ export class ChainBook<T> {
       if (page.length === 0) break
       for (const row of page) {
         if (row.version !== above.serial - 1 || payloadDigest(row.token) !== above.previous)
-          throw this.#tampered(link.target, `has a gap or an edited version below number ${above.serial}`)
-        above = this.#init.linkOf(this.#init.parse(JSON.parse(Buffer.from(payloadOf(row.token)).toString())))
+          throw this.tampered(link.target, `has a gap or an edited version below number ${above.serial}`)
+        above = this.#init.linkOf(this.#parseSigned(row))
         if (above.repaired) return
       }
     }
     if (above.repaired) return
     if (above.serial !== floor.serial + 1 || above.previous !== floor.digest)
-      throw this.#tampered(link.target, `does not follow number ${floor.serial}, which was there`)
+      throw this.tampered(link.target, `does not follow number ${floor.serial}, which was there`)
   }
 
-  #tampered(target: string, what: string): TamperedError {
-    const noun = this.#init.table === 'acls' ? 'the ACL of' : 'the record chain'
+  /** Claims of a statement that a verified one names by its digest, so that its signature need not be looked at. */
+  #parseSigned({ target, token }: ChainRow): T {
+    try {
+      return this.#init.parse(JSON.parse(Buffer.from(payloadOf(token)).toString('utf8')))
+    } catch (error) {
+      if (error instanceof BootswarmError || error instanceof SyntaxError)
+        throw this.tampered(target, 'has a statement that cannot be read')
+      throw error
+    }
+  }
+
+  /** The error, and the alarm, for something that was changed outside the tracker. */
+  tampered(target: string, what: string): TamperedError {
+    const noun = this.#init.table === 'acls' ? 'the ACL of' : 'the chain'
     const error = new TamperedError(
       `${noun} ${target} ${what}: it was changed outside the tracker, and nothing is decided by it until an admin has looked (bootswarm tracker acl-repair)`,
       { data: { target } },

@@ -47,12 +47,12 @@ export async function statementsBelow(
 /** A page of the statements after a number, oldest first. */
 export async function statementsAfter(
   db: Db,
-  init: In & { target: string; after: number },
+  init: In & { target: string; after: number; limit?: number },
 ): Promise<ChainRow[]> {
   return await selectStatements(db, init)
     .where('version', '>', init.after)
     .orderBy('version')
-    .limit(CHAIN_PAGE_STATEMENTS)
+    .limit(init.limit ?? CHAIN_PAGE_STATEMENTS)
     .execute()
 }
 

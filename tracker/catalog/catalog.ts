@@ -3,6 +3,7 @@ import type { TamperedError } from '../../src/core/errors.ts'
 import { AclBook } from '../acl/acl-book.ts'
 import { type ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
 import type { Journal } from '../acl/journal.ts'
+import { RecordBook } from '../acl/record-book.ts'
 import type { Seal } from '../acl/seal.ts'
 import { type CatalogLocation, openDatabase } from './database.ts'
 import { HistoryCatalog } from './history-catalog.ts'
@@ -27,6 +28,7 @@ export interface Catalog {
   readonly trackers: TrackerCatalog
   /** Whether other trackers may use the same catalog. */
   readonly shared: boolean
+  readonly records: RecordBook
   /**
    * Runs a change that concerns several of these, ACLs among them: all of it happens or nothing. `work` runs again
    * when another tracker was faster, so it must do nothing outside the transaction.
@@ -60,15 +62,17 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
   const transactions = new ChainTransactions({ db, journal: components.journal })
   const signed = { onTampered: () => {}, ...components, db, transactions }
   const acls = new AclBook(signed, { nodesRead })
+  const records = new RecordBook(signed)
   return {
-    images: new ImageCatalog({ db, acls, transactions }, { quotas }),
-    changes: new ImageChanges({ db, acls, transactions }, { quotas }),
+    images: new ImageCatalog({ db, acls, records, transactions }, { quotas }),
+    changes: new ImageChanges({ db, acls, records, transactions }, { quotas }),
     namespaces: new NamespaceCatalog({ db, acls, transactions }),
     users: new UserCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),
     acls,
+    records,
     trackers: new TrackerCatalog({ db }),
     shared: !('path' in init),
     transaction: (work) => transactions.run(work),

@@ -18,6 +18,7 @@ import type { PeerKey } from '../../src/core/router.ts'
 import type { Accesses } from '../accounting/access-counter.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
+import type { RecordBook } from '../acl/record-book.ts'
 import { type Db, takeTurn } from './db.ts'
 import { formerNumber } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
@@ -34,6 +35,8 @@ export interface ImageKey {
 
 /** One version as it was committed. */
 export interface StoredVersion extends ImageKey {
+  /** Of the image. */
+  readonly uuid: string
   readonly version: number
   readonly manifest: ManifestId
   readonly size: number
@@ -103,8 +106,6 @@ export interface NewVersion {
   readonly publisher: string
   readonly tags: readonly Tag[]
   readonly nowMs: number
-  /** Signs the record of the version that the image is given, under the name that it has now. */
-  sign(version: ImageKey & { readonly version: number }): Promise<string>
 }
 
 /** What a name that is taken again starts with. */
@@ -130,19 +131,25 @@ const UNSAID = {
   ...{ state: 'locked' as const, uploaded_at: null },
 }
 
+export interface ImageComponents {
+  readonly db: Kysely<CatalogSchema>
+  readonly acls: AclBook
+  readonly records: RecordBook
+  readonly transactions: ChainTransactions
+}
+
 /** Images, versions and tags. */
 export class ImageCatalog {
   readonly #db: Kysely<CatalogSchema>
   readonly #acls: AclBook
+  readonly #records: RecordBook
   readonly #transactions: ChainTransactions
   readonly #quotas: Quotas
 
-  constructor(
-    components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions },
-    init: { quotas: Quotas },
-  ) {
+  constructor(components: ImageComponents, init: { quotas: Quotas }) {
     this.#db = components.db
     this.#acls = components.acls
+    this.#records = components.records
     this.#transactions = components.transactions
     this.#quotas = init.quotas
   }
@@ -211,7 +218,7 @@ export class ImageCatalog {
     return await (image === undefined ? query : query.where('image', '=', image.id)).execute()
   }
 
-  /** The version that a reference names. Throws NotFoundError. */
+  /** The version that a reference names, checked against its signed chain. Throws NotFoundError, TamperedError. */
   async resolve(reference: Reference): Promise<StoredVersion> {
     const { namespace, name, tag, version, manifest } = reference
     let query = selectVersions(this.#db)
@@ -228,14 +235,16 @@ export class ImageCatalog {
           .where('tags.tag', '=', tag ?? DEFAULT_TAG),
       )
     }
-    const row = await query.orderBy('versions.version', 'desc').limit(1).executeTakeFirst()
+    const newest = query.orderBy('versions.version', 'desc').limit(1)
+    const [row] = await this.#records.checked(() => newest.execute())
     if (row === undefined) throw new NotFoundError(`there is no image ${formatReference(reference)}`)
     return row
   }
 
-  /** Every version with this manifest. */
+  /** Every version with this manifest, checked against the signed chains. Throws TamperedError. */
   async withManifest(manifest: ManifestId): Promise<StoredVersion[]> {
-    return await selectVersions(this.#db).where('versions.manifest', '=', manifest).execute()
+    const query = selectVersions(this.#db).where('versions.manifest', '=', manifest)
+    return await this.#records.checked(() => query.execute())
   }
 
   /** Every manifest that some version names: the roots of garbage collection. */
@@ -250,11 +259,13 @@ export class ImageCatalog {
    * what the owner of the image may have.
    */
   async addVersion(init: NewVersion): Promise<{ version: number; record: string }> {
-    return await this.#db.transaction().execute(async (trx) => {
-      const { id, uuid, owner, namespace, name, version } = await nextVersion(trx, init)
+    return await this.#transactions.run(async (trx) => {
+      const { id, uuid, owner, ...named } = await nextVersion(trx, init)
+      const { namespace, name, version } = named
       await checkQuota(trx, { owner, bytes: init.contentBytes }, this.#quotas)
-      const record = await init.sign({ namespace, name, version })
       const { manifest, tracker, size, contentBytes, sha256, runs, publisher, nowMs } = init
+      const facts = { manifest, size, sha256, publisher, signature: null, formerly: null }
+      const [record = ''] = await this.#records.append(trx, uuid, [{ event: 'commit', ...named, ...facts }])
       const row = {
         manifest,
         size,
@@ -320,12 +331,13 @@ export class ImageCatalog {
 
   /** Removes a version and the tags that point to it. Its number is never given again. Throws NotFoundError. */
   async removeVersion(image: ImageKey, version: number, by: Change): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
+    await this.#transactions.run(async (trx) => {
       const { id, uuid } = await imageRow(trx, image)
       const query = trx.deleteFrom('versions').where('image', '=', id).where('version', '=', version)
       if ((await query.executeTakeFirst()).numDeletedRows === 0n) {
         throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
       }
+      await this.#records.append(trx, uuid, [{ event: 'remove', version }])
       const { uploadedAtMs } = await trx
         .selectFrom('versions')
         .select((select) => select.fn.max('created_at').as('uploadedAtMs'))
@@ -351,6 +363,7 @@ export class ImageCatalog {
       // First, as in nextVersion: whoever changes versions has the row of the image, so that nobody adds one meanwhile.
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
       await this.#acls.end(imageTarget(uuid), { author: by.author, trx })
+      await this.#records.end(trx, uuid)
       await trx.deleteFrom('versions').where('image', '=', id).execute()
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
       await trx.deleteFrom('image_properties').where('image', '=', id).execute()
@@ -453,7 +466,14 @@ export function selectVersions(db: Db) {
   return db
     .selectFrom('versions')
     .innerJoin('images', 'images.id', 'versions.image')
-    .select(['versions.image', 'images.namespace', 'images.name', 'versions.version', 'versions.manifest'])
+    .select([
+      'images.uuid',
+      'versions.image',
+      'images.namespace',
+      'images.name',
+      'versions.version',
+      'versions.manifest',
+    ])
     .select(['versions.size', 'versions.sha256', 'versions.runs', 'versions.publisher', 'versions.record'])
     .select('versions.content_bytes as contentBytes')
     .select('versions.created_at as createdAtMs')

@@ -3,12 +3,21 @@ import { imageTarget } from '../../src/core/acl.ts'
 import { ConflictError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import { PROPERTY_PREFIX } from '../../src/core/metadata.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
+import type { ImageRecord, RecordFacts } from '../../src/core/record.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
+import type { PreparedRecords, RecordBook } from '../acl/record-book.ts'
 import { type Db, takeTurn } from './db.ts'
 import { formerNumber, rememberName } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
-import { type ImageKey, imageRow, type StoredImage } from './image-catalog.ts'
+import {
+  type ImageComponents,
+  type ImageKey,
+  imageRow,
+  type StoredImage,
+  type StoredVersion,
+  selectVersions,
+} from './image-catalog.ts'
 import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
 import { stepState } from './image-states.ts'
@@ -23,7 +32,12 @@ export interface RenamePlan {
   /** Added to every number: the highest that other images have had under the new name. */
   readonly numbersFrom: number
   readonly lastVersion: number
-  readonly versions: readonly { readonly version: number; readonly record: string }[]
+  readonly versions: readonly StoredVersion[]
+}
+
+/** A plan with the new record of each version, in its order. */
+export interface SignedPlan extends RenamePlan {
+  readonly records: PreparedRecords
 }
 
 export interface Rename {
@@ -31,24 +45,21 @@ export interface Rename {
   readonly to: ImageKey
   /** The owner from then on. */
   readonly owner: { readonly id: number; readonly name: string }
-  readonly plan: RenamePlan
-  /** The new record of each version of the plan, in its order. */
-  readonly records: readonly string[]
+  readonly plan: SignedPlan
 }
 
 /** Changes of images that exist. Each is all or nothing, and refused with StateError while the image is read only. */
 export class ImageChanges {
   readonly #db: Kysely<CatalogSchema>
   readonly #acls: AclBook
+  readonly #records: RecordBook
   readonly #transactions: ChainTransactions
   readonly #quotas: Quotas
 
-  constructor(
-    components: { db: Kysely<CatalogSchema>; acls: AclBook; transactions: ChainTransactions },
-    init: { quotas: Quotas },
-  ) {
+  constructor(components: ImageComponents, init: { quotas: Quotas }) {
     this.#db = components.db
     this.#acls = components.acls
+    this.#records = components.records
     this.#transactions = components.transactions
     this.#quotas = init.quotas
   }
@@ -61,9 +72,12 @@ export class ImageChanges {
     await this.#db.transaction().execute((trx) => applyChange(trx, image, { ...change, ...by }))
   }
 
-  /** What is to be signed before an image is renamed. */
-  async planRename(image: StoredImage, to: ImageKey): Promise<RenamePlan> {
-    return await planOf(this.#db, image, to)
+  /** Signs what a rename makes of the records, before the transaction that does it. Errors: NotFoundError, TamperedError. */
+  async planRename(image: StoredImage, to: ImageKey): Promise<SignedPlan> {
+    const plan = await planOf(this.#db, image, to)
+    const rows = await this.#records.checked(async () => [...plan.versions])
+    const news = rows.map((row) => renamed(this.#records.read(row), { to, by: plan.numbersFrom }))
+    return { ...plan, records: await this.#records.prepare(image.uuid, news) }
   }
 
   /**
@@ -78,6 +92,7 @@ export class ImageChanges {
       await checkNewOwner(trx, rename, this.#quotas)
       await takeName(trx, rename)
       await renumber(trx, rename)
+      await this.#records.put(trx, rename.plan.records)
       await this.#tellAcl(trx, rename, by)
       await tellRename(trx, rename, by)
     })
@@ -142,6 +157,15 @@ async function checkNewOwner(trx: Db, { image, owner }: Rename, quotas: Quotas):
   await checkQuota(trx, { owner: owner.id, images: 1, bytes: bytes ?? 0 }, quotas)
 }
 
+/** What a record says under the new name. */
+function renamed(record: ImageRecord, { to, by }: { to: ImageKey; by: number }): RecordFacts {
+  const { namespace, name, version, manifest, size, sha256, publisher, signature } = record
+  return {
+    ...{ event: 'rename', namespace: to.namespace, name: to.name, version: version + by },
+    ...{ manifest, size, sha256, publisher, signature, formerly: { namespace, name, version } },
+  }
+}
+
 async function planOf(db: Db, image: StoredImage, to: ImageKey): Promise<RenamePlan> {
   const row = await db
     .selectFrom('images')
@@ -159,9 +183,9 @@ async function planOf(db: Db, image: StoredImage, to: ImageKey): Promise<RenameP
     .where('name', '=', to.name)
     .where('removed', '=', 1)
     .executeTakeFirst()
-  const versions = db.selectFrom('versions').select(['version', 'record']).where('image', '=', image.id)
+  const versions = selectVersions(db).where('versions.image', '=', image.id)
   const numbersFrom = Math.max(gone?.last_version ?? 0, await formerNumber(db, to, image.uuid))
-  const list = await versions.orderBy('version', 'desc').execute()
+  const list = await versions.orderBy('versions.version', 'desc').execute()
   return { numbersFrom, lastVersion: row.last_version, versions: list }
 }
 
@@ -202,9 +226,9 @@ async function takeName(trx: Db, { image, to, owner, plan }: Rename): Promise<vo
 }
 
 /** From the highest number down, so that no number is taken before it is free. */
-async function renumber(trx: Db, { image, plan, records }: Rename): Promise<void> {
+async function renumber(trx: Db, { image, plan }: Rename): Promise<void> {
   for (const [i, { version }] of plan.versions.entries()) {
-    const record = records[i] ?? ''
+    const record = plan.records.tokens[i] ?? ''
     const at = { image: image.id, version: version + plan.numbersFrom }
     if (plan.numbersFrom === 0) {
       const row = trx.updateTable('versions').set({ record }).where('image', '=', image.id)

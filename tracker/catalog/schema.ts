@@ -123,6 +123,13 @@ export interface CatalogSchema {
     token: string
     created_at: Fixed<number>
   }
+  /** Every statement about the versions of an image, signed. `target`: `record:UUID`; `version`: its number in the chain. */
+  records: {
+    target: Fixed<string>
+    version: Fixed<number>
+    token: string
+    created_at: Fixed<number>
+  }
   /** Entries of the newest version of each ACL, for listings; decisions read the signed text. */
   acl_entries: {
     target: Fixed<string>

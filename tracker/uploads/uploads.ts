@@ -8,7 +8,6 @@ import { IntegrityError, InvalidError, NotAuthorisedError, StateError } from '..
 import type { Frame } from '../../src/core/frame.ts'
 import { UPLOAD_BODY_BYTES_MAX } from '../../src/core/limits.ts'
 import { runCount } from '../../src/core/manifest.ts'
-import { type ImageRecord, RECORD_TYPE } from '../../src/core/record.ts'
 import type { Namespace, Tag } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
@@ -17,7 +16,6 @@ import type { Asker, UserAsker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
-import type { Signer } from '../grants/grant-issuer.ts'
 import { type CommitStores, checkAndKeepNodes } from './commit-check.ts'
 import type { Gate } from './gate.ts'
 
@@ -30,7 +28,6 @@ export interface UploadsComponents {
     verifyRun(run: ArrivedFrames, options?: CallOptions): Promise<{ readonly frames: (Frame | undefined)[] }>
   }
   readonly gate: Gate
-  readonly sign: Signer
   readonly clock: Clock
   /** This tracker: its uploads stay with it. */
   readonly self: PeerKey
@@ -138,7 +135,6 @@ export class Uploads {
         runs: runCount(manifest),
         tags: init.tags,
         nowMs,
-        sign: (named) => this.#signRecord({ ...facts, ...named, iat: Math.floor(nowMs / 1000) }),
       })
     })
   }
@@ -212,12 +208,6 @@ export class Uploads {
   async #writer(asker: Asker, namespace: Namespace): Promise<UserAsker> {
     await this.#c.access.namespace(asker, namespace, 'write')
     return this.#c.access.user(asker, { change: true })
-  }
-
-  async #signRecord(facts: ImageRecord): Promise<string> {
-    const { namespace, name, version, manifest, size, sha256, publisher, iat } = facts
-    const record: ImageRecord = { namespace, name, version, manifest, size, sha256, publisher, iat }
-    return await this.#c.sign({ ...record }, { typ: RECORD_TYPE })
   }
 }
 

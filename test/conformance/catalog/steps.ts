@@ -56,7 +56,7 @@ export interface CommitInit {
   readonly tags?: readonly string[]
   readonly tracker?: PeerKey
   readonly manifest?: ManifestId
-  readonly sign?: (named: { version: number }) => Promise<string>
+  readonly publisher?: string
 }
 
 /** A version of `image`, in an upload of its own. */
@@ -64,10 +64,10 @@ export async function commit(
   catalog: Catalog,
   init: CommitInit = {},
 ): Promise<{ version: number; record: string }> {
-  const { tags = [], tracker = here, sign = async ({ version }) => `record ${version}` } = init
-  const facts = { size: 10, contentBytes: 10, sha256: null, runs: 3, publisher: owner, nowMs }
+  const { tags = [], tracker = here, publisher = owner } = init
+  const facts = { size: 10, contentBytes: 10, sha256: null, runs: 3, publisher, nowMs }
   return await catalog.images.addVersion({
-    ...{ ...facts, manifest: init.manifest ?? manifest, tracker, sign },
+    ...{ ...facts, manifest: init.manifest ?? manifest, tracker },
     upload: await upload(catalog, tracker),
     tags: tags as Tag[],
   })

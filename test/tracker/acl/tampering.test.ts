@@ -138,7 +138,7 @@ test('images that were swapped as a whole are found by their names', async (cont
       db.prepare('update images set uuid = ? where uuid = ?').run(to, from)
   })
   const failure = await failureOf(context.catalog.acls.ofImage(await context.catalog.images.get(key)))
-  assert.match(failure.message, /team\/debian has the ACL of team\/other/)
+  assert.match(failure.message, /is that of team\/other, not of team\/debian/)
 })
 
 test('a namespace whose row was removed is not given to who comes next', async (context) => {

@@ -43,7 +43,6 @@ async function commit(catalog: Catalog, tags: string[] = []) {
     ...facts,
     upload,
     tags: tags as Tag[],
-    sign: async () => 'record',
   })
 }
 
@@ -78,11 +77,7 @@ test('goes on under another name, and stays when the image is removed', async ({
   const stored = await catalog.images.get(image)
   const to = imageKey('alice/bookworm')
   const plan = await catalog.changes.planRename(stored, to)
-  await catalog.changes.rename(
-    { image: stored, to, owner, plan, records: [] },
-    { fields: {}, properties: {} },
-    by,
-  )
+  await catalog.changes.rename({ image: stored, to, owner, plan }, { fields: {}, properties: {} }, by)
   await catalog.images.remove(to, by)
   await catalog.images.create(to, { owner, ...by })
   assert.equal(told(await catalog.history.ofImage(stored, all)), [

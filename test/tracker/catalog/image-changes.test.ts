@@ -41,14 +41,12 @@ async function create({ catalog, owner }: Context, name: string): Promise<boolea
   return await catalog.images.create(imageKey(name), { owner, ...by })
 }
 
-/** A version whose manifest and record say what it is: `v1 of alice/a`. */
 async function push({ catalog }: Context, name: string, tag = 'latest'): Promise<number> {
   const { id } = await catalog.images.get(imageKey(name))
   const { upload } = await catalog.uploads.open(id, { principal, tracker, nowMs })
   const { version } = await catalog.images.addVersion({
     ...{ manifest: manifestIdOf(digestOf(Buffer.from(upload))), size: 10, contentBytes: 10, sha256: null },
     ...{ runs: 3, publisher: principal, nowMs, upload, tracker, tags: [tag as Tag] },
-    sign: async (named) => `${named.namespace}/${named.name}@${named.version}`,
   })
   return version
 }
@@ -56,16 +54,21 @@ async function push({ catalog }: Context, name: string, tag = 'latest'): Promise
 async function rename({ catalog, owner }: Context, from: string, to: string): Promise<void> {
   const image = await catalog.images.get(imageKey(from))
   const plan = await catalog.changes.planRename(image, imageKey(to))
-  const records = plan.versions.map(
-    ({ version, record }) => `${to}@${version + plan.numbersFrom} was ${record}`,
-  )
-  const init = { image, to: imageKey(to), owner, plan, records }
+  const init = { image, to: imageKey(to), owner, plan }
   await catalog.changes.rename(init, { fields: {}, properties: {} }, by)
 }
 
+/** What the records of an image say: `alice/b@2 was alice/a@1`. */
 async function records({ catalog }: Context, name: string): Promise<string[]> {
   const versions = await catalog.images.versions(await catalog.images.get(imageKey(name)))
-  return versions.map(({ record }) => record)
+  return await Promise.all(
+    versions.map(async ({ version }) => {
+      const row = await catalog.images.resolve({ ...imageKey(name), version })
+      const { formerly, ...record } = catalog.records.read(row)
+      const was = `${formerly?.namespace}/${formerly?.name}@${formerly?.version}`
+      return `${record.namespace}/${record.name}@${record.version} was ${was}`
+    }),
+  )
 }
 
 async function tagsOf({ catalog }: Context, name: string): Promise<Record<string, number>> {
@@ -132,7 +135,7 @@ test('a name that is taken, and an image that changed meanwhile, are conflicts',
   const plan = await catalog.changes.planRename(image, imageKey('alice/c'))
   await push(context, 'alice/a')
   const late = catalog.changes.rename(
-    { image, to: imageKey('alice/c'), owner, plan, records: ['x'] },
+    { image, to: imageKey('alice/c'), owner, plan },
     { fields: { description: 'x' }, properties: {} },
     by,
   )

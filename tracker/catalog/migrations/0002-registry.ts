@@ -93,6 +93,8 @@ function trust({ int, text, end }: ColumnTypes): string[] {
   return [
     `create table acls (target ${text} not null, version ${int} not null, token ${text} not null, created_at ${int} not null,
       primary key (target, version))${end}`,
+    `create table records (target ${text} not null, version ${int} not null, token ${text} not null, created_at ${int} not null,
+      primary key (target, version))${end}`,
     `create table acl_entries (target ${text} not null, kind ${text} not null, subject ${text} not null, "right" ${text} not null,
       primary key (target, kind, subject))${end}`,
     'create index acl_entries_by_subject on acl_entries (kind, subject)',

@@ -3,7 +3,6 @@ import { Kysely, Migrator, sql } from 'kysely'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf, manifestIdOf } from '../../../../src/core/cid.ts'
-import { parseReference } from '../../../../src/core/reference.ts'
 import { type CatalogLocation, openDatabase } from '../../../../tracker/catalog/database.ts'
 import { first } from '../../../../tracker/catalog/migrations/0001-first.ts'
 import { postgresDialect } from '../../../../tracker/catalog/postgres-dialect.ts'
@@ -59,8 +58,9 @@ test('a catalog of the first release keeps what it has, and its owners become us
     assert.equal(await catalog.namespaces.ownedBy({ id: alice?.id ?? 0 }), ['alice', 'team'])
     const image = await catalog.images.get(imageKey('team/debian'))
     assert.equal([image.ownerName, image.state, image.uploadedAtMs], ['alice', 'available', 6000])
-    const { record, version } = await catalog.images.resolve(parseReference('team/debian'))
-    assert.equal([record, version], ['record', 2])
+    const [version] = await catalog.images.versions(image)
+    assert.equal([version?.record, version?.version], ['record', 2])
+    assert.is((await catalog.images.tags(image))[0]?.tag, 'latest')
     assert.equal(await catalog.trackers.orphans(), [manifest])
     assert.is((await catalog.uploads.get('u', { nowMs: 8000 })).tracker, '')
     const more = await catalog.users.ensure({ dn: '/CN=C', wanted: 'c', state: 'active', nowMs: 1 })
