@@ -185,6 +185,8 @@ export const QUERY_PATTERNS_MAX = 4
 export const QUERY_FIELDS_MAX = 64
 /** Images of one answer to a query that names no number. */
 export const QUERY_ROWS_DEFAULT = 1000
+/** Images that are fetched at once to be looked at by regular expressions. */
+export const QUERY_BATCH_ROWS = 2000
 /** Images before those of an answer: more than a tracker has. */
 export const QUERY_OFFSET_MAX = 1_000_000
 /** Rows of one answer of a listing; more come with the next page. */

@@ -14,7 +14,7 @@ export type MetadataType = 'text' | 'words' | 'enum' | 'flag' | 'count' | 'bytes
 /** Where the value is kept. `version` is the newest version of the image; `none` is made from other fields. */
 export type MetadataPlace =
   | { readonly table: 'images' | 'version' | 'owner'; readonly column: string }
-  | { readonly table: 'acl' | 'property' | 'none' }
+  | { readonly table: 'acl' | 'property' | 'none'; readonly column?: undefined }
 
 export interface MetadataField {
   readonly name: string

@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import { accessTests } from './catalog/access.ts'
 import { imageTests } from './catalog/images.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
+import { queryTests } from './catalog/queries.ts'
 import { raceTests } from './catalog/races.ts'
 import type { CatalogUnderTest, On } from './catalog/steps.ts'
 import { trackerTests } from './catalog/trackers.ts'
@@ -39,6 +40,7 @@ export function testCatalog(backend: CatalogBackend): void {
     userTests,
     accessTests,
     trackerTests,
+    queryTests,
     raceTests,
   ])
     tests(on)

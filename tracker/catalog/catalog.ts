@@ -5,6 +5,8 @@ import { type ChainTransaction, ChainTransactions } from '../acl/chain-transacti
 import type { Journal } from '../acl/journal.ts'
 import { RecordBook } from '../acl/record-book.ts'
 import type { Seal } from '../acl/seal.ts'
+import { ImageLists } from '../query/image-lists.ts'
+import { ImageSearch } from '../query/image-search.ts'
 import { type CatalogLocation, openDatabase } from './database.ts'
 import { HistoryCatalog } from './history-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
@@ -24,6 +26,9 @@ export interface Catalog {
   readonly uploads: UploadCatalog
   readonly history: HistoryCatalog
   readonly usage: UsageCatalog
+  /** Images that an asker may read. */
+  readonly lists: ImageLists
+  readonly search: ImageSearch
   readonly acls: AclBook
   readonly trackers: TrackerCatalog
   /** Whether other trackers may use the same catalog. */
@@ -71,6 +76,8 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     uploads: new UploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),
+    lists: new ImageLists({ db }),
+    search: new ImageSearch({ db }),
     acls,
     records,
     trackers: new TrackerCatalog({ db }),

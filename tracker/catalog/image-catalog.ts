@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import { imageTarget } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
+import { type BootswarmError, LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import { IMAGE_VERSIONS_MAX } from '../../src/core/limits.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
 import type { ImageState } from '../../src/core/permission.ts'
@@ -410,12 +410,13 @@ async function nextVersion(
       ...{ state: stateExpression(eb, 'version-added'), uploaded_at: nowMs, modified_at: nowMs },
     }))
     .where('id', '=', (sub) => sub.selectFrom('uploads').select('image').where('upload', '=', upload))
+    .where('removed', '=', 0)
     .where('read_only', '=', 0)
     .returning(['id', 'uuid', 'owner', 'namespace', 'name', 'last_version as version'])
     .executeTakeFirst()
+  if (row === undefined) throw await notForVersions(trx, upload)
   const ended = await trx.deleteFrom('uploads').where('upload', '=', upload).executeTakeFirst()
   if (ended.numDeletedRows === 0n) throw new NotFoundError('the upload has ended')
-  if (row === undefined) throw new StateError('the image is read only: unset read_only first')
   await checkVersionCount(trx, row)
   return row
 }
@@ -431,6 +432,18 @@ async function checkVersionCount(trx: Db, image: ImageKey & { id: number }): Pro
     `${image.namespace}/${image.name} has ${versions} versions, which is as many as it may: remove some`,
     { data: { limit: IMAGE_VERSIONS_MAX } },
   )
+}
+
+async function notForVersions(trx: Db, upload: string): Promise<BootswarmError> {
+  const row = await trx
+    .selectFrom('uploads')
+    .innerJoin('images', 'images.id', 'uploads.image')
+    .select('images.removed')
+    .where('uploads.upload', '=', upload)
+    .executeTakeFirst()
+  if (row === undefined) return new NotFoundError('the upload has ended')
+  if (row.removed !== 0) return new NotFoundError('the image was removed meanwhile')
+  return new StateError('the image is read only: unset read_only first')
 }
 
 /** Throws NotFoundError. */
