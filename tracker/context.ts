@@ -25,6 +25,8 @@ export interface RouteContext {
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */
   readonly reader: Pick<ImageReader, 'open'>
+  /** Where this tracker alone is reached, where several answer by one name. */
+  readonly ownUrl: string | undefined
   /** What absolute addresses in the answer to a request begin with. */
   readonly baseUrl: BaseUrl
   readonly metrics: TrackerMetrics

@@ -93,18 +93,13 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
-    baseUrl: baseUrls(identity, config),
-    askers,
-    ...siblings,
+    ...{ askers, ...siblings, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
     ...{ catalog, access, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   const url = await listen(app, config.listen)
   await announce(config.ownUrl ?? url)
-  if (config.metrics !== undefined) {
-    const plain = await listenPlain({ metrics, checkReady }, config.metrics.listen)
-    opened.defer(() => plain[Symbol.asyncDispose]())
-  }
+  await openPlain({ opened, metrics, checkReady }, config)
   log.info({ url, dn: identity.principal.dn, dataDir }, 'tracker started')
 
   const closing = opened.move()
@@ -120,4 +115,14 @@ export async function startTracker(components: TrackerComponents, config: Tracke
 /** Reads ranges of images from the own stores. */
 function readerOf(components: Parameters<typeof readImage>[0]) {
   return (range: ReadInit, options: CallOptions) => readImage(components, range, options)
+}
+
+/** The listener for probes and metrics, where there is one. */
+async function openPlain(
+  components: { opened: AsyncDisposableStack; metrics: TrackerMetrics; checkReady: () => Promise<void> },
+  { metrics }: Pick<TrackerConfig, 'metrics'>,
+): Promise<void> {
+  if (metrics === undefined) return
+  const plain = await listenPlain(components, metrics.listen)
+  components.opened.defer(() => plain[Symbol.asyncDispose]())
 }

@@ -29,17 +29,21 @@ interface ImageKey {
 /** Typed client of the tracker's HTTP interface. Errors: those of HttpClient. */
 export class TrackerClient {
   readonly #http: HttpClient
+  readonly #init: HttpClientInit
+  /** Other trackers of the site, by origin. */
+  readonly #others = new Map<string, HttpClient>()
   /** The part of the interface that comes from Repoman. */
   readonly repoman: RepomanClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
+    this.#init = init
     this.repoman = new RepomanClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */
   async close(): Promise<void> {
-    await this.#http.close()
+    for (const http of [this.#http, ...this.#others.values()]) await http.close()
   }
 
   async whoami(options: CallOptions = {}): Promise<WhoamiAnswer> {
@@ -87,7 +91,7 @@ export class TrackerClient {
   async openUpload(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<UploadClient> {
     const path = fillPath(TRACKER_PATHS.imageUploads, { namespace, name })
     const answer = await this.#http.json(post(path, {}, options), UploadAnswer)
-    return new UploadClient({ http: this.#http }, { id: answer.upload })
+    return new UploadClient({ http: this.#at(answer.url) }, { id: answer.upload })
   }
 
   /** Bytes `start` (0) to `end` (exclusive; the image's size) of an image, as they arrive. */
@@ -132,6 +136,17 @@ export class TrackerClient {
   /** What the tracker counts, in the text format of Prometheus. */
   async metrics(options: CallOptions = {}): Promise<string> {
     return Buffer.from(await this.#http.bytes(get(TRACKER_PATHS.metrics, options))).toString('utf8')
+  }
+
+  /** The tracker itself, or another that answers by the same name: it must have the certificate of the site all the same. */
+  #at(url: string | undefined): HttpClient {
+    if (url === undefined || new URL(url).origin === this.#http.url) return this.#http
+    const known = this.#others.get(url)
+    if (known !== undefined) return known
+    const name = this.#init.name ?? new URL(this.#init.url).hostname
+    const http = new HttpClient({ ...this.#init, url, name })
+    this.#others.set(url, http)
+    return http
   }
 
   async #delete(path: string, options: CallOptions): Promise<void> {

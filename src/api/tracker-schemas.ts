@@ -110,7 +110,17 @@ export const WhoamiAnswer = Type.Object({
   admin: Type.Boolean(),
   namespaces: Type.Array(NamespaceText, { description: 'namespaces that this principal owns' }),
 })
-export const UploadAnswer = Type.Object({ upload: Type.String(), expiresAt: Time })
+export const UploadAnswer = Type.Object({
+  upload: Type.String(),
+  expiresAt: Time,
+  url: Type.Optional(
+    Type.String({
+      pattern: '^https://',
+      description:
+        'the tracker where it was opened and where it goes on; given where several answer by one name',
+    }),
+  ),
+})
 export const CommitAnswer = Type.Object({ record: Jws, version: VersionNumber })
 export const RecordAnswer = Type.Object({ record: Jws })
 export const PeerAddressView = Type.Unsafe<PeerAddress>(

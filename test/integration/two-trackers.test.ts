@@ -13,6 +13,7 @@ import { parseReference, type Tag } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { failureOf } from '../fixtures/failure.ts'
+import { Forwarder } from '../fixtures/forwarder.ts'
 import { until } from '../fixtures/hosts.ts'
 import { HttpsCaller } from '../fixtures/https-caller.ts'
 import { imageKey } from '../fixtures/image-key.ts'
@@ -24,10 +25,10 @@ import { TrackerProcess } from '../fixtures/tracker-process.ts'
 /** A tracker of the site: its folder, its process, and a user's and an admin's client of it. */
 interface Place {
   readonly site: TrackerSite
-  process: TrackerProcess
-  alice: TrackerClient
-  admin: TrackerClient
-  caller: HttpsCaller
+  readonly process: TrackerProcess
+  readonly alice: TrackerClient
+  readonly admin: TrackerClient
+  readonly caller: HttpsCaller
 }
 
 const missing = noPostgres()
@@ -42,6 +43,8 @@ let catalog: string
 let people: { alice: Identity; admin: Identity }
 let a: Place
 let b: Place
+/** Where each of them alone is reached, in front of their ports. */
+let own: Forwarder[] = []
 
 async function connect(site: TrackerSite, process: TrackerProcess): Promise<Place> {
   const { alice, admin } = people
@@ -55,9 +58,9 @@ async function connect(site: TrackerSite, process: TrackerProcess): Promise<Plac
   }
 }
 
-async function restart(place: Place): Promise<Place> {
+async function restart(place: Place, more = catalog): Promise<Place> {
   place.caller.close()
-  return await connect(place.site, await TrackerProcess.start(place.site, catalog))
+  return await connect(place.site, await TrackerProcess.start(place.site, more))
 }
 
 if (missing === undefined) {
@@ -81,6 +84,7 @@ if (missing === undefined) {
       assert.is(await process.end('SIGTERM'), 0)
       await site.remove()
     }
+    for (const forwarder of own) await forwarder.close()
     await server.remove()
   })
 }
@@ -190,6 +194,33 @@ on('an upload goes on where it was opened, and nowhere else', async () => {
   assert.is((await a.caller.call({ method: 'POST', path, body: Buffer.alloc(32) })).status, 200)
 })
 
+on('a push through a name that both answer goes to one of them', async () => {
+  own = await Promise.all([Forwarder.listen(), Forwarder.listen()])
+  const name = await Forwarder.listen()
+  await Promise.all([a, b].map(({ process }) => process.end('SIGTERM')))
+  ;[a, b] = (await Promise.all(
+    [a, b].map((place, i) => restart(place, `${catalog}\nownUrl: ${own[i]?.url}`)),
+  )) as [Place, Place]
+  own.forEach((forwarder, i) => {
+    forwarder.to([a, b][i]?.process.url ?? '')
+  })
+  name.to(a.process.url, b.process.url)
+  const client = a.site.client(name.url, people.alice)
+  const content = testImage({ seed: 'balanced', blocks: 60 })
+  const upload = await client.openUpload(...names('alice/balanced'))
+  // Each on a connection of its own.
+  await Promise.all(content.blocks.map((frame) => upload.put([frame])))
+  await upload.put(content.nodes)
+  assert.is((await upload.commit(content.manifestId, { tags: ['latest' as Tag] })).version, 1)
+  const seen = await Promise.all(Array.from({ length: 6 }, () => client.getImage(...names('alice/balanced'))))
+  for (const view of seen) assert.is(view.versions.length, 1)
+  for (let i = 0; i < 4; i++) {
+    const bytes = await collect(await client.raw(parseReference('alice/balanced')))
+    assert.ok(bytes.equals(content.bytes))
+  }
+  await name.close()
+})
+
 on("a collection frees what is nobody's here, and nothing that the other needs", async () => {
   const only = testImage({ seed: 'only at B', blocks: 30 })
   await pushImage(b.alice, only, { to: 'alice/only' })
@@ -197,7 +228,7 @@ on("a collection frees what is nobody's here, and nothing that the other needs",
   assert.is((await b.admin.gc()).blocksDeleted, 0)
   await a.alice.removeImage(...names('alice/only'))
   assert.is((await a.admin.gc()).blocksDeleted, 0)
-  assert.is((await b.admin.gc()).blocksDeleted, only.blocks.length)
+  assert.is((await b.admin.gc()).blocksDeleted, only.blocks.length + only.nodes.length)
   for (const { alice } of [a, b])
     for (const name of ['alice/debian@1', 'alice/both@1', 'alice/both@2'])
       await collect(await alice.raw(parseReference(name)))

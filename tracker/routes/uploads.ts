@@ -65,7 +65,9 @@ const abortUploadSchema = {
 const openUpload: Handler<typeof openUploadSchema> = (context) => async (request, reply) => {
   const { upload, expiresAtMs } = await context.uploads.open(askerOf(request), request.params)
   reply.code(201)
-  return { upload, expiresAt: new Date(expiresAtMs).toISOString() }
+  const { ownUrl } = context
+  const expiresAt = new Date(expiresAtMs).toISOString()
+  return { upload, expiresAt, ...(ownUrl === undefined ? {} : { url: ownUrl }) }
 }
 
 const showNeed: Handler<typeof showNeedSchema, { places: BodyPlaces }> =
