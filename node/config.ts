@@ -2,6 +2,11 @@ import { dirname, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { ConfigError } from '../src/core/errors.ts'
 import { GRANT_GRACE_S } from '../src/core/limits.ts'
+import {
+  type IdentityConfig,
+  IdentityConfigSchema,
+  resolveIdentity,
+} from '../src/identity/identity-config.ts'
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
 
 const closed = { additionalProperties: false }
@@ -17,7 +22,7 @@ export const NodeConfigSchema = Type.Object(
       { url: Type.String({ pattern: '^https://' }), name: Type.Optional(Type.String({ minLength: 1 })) },
       closed,
     ),
-    identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
+    identity: IdentityConfigSchema,
     p2p: Type.Optional(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
     ),
@@ -52,7 +57,7 @@ export interface NodeConfig {
   readonly dataDir: string
   /** `name`: the name in the tracker's certificate, which signs records and grants. */
   readonly tracker: { readonly url: string; readonly name: string }
-  readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
+  readonly identity: IdentityConfig
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
   readonly control: { readonly socket: string }
   readonly labels: Readonly<Record<string, string>>
@@ -81,12 +86,11 @@ export function parseNodeConfig(text: string, init: { path: string }): NodeConfi
 
 function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeConfig {
   const absolute = (relative: string) => resolve(dirname(path), relative)
-  const { certificate, key, ca } = file.identity
   const dataDir = absolute(file.dataDir)
   return {
     dataDir,
     tracker: { url: file.tracker.url, name: file.tracker.name ?? hostOf(file.tracker.url, path) },
-    identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
+    identity: resolveIdentity(file.identity, absolute),
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     control: { socket: socketPath(absolute(file.control?.socket ?? DEFAULT_SOCKET), path) },
     labels: (file.labels ?? {}) as Record<string, string>,

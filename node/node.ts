@@ -9,6 +9,9 @@ import type { Log } from '../src/core/log.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
+import { serverCheck } from '../src/identity/server-check.ts'
+import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
+import { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
 import { AnnounceBudget } from '../src/routing/announce-budget.ts'
 import { DhtRouter } from '../src/routing/dht-router.ts'
@@ -19,6 +22,7 @@ import { type FsStore, openFsStore } from '../src/store/fs-store.ts'
 import { openPackStore, type PackStore } from '../src/store/pack-store.ts'
 import { QuotaStore } from '../src/store/quota-store.ts'
 import { packageVersion } from '../src/util/package-version.ts'
+import { onHangup } from '../src/util/signals.ts'
 import { Announcer } from './announcer.ts'
 import type { NodeConfig } from './config.ts'
 import { buildControlApi } from './control-api.ts'
@@ -67,6 +71,9 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   )
   const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
   const metrics = nodeMetrics(report.figures(), packageVersion())
+  const watcher = opened.adopt(new TrustWatcher({ trust: identity.trust, clock, log }), (it) => it.stop())
+  opened.defer(onHangup(() => void watcher.reload()))
+  addTrustMetrics(metrics, { prefix: 'bootswarm_node', identity, watcher })
   const control = buildControlApi({ catalog, puller, maintenance, exporter, report, metrics, log })
 
   await maintenance.load()
@@ -179,5 +186,6 @@ async function openHost(components: { log: Log }, config: NodeConfig): Promise<L
 
 function trackerClient(identity: Identity, config: NodeConfig): TrackerClient {
   const { certificatePem, keyPem, trust } = identity
-  return new TrackerClient({ ...config.tracker, certificatePem, keyPem, caPem: trust.pem })
+  const checkServer = serverCheck({ trust, clock: systemClock })
+  return new TrackerClient({ ...config.tracker, certificatePem, keyPem, caPem: () => trust.pem, checkServer })
 }

@@ -1,6 +1,11 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { GC_INTERVAL_S, GRANT_LIFETIME_S } from '../src/core/limits.ts'
+import {
+  type IdentityConfig,
+  IdentityConfigSchema,
+  resolveIdentity,
+} from '../src/identity/identity-config.ts'
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
 import type { FirstContact } from './access/askers.ts'
 import type { CatalogLocation } from './catalog/database.ts'
@@ -34,7 +39,7 @@ export const TrackerConfigSchema = Type.Object(
         Type.Object({ postgresFile: Type.String({ minLength: 1 }) }, closed),
       ]),
     ),
-    identity: Type.Object({ certificate: Type.String(), key: Type.String(), ca: Type.String() }, closed),
+    identity: IdentityConfigSchema,
     p2p: Type.Optional(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
     ),
@@ -86,7 +91,7 @@ export interface TrackerConfig {
   readonly ownUrl: string | undefined
   /** SQLite in `dataDir`, or a PostgreSQL database. */
   readonly catalog: CatalogLocation
-  readonly identity: { readonly certificate: string; readonly key: string; readonly ca: string }
+  readonly identity: IdentityConfig
   /** Multiaddrs of the origin's peer. */
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
   /** What happens when a valid certificate comes that no user has. */
@@ -118,7 +123,6 @@ export function parseTrackerConfig(text: string, init: { path: string }): Tracke
 
 function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): TrackerConfig {
   const absolute = (relative: string) => resolve(dirname(path), relative)
-  const { certificate, key, ca } = file.identity
   const dataDir = absolute(file.dataDir)
   return {
     dataDir,
@@ -127,7 +131,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     publicUrl: file.publicUrl,
     ownUrl: file.ownUrl,
     catalog: catalogLocation(file.catalog, { absolute, dataDir }),
-    identity: { certificate: absolute(certificate), key: absolute(key), ca: absolute(ca) },
+    identity: resolveIdentity(file.identity, absolute),
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },
     namespaces: { nodesRead: file.namespaces?.nodesRead ?? true },

@@ -1,4 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Identity } from '../src/identity/identity-files.ts'
+import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
+import type { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import type { Swarms } from './swarm/swarms.ts'
 
 /** Series of the tracker. No label grows with images, principals or peers. */
@@ -40,6 +43,11 @@ export class TrackerMetrics {
         this.set(sentBytes())
       },
     })
+  }
+
+  /** Shows when certificates and revocation lists end, and whether their files can be read. */
+  watchTrust({ identity, watcher }: { identity: Identity; watcher: TrustWatcher }): void {
+    addTrustMetrics(this.registry, { prefix: 'bootswarm_tracker', identity, watcher })
   }
 
   /** Frames that an upload brought were stored. */

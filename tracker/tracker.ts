@@ -2,9 +2,11 @@ import type { CallOptions } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { BusyError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
-import { loadIdentity } from '../src/identity/identity-files.ts'
+import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
+import { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import { type ReadInit, readImage } from '../src/image/export.ts'
+import { onHangup } from '../src/util/signals.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
 import { tamperAlarm } from './acl/alarm.ts'
@@ -13,6 +15,7 @@ import { buildApp } from './app.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
 import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
+import type { App } from './http/app-type.ts'
 import { socketAuthenticator } from './http/authentication.ts'
 import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
@@ -97,6 +100,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     ...{ catalog, access, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
+  watchTrust({ opened, identity, app, metrics, clock, log })
   const url = await listen(app, config.listen)
   await announce(config.ownUrl ?? url)
   await openPlain({ opened, metrics, checkReady }, config)
@@ -125,4 +129,22 @@ async function openPlain(
   if (metrics === undefined) return
   const plain = await listenPlain(components, metrics.listen)
   components.opened.defer(() => plain[Symbol.asyncDispose]())
+}
+
+interface TrustParts {
+  readonly opened: AsyncDisposableStack
+  readonly identity: Identity
+  readonly app: App
+  readonly metrics: TrackerMetrics
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** Authorities and revocation lists are read again when their files change, and at SIGHUP. */
+function watchTrust({ opened, identity, app, metrics, clock, log }: TrustParts): void {
+  const { trust } = identity
+  const changed = () => app.server.setSecureContext(tlsOptions(identity))
+  const watcher = opened.adopt(new TrustWatcher({ trust, clock, log }, { changed }), (it) => it.stop())
+  opened.defer(onHangup(() => void watcher.reload()))
+  metrics.watchTrust({ identity, watcher })
 }

@@ -1,4 +1,3 @@
-import { checkServerIdentity as checkName, type PeerCertificate } from 'node:tls'
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import { Agent, type Dispatcher } from 'undici'
@@ -12,19 +11,15 @@ import {
   TimeoutError,
   UnreachableError,
 } from '../core/errors.ts'
-import { API_ANSWER_BYTES_MAX, API_ANSWER_TIMEOUT_MS, API_CONNECT_TIMEOUT_MS } from '../core/limits.ts'
+import { API_ANSWER_BYTES_MAX, API_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import { errorOfProblem } from './problem.ts'
+import { type TlsInit, tlsConnector } from './tls-connector.ts'
 
-export interface HttpClientInit {
+export interface HttpClientInit extends Omit<TlsInit, 'name'> {
   /** Origin of the server, such as https://tracker.example:8443. */
   url: string
   /** Name that the server's certificate must carry; the host of `url` when left out. */
   name?: string
-  /** Certificate and key of the caller, PEM: leaf first. */
-  certificatePem: string
-  keyPem: string
-  /** Anchors that the server's certificate must lead to, PEM. */
-  caPem: string
 }
 
 export interface HttpRequest {
@@ -56,16 +51,7 @@ export class HttpClient {
     const name = init.name ?? url.hostname
     this.url = url.origin
     this.#agent = new Agent({
-      connect: {
-        ca: init.caPem,
-        cert: init.certificatePem,
-        key: init.keyPem,
-        minVersion: 'TLSv1.2',
-        maxCachedSessions: 0,
-        timeout: API_CONNECT_TIMEOUT_MS,
-        checkServerIdentity: (_host: string, certificate: PeerCertificate) => checkName(name, certificate),
-        ...(/^[0-9.]+$|:/.test(name) ? {} : { servername: name }),
-      },
+      connect: tlsConnector({ ...init, name }),
       headersTimeout: API_ANSWER_TIMEOUT_MS,
       bodyTimeout: API_ANSWER_TIMEOUT_MS,
       connections: 16,

@@ -9,6 +9,7 @@ import {
   writePair,
 } from '../identity/ca-files.ts'
 import { describeCertificate } from '../identity/describe.ts'
+import { addCrlCommands } from './ca-crl-command.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
 import type { Shell } from './shell.ts'
@@ -45,7 +46,7 @@ interface IssueFlags extends FormatFlags {
 export function addCaCommands(program: Command, shell: Shell): void {
   const ca = program
     .command('ca')
-    .description('certificates of a site: make its authority, issue for machines and users')
+    .description('certificates of a site: make its authority, issue for machines and users, revoke')
   teach(ca, [
     [
       'bootswarm ca init --dir ca --name "Example CA" --organization Example',
@@ -54,9 +55,11 @@ export function addCaCommands(program: Command, shell: Shell): void {
     ['bootswarm ca issue tracker tracker.example.org --ca-dir ca', 'for the registry, in its own name'],
     ['bootswarm ca issue node node-1 --ca-dir ca', 'for every hypervisor'],
     ['bootswarm ca issue user "Alice Smith" --ca-dir ca', 'for everybody who pushes images'],
+    ['bootswarm ca revoke node-1.pem --ca-dir ca', 'takes a certificate back'],
   ])
   addInit(ca, shell)
   addIssue(ca, shell)
+  addCrlCommands(ca, shell)
 }
 
 function addInit(ca: Command, shell: Shell): void {

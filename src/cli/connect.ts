@@ -1,6 +1,7 @@
 import { NodeClient } from '../api/node-client.ts'
 import { TrackerClient } from '../api/tracker-client.ts'
 import { type Identity, loadIdentity } from '../identity/identity-files.ts'
+import { serverCheck } from '../identity/server-check.ts'
 import { withGridPlaces } from './grid.ts'
 import { loadSettings, need, type SettingFlags, type Settings } from './settings.ts'
 import type { Shell } from './shell.ts'
@@ -24,7 +25,10 @@ export async function withTracker<T>(
   const name = need(settings, 'trackerName')
   const identity = await identityOf(settings)
   const { certificatePem, keyPem, trust } = identity
-  const client = new TrackerClient({ url, name, certificatePem, keyPem, caPem: trust.pem })
+  const client = new TrackerClient({
+    ...{ url, name, certificatePem, keyPem, caPem: trust.pem },
+    checkServer: serverCheck({ trust, clock: shell.clock }),
+  })
   try {
     return await use({ client, identity, name })
   } finally {

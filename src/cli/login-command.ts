@@ -1,7 +1,9 @@
 import type { Command } from 'commander'
 import { TrackerClient } from '../api/tracker-client.ts'
 import type { WhoamiAnswer } from '../api/tracker-schemas.ts'
+import type { Clock } from '../core/clock.ts'
 import { loadIdentity } from '../identity/identity-files.ts'
+import { serverCheck } from '../identity/server-check.ts'
 import { type Context, configFilePath, writeContext } from './config-file.ts'
 import { withGridPlaces } from './grid.ts'
 import { teach } from './help.ts'
@@ -41,7 +43,7 @@ async function login(shell: Shell, { name, ...flags }: Flags, signal: AbortSigna
   const path = configFilePath(shell.terminal.env)
   const given = resolveSettings({ flags, env: {}, path, file: {} })
   const settings = await withGridPlaces(shell, given)
-  const who = await introduce(settings, signal)
+  const who = await introduce(settings, { clock: shell.clock, signal })
   const context = name ?? new URL(need(settings, 'tracker')).hostname
   await writeContext(path, context, { context: contextOf(settings), current: true })
   const { certificate } = settings.values
@@ -52,7 +54,10 @@ async function login(shell: Shell, { name, ...flags }: Flags, signal: AbortSigna
 }
 
 /** What the tracker says of this identity. Errors: CertificateError, those of the tracker. */
-async function introduce(settings: Settings, signal: AbortSignal): Promise<WhoamiAnswer> {
+async function introduce(
+  settings: Settings,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): Promise<WhoamiAnswer> {
   const [url, name] = [need(settings, 'tracker'), need(settings, 'trackerName')]
   const files = {
     certificate: need(settings, 'certificate'),
@@ -60,7 +65,10 @@ async function introduce(settings: Settings, signal: AbortSignal): Promise<Whoam
     ca: need(settings, 'ca'),
   }
   const { certificatePem, keyPem, trust } = await loadIdentity(files)
-  const client = new TrackerClient({ url, name, certificatePem, keyPem, caPem: trust.pem })
+  const client = new TrackerClient({
+    ...{ url, name, certificatePem, keyPem, caPem: trust.pem },
+    checkServer: serverCheck({ trust, clock }),
+  })
   try {
     return await client.whoami({ signal })
   } finally {

@@ -1,8 +1,8 @@
-import { access, mkdir, open, unlink } from 'node:fs/promises'
+import { mkdir, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ConflictError } from '../core/errors.ts'
 import type { CertificateAndKey } from './ca.ts'
-import { readIdentityFile, readKeyFile } from './files.ts'
+import { exists, readIdentityFile, readKeyFile } from './files.ts'
 
 /** Where a certificate and its key are written. */
 export interface PairPaths {
@@ -66,16 +66,6 @@ async function writeNew(path: string, text: string, mode: number): Promise<void>
     throw error
   } finally {
     await file.close()
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
   }
 }
 

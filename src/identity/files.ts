@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises'
+import { access, type FileHandle, open } from 'node:fs/promises'
 import { CertificateError } from '../core/errors.ts'
 import { IDENTITY_FILE_BYTES_MAX } from '../core/limits.ts'
 
@@ -37,6 +37,18 @@ export async function readKeyFile(path: string, what: string): Promise<Buffer> {
     return await readBounded(file, { what: `${what} ${path}` })
   } finally {
     await file.close()
+  }
+}
+
+/** Whether there is anything at `path`. */
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw error
   }
 }
 

@@ -1,6 +1,7 @@
-import { access, lstat, stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertificateError } from '../core/errors.ts'
+import { exists } from './files.ts'
 
 /** Who looks, and where. */
 export interface GridUser {
@@ -111,10 +112,6 @@ async function isOwnFile(path: string, uid: number): Promise<boolean> {
 async function mustExist(path: string, variable: string): Promise<string> {
   if ((await stat(path).catch(absent)) !== undefined) return path
   throw unusable(`${variable} names ${path}, which does not exist; make it or unset the variable`, path)
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await access(path).then(() => true, absent)) === true
 }
 
 /** Turns "there is no such file" into undefined, and nothing else. */

@@ -132,23 +132,34 @@ function parseAt(x509: X509Certificate, i: number): Certificate {
 }
 
 /**
- * The principal at the other end of a TLS connection whose handshake proved possession of the key. For listeners with
+ * Who is at the other end of a TLS connection whose handshake proved possession of the key. For listeners with
  * `requestCert: true, rejectUnauthorized: false` and session resumption off (a resumed session shows only the leaf).
  * `purpose` is `client` unless given. Throws CertificateError, also when no certificate was sent.
  */
-export function principalOfSocket(
+export function judgeSocket(
   socket: Pick<TLSSocket, 'getPeerX509Certificate'>,
   init: Omit<ValidationInit, 'purpose' | 'atMs'> & { readonly purpose?: Purpose },
-): Principal {
+): ValidatedPath {
+  const chain = presentedBy(socket)
+  const { trust, nowMs, purpose = 'client', host } = init
+  const key = ['tls', purpose, host, ...chain.map(({ fingerprint256 }) => fingerprint256)].join('|')
+  return remembered({ trust, nowMs, key }, () => judgePath(chain, { trust, nowMs, purpose, host }))
+}
+
+/** Chains by socket: Node.js hands out the certificates behind the leaf only once. */
+const presented = new WeakMap<object, readonly X509Certificate[]>()
+
+function presentedBy(socket: Pick<TLSSocket, 'getPeerX509Certificate'>): readonly X509Certificate[] {
+  const known = presented.get(socket)
+  if (known !== undefined) return known
   const leaf = socket.getPeerX509Certificate()
   if (leaf === undefined) {
     const what = 'no certificate was sent; connect with a certificate of the site CA and its key'
     throw new CertificateError(what, { data: { reason: 'no-certificate' } })
   }
   const chain = chainOf(leaf)
-  const { trust, nowMs, purpose = 'client', host } = init
-  const key = ['tls', purpose, host, ...chain.map(({ fingerprint256 }) => fingerprint256)].join('|')
-  return remembered({ trust, nowMs, key }, () => judgePath(chain, { trust, nowMs, purpose, host })).principal
+  presented.set(socket, chain)
+  return chain
 }
 
 /** The certificates that came with `leaf`. Node.js links a self-signed one to itself, and may add the anchor. */

@@ -77,6 +77,13 @@ export class RevocationList {
     return verdict
   }
 
+  /** What the next list of this authority takes over: the octets of its entries, and its number (0 where it has none). Throws as `revokedBy`. */
+  contentFor(issuer: Certificate): { entries: Uint8Array; number: bigint } {
+    this.revokedBy(issuer)
+    const { entries, extensions } = this.#parts
+    return { entries: entries?.content ?? new Uint8Array(), number: numberOf(extensions) }
+  }
+
   #judge(issuer: Certificate): ReadonlySet<string> | CertificateError {
     try {
       return explained(this.source, () => {
@@ -160,6 +167,12 @@ function readContent({ entries, extensions }: Parts): ReadonlySet<string> {
     if (more !== undefined) checkCritical(parseExtensions(more), 'an entry')
   }
   return revoked
+}
+
+function numberOf(extensions: Der | undefined): bigint {
+  if (extensions === undefined) return 0n
+  const own = parseExtensions(readOnly(extensions.content, TAG.sequence)).get(CRL_EXTENSION.cRLNumber)
+  return own === undefined ? 0n : BigInt(`0x${serialOf(readOnly(own.value, TAG.integer))}`)
 }
 
 function checkListExtensions(extensions: ReadonlyMap<string, Extension>): void {

@@ -14,3 +14,9 @@ export function firstSignal(): Promise<void> {
   }
   return promise
 }
+
+/** Calls `reload` at every SIGHUP, which otherwise would end the process; the returned function stops that. */
+export function onHangup(reload: () => void): () => void {
+  process.on('SIGHUP', reload)
+  return () => void process.off('SIGHUP', reload)
+}

@@ -1,17 +1,27 @@
+import { X509Certificate } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { HttpClient } from '../../src/api/http-client.ts'
 import { TrackerClient } from '../../src/api/tracker-client.ts'
 import { UploadClient } from '../../src/api/upload-client.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import { CertificateError } from '../../src/core/errors.ts'
 import { parseReference } from '../../src/core/reference.ts'
+import type { Identity } from '../../src/identity/identity-files.ts'
+import { serverCheck } from '../../src/identity/server-check.ts'
+import { Trust } from '../../src/identity/trust.ts'
 import { failureOf } from '../fixtures/failure.ts'
+import { withScratch } from '../fixtures/scratch.ts'
 import { Site } from '../fixtures/site.ts'
 
 type Handler = Parameters<typeof createServer>[1]
 const test = suite<{
   site: Site
+  own: Identity
   server: Server
   handler: Handler
   url: string
@@ -27,6 +37,7 @@ test.before(async (context) => {
     ipAddresses: ['127.0.0.1'],
   })
   const user = await context.site.issue({ kind: 'user', commonName: 'u' })
+  context.own = own
   context.pems = {
     certificatePem: user.certificatePem,
     keyPem: user.keyPem,
@@ -55,6 +66,52 @@ test('nobody there is unreachable, and says what to check', async ({ pems }) => 
   const failure = await failureOf(client.whoami())
   assert.is(failure.code, 'E_UNREACHABLE')
   assert.match(failure.message, /127\.0\.0\.1:1.*running/)
+  await client.close()
+})
+
+test('judges the server beyond what TLS does, and says why it refuses', async (context) => {
+  context.handler = (_request, response) => response.end('[]')
+  const chains: (readonly Uint8Array[])[] = []
+  const checkServer = (chain: readonly Uint8Array[]) => {
+    chains.push(chain)
+    if (chains.length > 1) throw new CertificateError('it has been revoked')
+  }
+  const ask = async () => {
+    const client = new TrackerClient({ url: context.url, ...context.pems, checkServer })
+    try {
+      return await client.listImages()
+    } finally {
+      await client.close()
+    }
+  }
+  assert.equal(await ask(), [])
+  const [server, anchor] = chains[0] ?? []
+  assert.match(new X509Certificate(server ?? '').subject, 'CN=t')
+  assert.is(new X509Certificate(anchor ?? '').toString(), context.pems.caPem)
+  const failure = await failureOf(ask())
+  assert.equal([failure.code, failure.message], ['E_CERTIFICATE', 'it has been revoked'])
+})
+
+test('refuses a server whose certificate a list has taken back', async (context) => {
+  context.handler = (_request, response) => response.end('[]')
+  await withScratch(async (dir) => {
+    await writeFile(join(dir, 'ca.pem'), context.site.ca.certificatePem)
+    await writeFile(join(dir, 'ca.crl'), context.site.crl(context.own))
+    const trust = await Trust.load(dir)
+    const checkServer = serverCheck({ trust, clock: systemClock })
+    const client = new TrackerClient({ url: context.url, ...context.pems, checkServer })
+    assert.match((await failureOf(client.listImages())).message, /CN=t: .* has revoked it/)
+    await client.close()
+  })
+})
+
+test('takes up authorities that change', async (context) => {
+  context.handler = (_request, response) => response.end('[]')
+  let caPem = (await Site.create('Elsewhere')).ca.certificatePem
+  const client = new TrackerClient({ url: context.url, ...context.pems, caPem: () => caPem })
+  assert.is((await failureOf(client.listImages())).code, 'E_CERTIFICATE')
+  caPem = context.pems.caPem
+  assert.equal(await client.listImages(), [])
   await client.close()
 })
 

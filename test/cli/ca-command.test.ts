@@ -137,6 +137,47 @@ test('refuses the key of a CA that others may read', async () => {
   assert.is(await exitCode('ca', 'issue', 'node', 'node-1', '--ca-dir', dir, '--out', dir), 4)
 })
 
+test('takes certificates back, by file and by serial number, and goes on with the same list', async () => {
+  await init()
+  const issue = (name: string) => run('ca', 'issue', 'node', name, '--ca-dir', dir, '--out', dir)
+  await issue('node-1')
+  await issue('node-2')
+  const files = (name: string) => ({
+    certificate: join(dir, `${name}.pem`),
+    key: join(dir, `${name}.key`),
+    ca: join(dir, 'ca.pem'),
+    crl: join(dir, 'ca.crl'),
+  })
+  const text = await run(
+    'ca',
+    'revoke',
+    join(dir, 'node-1.pem'),
+    '--reason',
+    'keyCompromise',
+    '--ca-dir',
+    dir,
+  )
+  assert.match(text, /revocation list .*ca.crl\nnumber +1\nrevoked +1\n/)
+  assert.is((await loadIdentity(files('node-2'))).principal.commonName, 'node-2')
+  const reasonOf = (name: string) =>
+    loadIdentity(files(name)).then(
+      () => undefined,
+      (error) => error.data.reason,
+    )
+  assert.is(await reasonOf('node-1'), 'revoked')
+  const { serialNumber } = new X509Certificate(await readFile(join(dir, 'node-2.pem')))
+  await run('ca', 'revoke', serialNumber, '--ca-dir', dir)
+  assert.is(await reasonOf('node-2'), 'revoked')
+  const again = JSON.parse(await run('ca', 'crl', '--days', '2', '--ca-dir', dir, '-o', 'json'))
+  assert.is(again.number, '3')
+  assert.is(again.revoked.length, 2)
+  assert.ok(Math.abs(Date.parse(again.nextUpdate) - Date.now() - 2 * 86_400_000) < 60_000)
+  assert.is(await modeOf('ca.crl'), 0o644)
+  assert.is(await exitCode('ca', 'revoke', join(dir, 'ca.key'), '--ca-dir', dir), 4)
+  assert.is(await exitCode('ca', 'revoke', 'nobody', '--ca-dir', dir), 2)
+  assert.is(await exitCode('ca', 'revoke', '0a', '--reason', 'mood', '--ca-dir', dir), 2)
+})
+
 test('tells wrong usage apart from failure', async () => {
   assert.is(await exitCode('ca', 'issue', 'router', 'r1', '--ca-dir', dir), 2)
   assert.is(await exitCode('ca', 'issue', 'node'), 2)

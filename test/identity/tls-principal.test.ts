@@ -6,7 +6,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CertificateError } from '../../src/core/errors.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
-import { principalOfSocket } from '../../src/identity/path-validation.ts'
+import { judgeSocket } from '../../src/identity/path-validation.ts'
 import { Trust } from '../../src/identity/trust.ts'
 import { CA, hasOpenssl, LEAF, OpensslTree } from '../fixtures/openssl.ts'
 import { Site } from '../fixtures/site.ts'
@@ -38,7 +38,7 @@ test.before(async () => {
     socket.on('error', () => {})
     seen = { reused: socket.isSessionReused() }
     try {
-      seen.dn = principalOfSocket(socket, { trust, nowMs: Date.now() }).dn
+      seen.dn = judgeSocket(socket, { trust, nowMs: Date.now() }).principal.dn
     } catch (error) {
       seen.error = error
     }
@@ -122,7 +122,7 @@ test('resumes no session, and still names the client', async () => {
 test('does not let what it remembers outlive the certificate or the trust', () => {
   const socket = { getPeerX509Certificate: () => node.chain[0] }
   const ask = (init: { nowMs?: number; trust?: Trust }) =>
-    principalOfSocket(socket, { trust: site.trust, nowMs: Date.now(), ...init })
+    judgeSocket(socket, { trust: site.trust, nowMs: Date.now(), ...init }).principal
   assert.is(ask({}), ask({}))
   assert.throws(() => ask({ nowMs: node.principal.notAfterMs + 61_000 }), /expired/)
   assert.is(ask({ trust: Trust.fromPem(site.ca.certificatePem) }).dn, ask({}).dn)
@@ -134,7 +134,7 @@ test('ends on chains that run in circles', () => {
   circle.raw = Buffer.from('3000', 'hex')
   const socket = { getPeerX509Certificate: () => circle as unknown as X509Certificate }
   assert.throws(
-    () => principalOfSocket(socket, { trust: site.trust, nowMs: Date.now() }),
+    () => judgeSocket(socket, { trust: site.trust, nowMs: Date.now() }),
     (error: unknown) => error instanceof CertificateError,
   )
 })

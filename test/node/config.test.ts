@@ -23,6 +23,14 @@ test('fills in defaults and makes paths absolute', () => {
   assert.is(config.store.maxBytes, undefined)
 })
 
+test('takes authorities and revocation lists from where the file is', () => {
+  const { identity } = parse(BASE.replace('ca: ca.pem', 'ca: certs, crl: lists, crlRequired: true'))
+  assert.equal(
+    [identity.ca, identity.crl, identity.crlRequired],
+    ['/etc/bootswarm/certs', '/etc/bootswarm/lists', true],
+  )
+})
+
 test('takes what is given', () => {
   const config = parse(`${BASE}labels: { rack: r1 }
 grants: { graceSeconds: 0 }

@@ -55,6 +55,15 @@ test('says where the catalog is', () => {
   assert.is(inFile.ownUrl, 'https://a.example:8443')
 })
 
+test('takes authorities and revocation lists from where the file is', () => {
+  const { identity } = parse(
+    'dataDir: d\nidentity: { certificate: t.pem, key: t.key, ca: certs, crl: lists, crlRequired: true }\n',
+  )
+  assert.is(identity.ca, '/etc/bootswarm/certs')
+  assert.is(identity.crl, '/etc/bootswarm/lists')
+  assert.is(identity.crlRequired, true)
+})
+
 test('names the key that is unknown or wrong', () => {
   const wrong: [string, RegExp][] = [
     ['colour: blue', /colour/],

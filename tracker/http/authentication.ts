@@ -1,33 +1,51 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Clock } from '../../src/core/clock.ts'
-import { BootswarmError, CertificateError } from '../../src/core/errors.ts'
-import { type Principal, principalOfSocket } from '../../src/identity/path-validation.ts'
+import { CertificateError } from '../../src/core/errors.ts'
+import { judgeSocket, type Principal } from '../../src/identity/path-validation.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 
 /** Who is at the other end. Throws CertificateError. */
 export type Authenticate = (socket: Socket) => Principal
 
+/** What came of a connection's certificates. */
+interface Verdict {
+  /** Of the trust; with a later one everything is judged again. */
+  readonly generation: number
+  readonly outcome: Principal | CertificateError
+  readonly untilMs: number
+}
+
 /**
- * Validates the client's certificate once per connection; each request then only looks whether it has expired.
+ * Validates the client's certificate once per connection; each request then only looks whether that still holds: a certificate
+ * that ends, or that is revoked meanwhile, stops counting at the next request of a connection that is open.
  * TLS itself accepts any certificate, so that proxies pass and the refusal says why.
  */
 export function socketAuthenticator(components: { trust: Trust; clock: Clock }): Authenticate {
-  const known = new WeakMap<Socket, Principal | BootswarmError>()
+  const { trust, clock } = components
+  const known = new WeakMap<Socket, Verdict>()
   return (socket) => {
-    const nowMs = components.clock.now()
-    const before = known.get(socket)
-    if (before instanceof BootswarmError) throw before
-    if (before !== undefined && nowMs < before.notAfterMs) return before
-    try {
-      if (!(socket instanceof TLSSocket))
-        throw new CertificateError('this needs TLS with a client certificate')
-      const principal = principalOfSocket(socket, { trust: components.trust, nowMs, purpose: 'client' })
-      known.set(socket, principal)
-      return principal
-    } catch (error) {
-      if (error instanceof BootswarmError) known.set(socket, error)
-      throw error
+    const nowMs = clock.now()
+    const { generation } = trust
+    let verdict = known.get(socket)
+    if (verdict === undefined || verdict.generation !== generation || nowMs >= verdict.untilMs) {
+      verdict = { generation, ...judge(socket, { trust, nowMs }) }
+      known.set(socket, verdict)
     }
+    if (verdict.outcome instanceof CertificateError) throw verdict.outcome
+    return verdict.outcome
+  }
+}
+
+function judge(socket: Socket, init: { trust: Trust; nowMs: number }): Omit<Verdict, 'generation'> {
+  try {
+    if (!(socket instanceof TLSSocket)) {
+      throw new CertificateError('this needs TLS with a client certificate')
+    }
+    const { principal, untilMs } = judgeSocket(socket, { ...init, purpose: 'client' })
+    return { outcome: principal, untilMs }
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    return { outcome: error, untilMs: Number.POSITIVE_INFINITY }
   }
 }

@@ -1,5 +1,6 @@
 import { TrackerClient } from '../../src/api/tracker-client.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
+import { systemClock } from '../../src/core/clock.ts'
 import {
   AbortedError,
   BootswarmError,
@@ -9,6 +10,7 @@ import {
 } from '../../src/core/errors.ts'
 import { RELAYS_MAX } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
+import { serverCheck } from '../../src/identity/server-check.ts'
 import type { StoredTracker } from '../catalog/tracker-catalog.ts'
 import type { ImageRange } from './image-range.ts'
 
@@ -92,7 +94,15 @@ export class Relay {
     if (known !== undefined) return known
     const { identity, name } = this.#init
     const { certificatePem, keyPem, trust } = identity
-    const client = new TrackerClient({ url, name, certificatePem, keyPem, caPem: trust.pem })
+    const checkServer = serverCheck({ trust, clock: systemClock })
+    const client = new TrackerClient({
+      url,
+      name,
+      certificatePem,
+      keyPem,
+      caPem: () => trust.pem,
+      checkServer,
+    })
     this.#clients.set(url, client)
     return client
   }
