@@ -13,14 +13,29 @@ import type { App } from './http/app-type.ts'
 import { addContinue } from './http/continue.ts'
 import { problemHandler, unknownRoute } from './http/errors.ts'
 import { addForms } from './http/forms.ts'
+import type { Registration } from './http/route.ts'
 import { OPENAPI } from './openapi.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
+import { historyRoutes } from './routes/history.ts'
 import { imageRoutes } from './routes/images.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { usageRoutes } from './routes/usage.ts'
 import { versionRoutes } from './routes/versions.ts'
+
+/** Everything that looks at who asks. */
+const ROUTES: readonly Registration[] = [
+  imageRoutes,
+  versionRoutes,
+  historyRoutes,
+  uploadRoutes,
+  rawRoutes,
+  swarmRoutes,
+  usageRoutes,
+  systemRoutes,
+]
 
 /** The tracker's HTTP interface, ready to listen or to be injected requests. */
 export async function buildApp(context: RouteContext, init: { tls?: ServerOptions } = {}): Promise<App> {
@@ -53,9 +68,7 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     scope.addHook('onRequest', async (request) => {
       request.asker = await context.askers.of(request.raw.socket)
     })
-    for (const routes of [imageRoutes, versionRoutes, uploadRoutes, rawRoutes, swarmRoutes, systemRoutes]) {
-      routes(scope as App, context)
-    }
+    for (const routes of ROUTES) routes(scope as App, context)
   })
   await app.ready()
   return app

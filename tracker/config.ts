@@ -1,6 +1,8 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
+import { ConfigError } from '../src/core/errors.ts'
 import { GC_INTERVAL_S, GRANT_LIFETIME_S } from '../src/core/limits.ts'
+import { BYTES_FORMS, parseBytes } from '../src/core/quantity.ts'
 import {
   type IdentityConfig,
   IdentityConfigSchema,
@@ -9,6 +11,7 @@ import {
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
 import type { FirstContact } from './access/askers.ts'
 import type { CatalogLocation } from './catalog/database.ts'
+import type { Quotas } from './catalog/quota.ts'
 
 const closed = { additionalProperties: false }
 const HostPort = Type.String({
@@ -54,6 +57,17 @@ export const TrackerConfigSchema = Type.Object(
       ),
     ),
     namespaces: Type.Optional(Type.Object({ nodesRead: Type.Optional(Type.Boolean()) }, closed)),
+    quotas: Type.Optional(
+      Type.Object(
+        {
+          bytes: Type.Optional(
+            Type.Union([Type.Integer({ minimum: 0 }), Type.String({ description: BYTES_FORMS })]),
+          ),
+          images: Type.Optional(Type.Integer({ minimum: 0 })),
+        },
+        closed,
+      ),
+    ),
     admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
     grants: Type.Optional(
       Type.Object({ lifetimeSeconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })) }, closed),
@@ -98,6 +112,8 @@ export interface TrackerConfig {
   readonly users: { readonly onFirstContact: FirstContact }
   /** Whether enrolled nodes may read what is in a new namespace. */
   readonly namespaces: { readonly nodesRead: boolean }
+  /** Of users whose accounts say nothing; null: none. */
+  readonly quotas: Quotas
   /** Distinguished names in slash form. */
   readonly admins: readonly string[]
   readonly grants: { readonly lifetimeSeconds: number }
@@ -135,6 +151,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },
     namespaces: { nodesRead: file.namespaces?.nodesRead ?? true },
+    quotas: { bytes: quotaBytes(file.quotas?.bytes, path), images: file.quotas?.images ?? null },
     admins: file.admins ?? [],
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
     gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },
@@ -149,4 +166,11 @@ function catalogLocation(
 ): CatalogLocation {
   if (file === undefined) return { path: join(init.dataDir, 'catalog.sqlite') }
   return 'postgres' in file ? file : { postgresFile: init.absolute(file.postgresFile) }
+}
+
+function quotaBytes(value: number | string | undefined, path: string): number | null {
+  if (value === undefined) return null
+  const bytes = typeof value === 'number' ? value : parseBytes(value)
+  if (bytes !== undefined) return bytes
+  throw new ConfigError(`${path}: quotas.bytes must be ${BYTES_FORMS}`)
 }

@@ -2,6 +2,7 @@ import type { Clock } from '../src/core/clock.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
+import type { Accounting } from './accounting/accounting.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
 import type { BaseUrl } from './http/base-url.ts'
@@ -13,7 +14,7 @@ import type { Collector } from './uploads/collector.ts'
 import type { Uploads } from './uploads/uploads.ts'
 
 /** What the routes work with. */
-export interface RouteContext {
+export interface RouteContext extends Accounting {
   readonly askers: Pick<Askers, 'of'>
   readonly catalog: Catalog
   readonly access: Access

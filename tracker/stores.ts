@@ -10,6 +10,7 @@ import { Journal } from './acl/journal.ts'
 import type { Seal } from './acl/seal.ts'
 import { type Catalog, openCatalog } from './catalog/catalog.ts'
 import type { CatalogLocation } from './catalog/database.ts'
+import type { Quotas } from './catalog/quota.ts'
 
 /** What the tracker keeps on disk, and the workers that check frames. */
 export interface Stores {
@@ -36,10 +37,10 @@ export interface StoresComponents {
  */
 export async function openStores(
   components: StoresComponents,
-  init: { dataDir: string; catalog: CatalogLocation; nodesRead: boolean },
+  init: { dataDir: string; catalog: CatalogLocation; nodesRead: boolean; quotas: Quotas },
 ): Promise<Stores> {
   const { opened, log, ...signing } = components
-  const { dataDir, nodesRead } = init
+  const { dataDir, nodesRead, quotas } = init
   const close = (it: { close(): Promise<void> }) => it.close()
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const pool = opened.adopt(new FramePool(), close)
@@ -48,7 +49,7 @@ export async function openStores(
   const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
   const journal = opened.adopt(await Journal.open(join(dataDir, 'chains.journal')), close)
   const catalog = opened.adopt(
-    await openCatalog({ ...signing, journal }, { ...init.catalog, nodesRead }),
+    await openCatalog({ ...signing, journal }, { ...init.catalog, nodesRead, quotas }),
     close,
   )
   return { pool, blocks, nodes, catalog }

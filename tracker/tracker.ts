@@ -9,6 +9,7 @@ import { type ReadInit, readImage } from '../src/image/export.ts'
 import { onHangup } from '../src/util/signals.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
+import { openAccounting } from './accounting/accounting.ts'
 import { tamperAlarm } from './acl/alarm.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
@@ -64,6 +65,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   await askers.appoint(config.admins)
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
+  const accounting = openAccounting({ opened, catalog, clock, log })
   const sign: Signer = (claims, options) => signJws(identity, claims, options)
   const gate = new Gate()
   const swarms = new Swarms({ clock })
@@ -78,7 +80,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   metrics.watchOrigin(() => origin.sentBytes)
   const { self } = origin
   const uploads = new Uploads({
-    ...{ catalog, access, pool, gate, sign, clock, self },
+    ...{ catalog, access, pool, gate, sign, clock, self, ...accounting },
     stores: { blocks, nodes },
     onStored: metrics.stored,
   })
@@ -96,7 +98,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
-    ...{ askers, ...siblings, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
+    ...{ askers, ...siblings, ...accounting, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
     ...{ catalog, access, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)

@@ -15,6 +15,7 @@ import type { PeerKey } from '../../src/core/router.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { AccessControl } from '../../tracker/access/access-control.ts'
 import { Askers } from '../../tracker/access/askers.ts'
+import { QuotaMeter } from '../../tracker/accounting/quota-meter.ts'
 import { buildApp } from '../../tracker/app.ts'
 import type { Catalog } from '../../tracker/catalog/catalog.ts'
 import type { RouteContext } from '../../tracker/context.ts'
@@ -79,6 +80,7 @@ function contextOf(context: Context, log: Log): RouteContext {
   )
   const uploads = new Uploads({
     ...{ catalog, access, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
+    quota: new QuotaMeter({ usage: catalog.usage, clock: systemClock }),
     stores: { blocks, nodes: new MemoryStore() },
     pool: {
       verifyRun: async ({ buffer, frames }) => {

@@ -19,6 +19,7 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
     p2p: { listen: ['/ip4/0.0.0.0/tcp/4001'], announce: [] },
     users: { onFirstContact: 'refuse' },
     namespaces: { nodesRead: true },
+    quotas: { bytes: null, images: null },
     admins: [],
     grants: { lifetimeSeconds: 300 },
     gc: { intervalSeconds: 3600 },
@@ -99,6 +100,13 @@ test('refuses what is no YAML, no map, or not there', async () => {
   } catch (error) {
     assert.instance(error, ConfigError)
   }
+})
+
+test('quotas are bytes in any form, and numbers of images', () => {
+  const quotas = (text: string) => parse(`${MINIMAL}\nquotas: ${text}`).quotas
+  assert.equal(quotas('{ bytes: 4*1024*1024 }'), { bytes: 4 * 1024 * 1024, images: null })
+  assert.equal(quotas('{ bytes: 100GiB, images: 20 }'), { bytes: 100 * 1024 ** 3, images: 20 })
+  assert.throws(() => quotas('{ bytes: plenty }'), /quotas.bytes must be bytes such as/)
 })
 
 test.run()

@@ -343,7 +343,7 @@ export class ImageCatalog {
         .select((select) => select.fn.max('created_at').as('uploadedAtMs'))
         .where('image', '=', id)
         .executeTakeFirstOrThrow()
-      if (uploadedAtMs === null) await stepState(trx, id, 'emptied')
+      if (uploadedAtMs === null) await stepState(trx, id, { event: 'emptied', by })
       await trx.updateTable('images').set({ uploaded_at: uploadedAtMs }).where('id', '=', id).execute()
       await writeHistory(trx, { ...image, uuid }, { ...by, action: 'version-removed', details: { version } })
     })

@@ -122,13 +122,10 @@ async function applyChange(
     throw new StateError(`${namespace}/${name} is read only: unset read_only first`)
   }
   const { state } = fields
-  if (state !== undefined && !(await stepState(trx, image.id, state === 'locked' ? 'lock' : 'unlock')))
+  const event = state === 'locked' ? 'lock' : 'unlock'
+  if (state !== undefined && !(await stepState(trx, image.id, { event, by: { author, nowMs } })))
     throw new StateError(`${image.namespace}/${image.name} has no bytes yet: its state follows its upload`)
   await setProperties(trx, image.id, properties)
-  if (state !== undefined && state !== image.state) {
-    const details = { from: image.state, to: state }
-    await writeHistory(trx, image, { author, nowMs, action: 'state', details })
-  }
   const keys = Object.keys(properties).map((key) => `${PROPERTY_PREFIX}${key}`)
   const names = [...Object.keys(fields), ...keys].filter((name) => !TOLD_APART.has(name))
   if (names.length === 0) return

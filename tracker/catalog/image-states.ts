@@ -2,19 +2,39 @@ import type { ExpressionBuilder } from 'kysely'
 import { type ImageEvent, stateAfter } from '../../src/core/image-state.ts'
 import { IMAGE_STATES } from '../../src/core/permission.ts'
 import type { Db } from './db.ts'
+import { type Change, writeHistory } from './history-catalog.ts'
 import type { CatalogSchema } from './schema.ts'
 
 type Images = ExpressionBuilder<CatalogSchema, 'images'>
 
-/** Lets an event change the state of an image, in one statement. False, and nothing changed, where it is not possible. */
-export async function stepState(db: Db, image: number, event: ImageEvent): Promise<boolean> {
+/**
+ * Lets an event change the state of an image, in one statement. False, and nothing changed, where it is not possible. `by`: whose
+ * doing goes into the history.
+ */
+export async function stepState(
+  db: Db,
+  image: number,
+  init: { event: ImageEvent; by?: Change },
+): Promise<boolean> {
+  const { event, by } = init
+  const before = by === undefined ? undefined : await subjectOf(db, image)
   const { numUpdatedRows } = await db
     .updateTable('images')
     .set((eb) => ({ state: stateExpression(eb, event) }))
     .where('id', '=', image)
     .where((eb) => isPossible(eb, event))
     .executeTakeFirstOrThrow()
+  const after = by === undefined ? undefined : await subjectOf(db, image)
+  if (by !== undefined && before !== undefined && after !== undefined && before.state !== after.state) {
+    const details = { from: before.state, to: after.state }
+    await writeHistory(db, after, { ...by, action: 'state', details })
+  }
   return numUpdatedRows > 0n
+}
+
+async function subjectOf(db: Db, image: number) {
+  const query = db.selectFrom('images').select(['uuid', 'namespace', 'name', 'state']).where('id', '=', image)
+  return await query.executeTakeFirst()
 }
 
 /** The state after the event, as SQL over a row of images before it. */

@@ -24,6 +24,8 @@ export interface StoredUpload {
   readonly expiresAtMs: number
   /** Peer ID of the tracker where it was opened and where its blocks are; empty in uploads from before there were several. */
   readonly tracker: PeerKey | ''
+  /** Whose quota the image counts against: the id of a user. */
+  readonly owner: number | null
 }
 
 export interface NewUpload {
@@ -31,6 +33,12 @@ export interface NewUpload {
   /** Where it is opened: only there does it go on. */
   readonly tracker: PeerKey
   readonly nowMs: number
+}
+
+export interface LeaseInit {
+  readonly nowMs: number
+  /** Inflated bytes of those among the blocks that came just now. */
+  readonly receivedBytes?: number
 }
 
 /** Open uploads and the digests that garbage collection keeps for them. */
@@ -52,8 +60,9 @@ export class UploadCatalog {
     const upload = await this.#db.transaction().execute(async (trx) => {
       await takeTurn(trx, `uploads:${principal}`)
       const expired = trx.deleteFrom('uploads').where('principal', '=', principal)
-      await settle(trx, await expired.where('expires_at', '<=', nowMs).returning('image').execute())
-      await stepState(trx, image, 'upload-begun')
+      const ended = expired.where('expires_at', '<=', nowMs).returning(['image', 'principal'])
+      await settle(trx, await ended.execute(), { event: 'upload-dropped', nowMs })
+      await stepState(trx, image, { event: 'upload-begun', by: { author: principal, nowMs } })
       const brokenOff = await trx
         .selectFrom('uploads')
         .select('upload')
@@ -80,7 +89,7 @@ export class UploadCatalog {
       .selectFrom('uploads')
       .innerJoin('images', 'images.id', 'uploads.image')
       .select(['uploads.upload', 'images.namespace', 'images.name', 'uploads.principal'])
-      .select(['uploads.expires_at as expiresAtMs', 'uploads.tracker'])
+      .select(['uploads.expires_at as expiresAtMs', 'uploads.tracker', 'images.owner'])
       .where('uploads.upload', '=', upload)
       .where('uploads.expires_at', '>', init.nowMs)
       .executeTakeFirst()
@@ -92,13 +101,15 @@ export class UploadCatalog {
    * Keeps blocks from garbage collection while the upload is open, and the upload open for longer. Errors: NotFoundError,
    * LimitError past UPLOAD_LEASES_MAX.
    */
-  async lease(upload: string, digests: readonly Digest[], init: { nowMs: number }): Promise<void> {
+  async lease(upload: string, digests: readonly Digest[], init: LeaseInit): Promise<void> {
+    const { nowMs, receivedBytes = 0 } = init
     await this.#db.transaction().execute(async (trx) => {
       const touched = await trx
         .updateTable('uploads')
         .set((columns) => ({
-          expires_at: init.nowMs + UPLOAD_EXPIRY_MS,
+          expires_at: nowMs + UPLOAD_EXPIRY_MS,
           leased: columns('leased', '+', digests.length),
+          received_bytes: columns('received_bytes', '+', receivedBytes),
         }))
         .where('upload', '=', upload)
         .returning('leased')
@@ -116,18 +127,21 @@ export class UploadCatalog {
   }
 
   /** Ends an upload that was given up, or that `failed`; unknown ones are ignored. */
-  async remove(upload: string, how: { failed: boolean } = { failed: false }): Promise<void> {
+  async remove(upload: string, how: { nowMs: number; failed?: boolean }): Promise<void> {
+    const event = how.failed === true ? 'upload-failed' : 'upload-dropped'
     await this.#db.transaction().execute(async (trx) => {
-      const removed = trx.deleteFrom('uploads').where('upload', '=', upload).returning('image')
-      await settle(trx, await removed.execute(), how.failed ? 'upload-failed' : 'upload-dropped')
+      const removed = trx.deleteFrom('uploads').where('upload', '=', upload)
+      const ended = await removed.returning(['image', 'principal']).execute()
+      await settle(trx, ended, { event, nowMs: how.nowMs })
     })
   }
 
   /** Forgets expired uploads and returns how many. */
   async removeExpired(init: { nowMs: number }): Promise<number> {
     return await this.#db.transaction().execute(async (trx) => {
-      const removed = trx.deleteFrom('uploads').where('expires_at', '<=', init.nowMs).returning('image')
-      return await settle(trx, await removed.execute())
+      const removed = trx.deleteFrom('uploads').where('expires_at', '<=', init.nowMs)
+      const ended = await removed.returning(['image', 'principal']).execute()
+      return await settle(trx, ended, { event: 'upload-dropped', nowMs: init.nowMs })
     })
   }
 
@@ -155,12 +169,13 @@ export class UploadCatalog {
 /** Tells images of uploads that ended without a version, unless another is under way. Returns how many ended. */
 async function settle(
   trx: Db,
-  ended: readonly { image: number }[],
-  event: ImageEvent = 'upload-dropped',
+  ended: readonly { image: number; principal: string }[],
+  { event, nowMs }: { event: ImageEvent; nowMs: number },
 ): Promise<number> {
-  for (const image of new Set(ended.map((row) => row.image))) {
+  for (const [image, { principal: author }] of new Map(ended.map((row) => [row.image, row]))) {
     const other = trx.selectFrom('uploads').select('upload').where('image', '=', image)
-    if ((await other.limit(1).executeTakeFirst()) === undefined) await stepState(trx, image, event)
+    if ((await other.limit(1).executeTakeFirst()) === undefined)
+      await stepState(trx, image, { event, by: { author, nowMs } })
   }
   return ended.length
 }

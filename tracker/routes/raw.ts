@@ -26,7 +26,15 @@ const showRaw: Handler<typeof showRawSchema> = (context) => async (request, repl
   const image = await context.catalog.images.get(request.params)
   await context.access.image(askerOf(request), image, 'read')
   const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
+  if (isRead(request)) context.accesses.count(image)
   return await sendImage(context, version, { request, reply })
+}
+
+/** Parts of a download that goes on count with its first. */
+function isRead({ method, headers }: FastifyRequest): boolean {
+  return (
+    method === 'GET' && headers['if-none-match'] === undefined && !/^bytes=[1-9]/.test(headers.range ?? '')
+  )
 }
 
 interface Exchange {

@@ -54,13 +54,15 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
   const asker = context.access.known(askerOf(request))
   const { dn } = asker
   const wanted = parseReference(reference)
-  await context.access.image(asker, await context.catalog.images.get(wanted), 'read')
+  const image = await context.catalog.images.get(wanted)
+  await context.access.image(asker, image, 'read')
   const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
   const facts = { manifest, principal: dn, peer, addresses, labels }
   context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
   const origins = await context.holders.origins(manifest)
   const grant = await context.grants.issue({ sub: dn, peer, manifest })
   const peers = context.swarms.handout(manifest, { peer, principal: dn }, origins)
+  context.accesses.count(image)
   return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
 }
 

@@ -22,28 +22,33 @@ const NODES_PER_PUT = 16
 
 /**
  * Reads a manifest and all that it names, checks every statement in it against what is stored, and copies its nodes
- * to the nodes store. Lets others run between two segments. Errors: ManifestError when a node is malformed or
+ * to the nodes store. `contentBytes`: bytes of all its blocks, those that come again counted again. Lets others run between two segments. Errors: ManifestError when a node is malformed or
  * contradicts another, StateError when something was not put (data: `missing`, its digest).
  */
 export async function checkAndKeepNodes(
   stores: CommitStores,
   manifestDigest: Digest,
   options: CallOptions = {},
-): Promise<Manifest> {
+): Promise<{ manifest: Manifest; contentBytes: number }> {
   const manifestNode = await readNode(stores, manifestDigest, 'the manifest')
   const manifest = decodeManifest(manifestNode.bytes)
-  const seen = new Map<DigestKey, SegmentLink>()
+  const seen = new Map<DigestKey, SegmentLink & { contentBytes: number }>()
+  let contentBytes = 0
   let batch: Frame[] = []
   for (const link of manifest.segments) {
     options.signal?.throwIfAborted()
     const key = digestKey(link.digest)
     const same = seen.get(key)
     if (same !== undefined) {
-      if (same.size === link.size && same.runs === link.runs) continue
-      throw new ManifestError('the manifest gives one segment two sizes')
+      if (same.size !== link.size || same.runs !== link.runs)
+        throw new ManifestError('the manifest gives one segment two sizes')
+      contentBytes += same.contentBytes
+      continue
     }
-    seen.set(key, link)
-    batch.push(await checkSegment(stores, link))
+    const checked = await checkSegment(stores, link)
+    seen.set(key, { ...link, contentBytes: checked.contentBytes })
+    contentBytes += checked.contentBytes
+    batch.push(checked.node)
     if (batch.length === NODES_PER_PUT) {
       await stores.nodes.put(batch, options)
       batch = []
@@ -51,10 +56,13 @@ export async function checkAndKeepNodes(
     await yieldToOthers()
   }
   await stores.nodes.put([...batch, manifestNode], options)
-  return manifest
+  return { manifest, contentBytes }
 }
 
-async function checkSegment(stores: CommitStores, link: SegmentLink): Promise<Frame> {
+async function checkSegment(
+  stores: CommitStores,
+  link: SegmentLink,
+): Promise<{ node: Frame; contentBytes: number }> {
   const node = await readNode(stores, link.digest, 'a segment node')
   const segment = decodeSegment(node.bytes)
   if (segmentSize(segment) !== link.size || runsOf(segment).length !== link.runs) {
@@ -71,7 +79,7 @@ async function checkSegment(stores: CommitStores, link: SegmentLink): Promise<Fr
       data: { block: digestKey(digest), given: given[i], stored: stored[i] },
     })
   })
-  return node
+  return { node, contentBytes: given.reduce((sum, length) => sum + length, 0) }
 }
 
 /** The node's bytes as a raw frame, hashed again on the way. */

@@ -13,6 +13,7 @@ import type { PeerKey } from '../../src/core/router.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
+import type { QuotaCheck } from '../accounting/quota-meter.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
@@ -29,6 +30,7 @@ export interface UploadsComponents {
   }
   readonly gate: Gate
   readonly clock: Clock
+  readonly quota: QuotaCheck
   /** This tracker: its uploads stay with it. */
   readonly self: PeerKey
   /** Told of frames that were stored, for the metrics. */
@@ -70,12 +72,13 @@ export class Uploads {
     return await images.create(image, { owner, author: owner.dn, nowMs })
   }
 
-  /** Opens an upload into an image, which is made where it does not exist. */
+  /** Opens an upload into an image, which is made where it does not exist. Errors: those of createImage, QuotaError. */
   async open(asker: Asker, image: ImageKey): Promise<{ upload: string; expiresAtMs: number }> {
     await this.createImage(asker, image)
     const { images, uploads } = this.#c.catalog
-    const { id } = await images.get(image)
+    const { id, ownerId } = await images.get(image)
     const { dn } = this.#c.access.user(asker, { change: true })
+    await this.#c.quota.open(ownerId)
     return await uploads.open(id, { principal: dn, tracker: this.#c.self, nowMs: this.#c.clock.now() })
   }
 
@@ -100,18 +103,17 @@ export class Uploads {
 
   /**
    * Stores the frames of a stream; resolves when all of them survive a crash. Frames are verified first, a batch with a
-   * wrong one is dropped as a whole. Errors: IntegrityError, ProtocolError, LimitError, StorageFullError.
+   * wrong one is dropped as a whole. Errors: IntegrityError, ProtocolError, LimitError, QuotaError, StorageFullError.
    */
   async put(
     { asker, upload }: UploadUse,
     body: AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): Promise<void> {
-    await this.#mine(asker, upload)
-    await this.#receive(upload, body, options)
+    await this.#receive(await this.#mine(asker, upload), body, options)
   }
 
-  /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes. */
+  /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes and of ImageCatalog.addVersion. */
   async commit(
     { asker, upload }: UploadUse,
     init: { manifest: ManifestId; tags: readonly Tag[] },
@@ -122,9 +124,8 @@ export class Uploads {
     const publisher = (await this.#writer(asker, image.namespace)).dn
     const digest = parseManifestId(init.manifest)
     return await gate.shared(async () => {
-      const manifest = await checkAndKeepNodes(stores, digest, options)
+      const { manifest, contentBytes } = await checkAndKeepNodes(stores, digest, options)
       const nowMs = clock.now()
-      const contentBytes = manifest.size
       const sha256 = manifest.sha256 === undefined ? null : digestKey(manifest.sha256)
       const facts = { manifest: init.manifest, size: manifest.size, sha256, publisher }
       return await catalog.images.addVersion({
@@ -141,10 +142,10 @@ export class Uploads {
 
   async abort({ asker, upload }: UploadUse): Promise<void> {
     await this.#mine(asker, upload)
-    await this.#c.catalog.uploads.remove(upload)
+    await this.#c.catalog.uploads.remove(upload, { nowMs: this.#c.clock.now() })
   }
 
-  async #receive(upload: string, body: AsyncIterable<Uint8Array>, options: CallOptions): Promise<void> {
+  async #receive(upload: StoredUpload, body: AsyncIterable<Uint8Array>, options: CallOptions): Promise<void> {
     const decoder = new FrameDecoder({ buffers: this.#buffers }, { bytesMax: UPLOAD_BODY_BYTES_MAX })
     let storing: Promise<void> = Promise.resolve()
     try {
@@ -163,7 +164,7 @@ export class Uploads {
   }
 
   /** Verifies and stores what arrived; its buffer serves the next request then. */
-  async #store(upload: string, arrived: ArrivedFrames, options: CallOptions): Promise<void> {
+  async #store({ upload, owner }: StoredUpload, arrived: ArrivedFrames, options: CallOptions): Promise<void> {
     const { frames: verified } = await this.#c.pool.verifyRun(arrived, options)
     const frames = verified.filter((frame) => frame !== undefined)
     if (frames.length < verified.length) {
@@ -173,10 +174,13 @@ export class Uploads {
       })
     }
     const digests = arrived.frames.map((frame) => frame.digest)
-    await this.#c.gate.shared(async () => {
+    const receivedBytes = frames.reduce((sum, frame) => sum + frame.length, 0)
+    const store = async () => {
       // Side by side: both wait for the disk, and what fails keeps the request from being acknowledged.
-      await settled([this.#c.stores.blocks.put(frames, options), this.#lease(upload, digests)])
-    })
+      const leased = this.#lease(upload, digests, receivedBytes)
+      await settled([this.#c.stores.blocks.put(frames, options), leased])
+    }
+    await this.#c.quota.receive(owner, receivedBytes, () => this.#c.gate.shared(store))
     this.#c.onStored?.(
       frames.length,
       frames.reduce((sum, frame) => sum + frame.bytes.length, 0),
@@ -185,8 +189,9 @@ export class Uploads {
     if (buffer !== undefined) this.#buffers.give(buffer)
   }
 
-  async #lease(upload: string, digests: readonly Digest[]): Promise<void> {
-    await this.#c.catalog.uploads.lease(upload, digests, { nowMs: this.#c.clock.now() })
+  async #lease(upload: string, digests: readonly Digest[], receivedBytes = 0): Promise<void> {
+    const nowMs = this.#c.clock.now()
+    await this.#c.catalog.uploads.lease(upload, digests, { nowMs, receivedBytes })
   }
 
   async #mine(asker: Asker, upload: string): Promise<StoredUpload> {

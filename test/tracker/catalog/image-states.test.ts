@@ -73,12 +73,12 @@ test('a slot is locked, an upload makes it uploading, a version available', asyn
 })
 
 test('an upload that is given up leaves what was there, one that failed an error', async ({ catalog }) => {
-  await catalog.uploads.remove(await open(catalog))
+  await catalog.uploads.remove(await open(catalog), { nowMs })
   assert.is(await stateOf(catalog), 'locked')
-  await catalog.uploads.remove(await open(catalog), { failed: true })
+  await catalog.uploads.remove(await open(catalog), { nowMs, failed: true })
   assert.is(await stateOf(catalog), 'error')
   await commit(catalog, await open(catalog))
-  await catalog.uploads.remove(await open(catalog), { failed: true })
+  await catalog.uploads.remove(await open(catalog), { nowMs, failed: true })
   assert.is(await stateOf(catalog), 'available')
 })
 
@@ -90,9 +90,9 @@ test('an upload that nobody goes on with ends some day', async ({ catalog }) => 
 
 test('two uploads: the first that ends decides nothing', async ({ catalog }) => {
   const [one, two] = [await open(catalog), await open(catalog)]
-  await catalog.uploads.remove(one, { failed: true })
+  await catalog.uploads.remove(one, { nowMs, failed: true })
   assert.is(await stateOf(catalog), 'uploading')
-  await catalog.uploads.remove(two)
+  await catalog.uploads.remove(two, { nowMs })
   assert.is(await stateOf(catalog), 'locked')
 })
 
