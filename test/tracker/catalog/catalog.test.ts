@@ -1,3 +1,4 @@
+// deadline: 300 s
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
