@@ -16,17 +16,27 @@ import { addForms } from './http/forms.ts'
 import type { Registration } from './http/route.ts'
 import { OPENAPI } from './openapi.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
+import { groupRoutes } from './routes/groups.ts'
 import { historyRoutes } from './routes/history.ts'
 import { imageRoutes } from './routes/images.ts'
+import { membershipRoutes } from './routes/memberships.ts'
+import { namespaceRoutes } from './routes/namespaces.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { usageRoutes } from './routes/usage.ts'
+import { userListRoutes } from './routes/user-lists.ts'
+import { userRoutes } from './routes/users.ts'
 import { versionRoutes } from './routes/versions.ts'
 
 /** Everything that looks at who asks. */
 const ROUTES: readonly Registration[] = [
+  userRoutes,
+  userListRoutes,
+  groupRoutes,
+  membershipRoutes,
+  namespaceRoutes,
   imageRoutes,
   versionRoutes,
   historyRoutes,

@@ -16,6 +16,9 @@ export const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
   components: { securitySchemes: { certificate: MUTUAL_TLS } },
   security: [{ certificate: [] }],
   tags: [
+    { name: 'users', description: 'Users, and who is asking' },
+    { name: 'groups', description: 'Groups of users, and what they allow' },
+    { name: 'namespaces', description: 'Whose images are where' },
     { name: 'images', description: 'Images, versions and tags' },
     { name: 'uploads', description: 'Have/need negotiation and blocks' },
     { name: 'swarms', description: 'Grants and handouts for nodes' },

@@ -17,9 +17,9 @@ import {
   type SwarmView,
   SwarmViews,
   UploadAnswer,
-  WhoamiAnswer,
 } from './tracker-schemas.ts'
 import { UploadClient } from './upload-client.ts'
+import { WhoamiAnswer } from './user-schemas.ts'
 
 interface ImageKey {
   namespace: Namespace

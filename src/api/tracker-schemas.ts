@@ -103,13 +103,6 @@ export const ImageView = Type.Object({
   versions: Type.Array(VersionView),
 })
 export const ImageViews = Type.Array(ImageView)
-export const WhoamiAnswer = Type.Object({
-  dn: Type.String(),
-  commonName: Type.String(),
-  notAfter: Time,
-  admin: Type.Boolean(),
-  namespaces: Type.Array(NamespaceText, { description: 'namespaces that this principal owns' }),
-})
 export const UploadAnswer = Type.Object({
   upload: Type.String(),
   expiresAt: Time,
@@ -174,7 +167,6 @@ export const GcAnswer = Type.Object({
 
 export type VersionView = Static<typeof VersionView>
 export type ImageView = Static<typeof ImageView>
-export type WhoamiAnswer = Static<typeof WhoamiAnswer>
 export type UploadAnswer = Static<typeof UploadAnswer>
 export type CommitAnswer = Static<typeof CommitAnswer>
 export type VersionQuery = Static<typeof VersionQuery>

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { TrackerClient } from '../api/tracker-client.ts'
-import type { WhoamiAnswer } from '../api/tracker-schemas.ts'
+import type { WhoamiAnswer } from '../api/user-schemas.ts'
 import type { Clock } from '../core/clock.ts'
 import { loadIdentity } from '../identity/identity-files.ts'
 import { serverCheck } from '../identity/server-check.ts'

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { WhoamiAnswer } from '../api/tracker-schemas.ts'
+import type { WhoamiAnswer } from '../api/user-schemas.ts'
 import { withTracker } from './connect.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
@@ -20,9 +20,16 @@ export function addWhoamiCommand(program: Command, shell: Shell): void {
 
 function describe(answer: WhoamiAnswer): string {
   return formatFacts([
-    ['name', answer.dn],
-    ['valid until', answer.notAfter],
+    ['certificate', answer.dn],
+    ['account', answer.user_name ?? `none, as a ${answer.kind}`],
+    ['valid until', answer.not_after],
+    ['proxy', proxyText(answer)],
     ['admin', answer.admin ? 'yes' : 'no'],
     ['namespaces', answer.namespaces.join(', ') || 'none yet; the first push into one makes it yours'],
   ])
+}
+
+function proxyText({ proxy_depth: depth, limited }: WhoamiAnswer): string | undefined {
+  if (depth === 0) return undefined
+  return `${depth} after the certificate${limited ? ', limited: it may read and not change' : ''}`
 }

@@ -207,6 +207,12 @@ export const QUOTA_USERS_MAX = 1024
 export const ACCESS_FLUSH_MS = 5000
 /** Users of one tracker. */
 export const USERS_MAX = 100_000
+/** Names of users or groups in one request: what fits into its body. */
+export const ACCOUNT_NAMES_MAX = 1000
+/** Characters of a person's name. */
+export const FULL_NAME_CHARS_MAX = 256
+/** Characters of an e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets). */
+export const EMAIL_CHARS_MAX = 254
 /** Groups of one tracker. */
 export const GROUPS_MAX = 10_000
 /** Enrolled nodes of one tracker: ten of the largest sites. */

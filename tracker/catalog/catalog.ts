@@ -8,6 +8,8 @@ import type { Seal } from '../acl/seal.ts'
 import { ImageLists } from '../query/image-lists.ts'
 import { ImageSearch } from '../query/image-search.ts'
 import { type CatalogLocation, openDatabase } from './database.ts'
+import { GroupCatalog } from './group-catalog.ts'
+import { GroupChanges } from './group-changes.ts'
 import { HistoryCatalog } from './history-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { ImageChanges } from './image-changes.ts'
@@ -16,6 +18,7 @@ import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { TrackerCatalog } from './tracker-catalog.ts'
 import { UploadCatalog } from './upload-catalog.ts'
 import { UserCatalog } from './user-catalog.ts'
+import { UserChanges } from './user-changes.ts'
 
 /** The tracker's metadata. Every change is one transaction and survives a crash once it is acknowledged. */
 export interface Catalog {
@@ -23,6 +26,9 @@ export interface Catalog {
   readonly changes: ImageChanges
   readonly namespaces: NamespaceCatalog
   readonly users: UserCatalog
+  readonly userChanges: UserChanges
+  readonly groups: GroupCatalog
+  readonly groupChanges: GroupChanges
   readonly uploads: UploadCatalog
   readonly history: HistoryCatalog
   readonly usage: UsageCatalog
@@ -73,6 +79,9 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     changes: new ImageChanges({ db, acls, records, transactions }, { quotas }),
     namespaces: new NamespaceCatalog({ db, acls, transactions }),
     users: new UserCatalog({ db }),
+    userChanges: new UserChanges({ db, acls, transactions }),
+    groups: new GroupCatalog({ db }),
+    groupChanges: new GroupChanges({ acls, transactions }),
     uploads: new UploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),

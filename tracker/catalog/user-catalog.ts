@@ -1,7 +1,8 @@
-import { type Kysely, sql } from 'kysely'
-import { LimitError } from '../../src/core/errors.ts'
+import type { Kysely } from 'kysely'
+import { ConflictError, InvalidError, LimitError } from '../../src/core/errors.ts'
 import { NAME_CHARS_MAX, USERS_MAX } from '../../src/core/limits.ts'
-import { ADMINS_GROUP, type Permission, USERS_GROUP, type UserState } from '../../src/core/permission.ts'
+import { type Permission, USERS_GROUP, type UserState } from '../../src/core/permission.ts'
+import { checkNameIsFree, holderOf } from './account-names.ts'
 import { type Db, takeTurn } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -30,6 +31,8 @@ export interface NewUser {
   readonly state: UserState
   readonly fullName?: string
   readonly email?: string | null
+  readonly quotaBytes?: number | null
+  readonly quotaImages?: number | null
   readonly nowMs: number
 }
 
@@ -47,6 +50,12 @@ export class UserCatalog {
 
   async byName(name: string): Promise<StoredUser | undefined> {
     return await selectUsers(this.#db).where('name', '=', name).executeTakeFirst()
+  }
+
+  /** Names of all users. */
+  async names(): Promise<string[]> {
+    const rows = await this.#db.selectFrom('users').select('name').orderBy('name').execute()
+    return rows.map((row) => row.name)
   }
 
   async standing(user: { id: number }): Promise<Standing> {
@@ -75,10 +84,15 @@ export class UserCatalog {
     return row !== undefined
   }
 
-  /** Makes a user, who is in the group `users` and in `groups`. Errors: LimitError. */
+  /**
+   * Makes a user, who is in the group `users` and in `groups`. Errors: ConflictError when the name, the distinguished name or the
+   * e-mail address is taken; InvalidError for a group that does not exist; LimitError.
+   */
   async create(user: NewUser, groups: readonly string[] = []): Promise<StoredUser> {
     return await this.#db.transaction().execute(async (trx) => {
       await takeTurn(trx, 'names')
+      await checkNameIsFree(trx, user.name)
+      await checkCertificateAndEmail(trx, user)
       return await insertUser(trx, user, groups)
     })
   }
@@ -103,11 +117,36 @@ export class UserCatalog {
   }
 }
 
-function selectUsers(db: Db) {
+export function selectUsers(db: Db) {
   return db
     .selectFrom('users')
-    .select(['id', 'name', 'dn', 'full_name as fullName', 'email', 'state'])
-    .select(['quota_bytes as quotaBytes', 'quota_images as quotaImages', 'created_at as createdAtMs'])
+    .select([
+      'users.id',
+      'users.name',
+      'users.dn',
+      'users.full_name as fullName',
+      'users.email',
+      'users.state',
+    ])
+    .select(['users.quota_bytes as quotaBytes', 'users.quota_images as quotaImages'])
+    .select('users.created_at as createdAtMs')
+}
+
+/** Throws ConflictError when another user has one of these, or a node the distinguished name. */
+export async function checkCertificateAndEmail(
+  trx: Db,
+  { dn, email = null }: { dn?: string | undefined; email?: string | null | undefined },
+  besides = 0,
+): Promise<void> {
+  const others = trx.selectFrom('users').select('name').where('id', '!=', besides)
+  const namesake = dn === undefined ? undefined : await others.where('dn', '=', dn).executeTakeFirst()
+  if (namesake !== undefined)
+    throw new ConflictError(`the certificate ${dn} is that of the user ${namesake.name}`)
+  const nodes = trx.selectFrom('nodes').select('name')
+  const node = dn === undefined ? undefined : await nodes.where('dn', '=', dn).executeTakeFirst()
+  if (node !== undefined) throw new ConflictError(`the certificate ${dn} is that of the node ${node.name}`)
+  const sharer = email === null ? undefined : await others.where('email', '=', email).executeTakeFirst()
+  if (sharer !== undefined) throw new ConflictError('another user has this e-mail address')
 }
 
 async function insertUser(trx: Db, user: NewUser, groups: readonly string[]): Promise<StoredUser> {
@@ -116,27 +155,27 @@ async function insertUser(trx: Db, user: NewUser, groups: readonly string[]): Pr
     .select((select) => select.fn.countAll<number>().as('users'))
     .executeTakeFirstOrThrow()
   if (users >= USERS_MAX) throw new LimitError(`the tracker has ${users} users, which is as many as it may`)
-  const { name, dn, state, fullName = '', email = null, nowMs } = user
+  const { name, dn, state, fullName = '', email = null, quotaBytes = null, quotaImages = null, nowMs } = user
+  const quotas = { quota_bytes: quotaBytes, quota_images: quotaImages }
   const { id } = await trx
     .insertInto('users')
-    .values({ name, dn, state, full_name: fullName, email, created_at: nowMs, modified_at: nowMs })
+    .values({ name, dn, state, full_name: fullName, email, ...quotas, created_at: nowMs, modified_at: nowMs })
     .returning('id')
     .executeTakeFirstOrThrow()
   await join(trx, id, [USERS_GROUP, ...groups])
-  return await selectUsers(trx).where('id', '=', id).executeTakeFirstOrThrow()
+  return await selectUsers(trx).where('users.id', '=', id).executeTakeFirstOrThrow()
 }
 
+/** Throws InvalidError for a group that does not exist. */
 async function join(trx: Db, user: number, groups: readonly string[]): Promise<void> {
   if (groups.length === 0) return
+  const found = await trx.selectFrom('groups').select(['id', 'name']).where('name', 'in', groups).execute()
+  const known = new Set(found.map(({ name }) => name))
+  const unknown = groups.find((group) => !known.has(group))
+  if (unknown !== undefined) throw new InvalidError(`there is no group ${unknown}`)
   await trx
     .insertInto('memberships')
-    .columns(['group_id', 'user_id'])
-    .expression(
-      trx
-        .selectFrom('groups')
-        .select(['groups.id', sql<number>`${sql.lit(user)}`.as('user_id')])
-        .where('name', 'in', groups),
-    )
+    .values(found.map(({ id }) => ({ group_id: id, user_id: user })))
     .onConflict((on) => on.doNothing())
     .execute()
 }
@@ -146,19 +185,7 @@ async function freeName(trx: Db, wanted: string): Promise<string> {
   const base = nameLike(wanted)
   for (let i = 1; ; i++) {
     const name = i === 1 ? base : `${base}-${i}`
-    const taken = await trx
-      .selectFrom('users')
-      .select('name')
-      .where('name', '=', name)
-      .union(trx.selectFrom('groups').select('name').where('name', '=', name))
-      .union(
-        trx
-          .selectFrom('namespaces')
-          .select('namespace as name')
-          .where('namespace', '=', name as never),
-      )
-      .executeTakeFirst()
-    if (taken === undefined && name !== ADMINS_GROUP) return name
+    if ((await holderOf(trx, name)) === undefined) return name
   }
 }
 

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { GcAnswer, WhoamiAnswer } from '../../src/api/tracker-schemas.ts'
+import { GcAnswer } from '../../src/api/tracker-schemas.ts'
 import { askerOf } from '../access/asker.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import { allowLong } from '../http/signal.ts'
@@ -12,8 +12,6 @@ const plain = { 200: PlainText, ...problems }
 const showLiveSchema = { tags, security: [], summary: 'Whether the process runs', response: plain }
 
 const showReadySchema = { tags, security: [], summary: 'Whether requests are welcome', response: plain }
-
-const whoamiSchema = { tags, summary: 'Who is asking', response: { 200: WhoamiAnswer, ...problems } }
 
 const collectSchema = {
   tags,
@@ -32,14 +30,6 @@ const showLive: Handler<typeof showLiveSchema> = () => async (_request, reply) =
 const showReady: Handler<typeof showReadySchema> = (context) => async (_request, reply) => {
   await context.checkReady()
   return reply.type('text/plain').send('ok\n')
-}
-
-const whoami: Handler<typeof whoamiSchema> = (context) => async (request) => {
-  const asker = context.access.known(askerOf(request))
-  const { principal, dn, admin } = asker
-  const notAfter = new Date(principal.notAfterMs).toISOString()
-  const namespaces = asker.kind === 'user' ? await context.catalog.namespaces.ownedBy(asker) : []
-  return { dn, commonName: principal.commonName, notAfter, admin, namespaces }
 }
 
 const collect: Handler<typeof collectSchema> = (context) => async (request, reply) => {
@@ -67,11 +57,10 @@ export const openRoutes: Registration = (app, context) => {
   app.route({ method: 'GET', url: ready, schema: showReadySchema, handler: showReady(context) })
 }
 
-/** Who am I, upkeep, and what the tracker says of itself. */
+/** Upkeep, and what the tracker says of itself. */
 export const systemRoutes: Registration = (app, context) => {
-  const { whoami: who, gc, metrics, openapi } = TRACKER_PATHS
+  const { gc, metrics, openapi } = TRACKER_PATHS
   const described = { ...context, document: () => app.swagger() }
-  app.route({ method: 'GET', url: who, schema: whoamiSchema, handler: whoami(context) })
   app.route({ method: 'POST', url: gc, schema: collectSchema, handler: collect(context) })
   app.route({ method: 'GET', url: metrics, schema: showMetricsSchema, handler: showMetrics(context) })
   app.route({ method: 'GET', url: openapi, schema: showOpenapiSchema, handler: showOpenapi(described) })
