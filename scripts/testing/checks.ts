@@ -31,5 +31,5 @@ export async function runCheck(check: Check): Promise<Outcome> {
   const [code] = await once(child, 'close')
   const ok = code === 0
   const seconds = (performance.now() - started) / 1000
-  return { name: check, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, seconds, output }
+  return { name: check, passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0, reasons: [], seconds, output }
 }

@@ -1,9 +1,13 @@
+import { reasonsIn } from './skips.ts'
+
 /** What one test file or one check came to. */
 export interface Outcome {
   readonly name: string
   readonly passed: number
   readonly failed: number
   readonly skipped: number
+  /** Why tests were skipped, as far as the file says so. */
+  readonly reasons: readonly string[]
   readonly seconds: number
   /** Shown in full when something failed. */
   readonly output: string
@@ -39,6 +43,7 @@ export function readTotals(run: FileRun): Outcome {
     passed,
     failed,
     skipped,
+    reasons: reasonsIn(run.output),
     seconds: run.seconds,
     output: `${run.output.trimEnd()}\n${notes}`,
   }

@@ -10,7 +10,8 @@ import { type CrlInit, issueCrl, parseSerial, serialToRevoke } from '../../src/i
 import { crlPath, updateCrl } from '../../src/identity/crl-file.ts'
 import { countOf, oidOf, readOnly, TAG, timeOf } from '../../src/identity/der.ts'
 import { encode, encodeInteger, encodeOid, encodeTime } from '../../src/identity/der-writer.ts'
-import { hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('revocation lists of our own CA')
@@ -122,55 +123,55 @@ test('writes DER that reads back', () => {
   }
 })
 
-if (hasOpenssl()) {
-  test('openssl reads and verifies the lists, and refuses what they revoke', async () => {
-    const tree = new OpensslTree()
-    const nowMs = Date.now()
-    const serial = serialToRevoke(alice.certificatePem, ca)
-    const { pem } = issue({ nowMs, revoked: [serial, '0080'], reason: 'keyCompromise' })
-    await writeFile(tree.path('ca.pem'), ca.certificatePem)
-    await writeFile(tree.path('ca.crl'), pem)
-    await writeFile(tree.path('alice.pem'), alice.certificatePem)
-    const files = ['-CAfile', tree.path('ca.pem')]
-    const text = tree.run(['crl', '-in', tree.path('ca.crl'), '-noout', '-text', ...files])
-    assert.match(text, 'Version 2')
-    assert.match(text, /CRL Number: *\n *1\n/)
-    assert.match(text, 'Key Compromise')
-    assert.match(text, new RegExp(`Serial Number: ${serial}`, 'i'))
-    assert.match(text, 'Serial Number: 80')
-    const verify = ['verify', ...files, '-CRLfile', tree.path('ca.crl'), '-crl_check']
-    assert.throws(() => tree.run([...verify, tree.path('alice.pem')]), /certificate revoked/)
-    const bob = await issueCertificate(ca, { kind: 'user', commonName: 'Bob' })
-    await writeFile(tree.path('bob.pem'), bob.certificatePem)
-    assert.match(tree.run([...verify, tree.path('bob.pem')]), 'OK')
-    await writeFile(tree.path('ca.crl'), issue({ nowMs }).pem)
-    assert.match(tree.run([...verify, tree.path('alice.pem')]), 'OK')
-    tree.remove()
-  })
+const withOpenssl = testsThatNeed(test, missingPrograms('openssl'))
 
-  test('lists of authorities with other keys verify too', async () => {
-    const tree = new OpensslTree()
-    const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
-    for (const key of ['ec', 'p384', 'ed25519'] as const) {
-      tree.make({ name: key, issuer: key, key, extensions })
-      const keyPem = tree.run(['pkey', '-in', tree.key(key)])
-      const { pem } = issue({
-        ca: { certificatePem: tree.pem(key), keyPem },
-        nowMs: Date.now(),
-        revoked: ['0a'],
-      })
-      await writeFile(tree.path('x.crl'), pem)
-      const arguments_ = ['crl', '-in', tree.path('x.crl'), '-noout', '-CAfile', tree.certificate(key)]
-      tree.run(arguments_)
-    }
-    const { privateKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
-    tree.make({ name: 'pss', issuer: 'pss', key: 'rsa-pss', extensions })
-    const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-    assert.throws(() => issue({ ca: { certificatePem: tree.pem('pss'), keyPem } }), /does not belong/)
-    const own = tree.run(['pkey', '-in', tree.key('pss')])
-    assert.throws(() => issue({ ca: { certificatePem: tree.pem('pss'), keyPem: own } }), /this kind of key/)
-    tree.remove()
-  })
-} else test.skip('openssl reads the lists (openssl is not installed)', () => {})
+withOpenssl('openssl reads and verifies the lists, and refuses what they revoke', async () => {
+  const tree = new OpensslTree()
+  const nowMs = Date.now()
+  const serial = serialToRevoke(alice.certificatePem, ca)
+  const { pem } = issue({ nowMs, revoked: [serial, '0080'], reason: 'keyCompromise' })
+  await writeFile(tree.path('ca.pem'), ca.certificatePem)
+  await writeFile(tree.path('ca.crl'), pem)
+  await writeFile(tree.path('alice.pem'), alice.certificatePem)
+  const files = ['-CAfile', tree.path('ca.pem')]
+  const text = tree.run(['crl', '-in', tree.path('ca.crl'), '-noout', '-text', ...files])
+  assert.match(text, 'Version 2')
+  assert.match(text, /CRL Number: *\n *1\n/)
+  assert.match(text, 'Key Compromise')
+  assert.match(text, new RegExp(`Serial Number: ${serial}`, 'i'))
+  assert.match(text, 'Serial Number: 80')
+  const verify = ['verify', ...files, '-CRLfile', tree.path('ca.crl'), '-crl_check']
+  assert.throws(() => tree.run([...verify, tree.path('alice.pem')]), /certificate revoked/)
+  const bob = await issueCertificate(ca, { kind: 'user', commonName: 'Bob' })
+  await writeFile(tree.path('bob.pem'), bob.certificatePem)
+  assert.match(tree.run([...verify, tree.path('bob.pem')]), 'OK')
+  await writeFile(tree.path('ca.crl'), issue({ nowMs }).pem)
+  assert.match(tree.run([...verify, tree.path('alice.pem')]), 'OK')
+  tree.remove()
+})
+
+withOpenssl('lists of authorities with other keys verify too', async () => {
+  const tree = new OpensslTree()
+  const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
+  for (const key of ['ec', 'p384', 'ed25519'] as const) {
+    tree.make({ name: key, issuer: key, key, extensions })
+    const keyPem = tree.run(['pkey', '-in', tree.key(key)])
+    const { pem } = issue({
+      ca: { certificatePem: tree.pem(key), keyPem },
+      nowMs: Date.now(),
+      revoked: ['0a'],
+    })
+    await writeFile(tree.path('x.crl'), pem)
+    const arguments_ = ['crl', '-in', tree.path('x.crl'), '-noout', '-CAfile', tree.certificate(key)]
+    tree.run(arguments_)
+  }
+  const { privateKey } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 })
+  tree.make({ name: 'pss', issuer: 'pss', key: 'rsa-pss', extensions })
+  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  assert.throws(() => issue({ ca: { certificatePem: tree.pem('pss'), keyPem } }), /does not belong/)
+  const own = tree.run(['pkey', '-in', tree.key('pss')])
+  assert.throws(() => issue({ ca: { certificatePem: tree.pem('pss'), keyPem: own } }), /this kind of key/)
+  tree.remove()
+})
 
 test.run()

@@ -11,7 +11,8 @@ import {
 } from '../../src/identity/ca.ts'
 import { validatePath } from '../../src/identity/path-validation.ts'
 import { Trust } from '../../src/identity/trust.ts'
-import { CA, hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 
 const test = suite('ca')
 const tree = new OpensslTree()
@@ -108,69 +109,69 @@ test('refuses to issue with a key of another CA, or with a certificate that is n
   await rejects(issueCertificate(await issueCertificate(ca, init), init), CertificateError)
 })
 
-if (hasOpenssl()) {
-  test('makes certificates that openssl verifies and describes as intended', async () => {
-    const init = { kind: 'tracker', commonName: 'tracker.testnet', ipAddresses: ['127.0.0.1'] } as const
-    const { certificatePem } = await issueCertificate(ca, init)
-    writeFileSync(tree.path('ca.pem'), ca.certificatePem)
-    writeFileSync(tree.path('tracker.pem'), certificatePem)
-    const verify = ['verify', '-x509_strict', '-CAfile', tree.path('ca.pem')]
-    for (const purpose of ['sslserver', 'sslclient']) {
-      assert.match(tree.run([...verify, '-purpose', purpose, tree.path('tracker.pem')]), ': OK')
-    }
-    tree.run([...verify, '-verify_hostname', 'tracker.testnet', tree.path('tracker.pem')])
-    tree.run([...verify, '-verify_ip', '127.0.0.1', tree.path('tracker.pem')])
-    const text = tree.run(['x509', '-in', tree.path('tracker.pem'), '-noout', '-text'])
-    for (const line of [
-      /Version: 3/,
-      /Signature Algorithm: sha256WithRSAEncryption/,
-      /Public-Key: \(2048 bit\)/,
-      /Basic Constraints: critical\s+CA:FALSE/,
-      /Key Usage: critical\s+Digital Signature\n/,
-      /Extended Key Usage: \s+TLS Web Client Authentication, TLS Web Server Authentication\n/,
-      /Subject Key Identifier/,
-      /Authority Key Identifier/,
-      /DNS:tracker.testnet, IP Address:127.0.0.1/,
-    ]) {
-      assert.match(text, line)
-    }
-    const authority = tree.run(['x509', '-in', tree.path('ca.pem'), '-noout', '-text'])
-    assert.match(authority, /Public-Key: \(3072 bit\)/)
-    assert.match(authority, /Basic Constraints: critical\s+CA:TRUE, pathlen:1/)
-    assert.match(authority, /Key Usage: critical\s+Certificate Sign, CRL Sign\n/)
-  })
+const withOpenssl = testsThatNeed(test, missingPrograms('openssl'))
 
-  test('issues below an intermediate of openssl, with its chain behind the leaf', async () => {
-    tree.make({ name: 'root', issuer: 'root', extensions: CA })
-    tree.make({
-      name: 'middle',
-      issuer: 'root',
-      extensions: [...CA, 'subjectKeyIdentifier=hash'],
-      key: 'rsa2048',
-    })
-    const issuer = {
-      certificatePem: tree.pem('middle', 'root'),
-      keyPem: tree.run(['pkey', '-in', tree.key('middle')]),
-    }
-    const { certificatePem } = await issueCertificate(issuer, { kind: 'node', commonName: 'node-1' })
-    assert.is(certificatePem.split('BEGIN CERTIFICATE').length - 1, 2)
-    writeFileSync(tree.path('node.pem'), certificatePem)
-    const args = [
-      '-CAfile',
-      tree.certificate('root'),
-      '-untrusted',
-      tree.path('node.pem'),
-      tree.path('node.pem'),
-    ]
-    assert.match(tree.run(['verify', '-x509_strict', ...args]), ': OK')
-  })
+withOpenssl('makes certificates that openssl verifies and describes as intended', async () => {
+  const init = { kind: 'tracker', commonName: 'tracker.testnet', ipAddresses: ['127.0.0.1'] } as const
+  const { certificatePem } = await issueCertificate(ca, init)
+  writeFileSync(tree.path('ca.pem'), ca.certificatePem)
+  writeFileSync(tree.path('tracker.pem'), certificatePem)
+  const verify = ['verify', '-x509_strict', '-CAfile', tree.path('ca.pem')]
+  for (const purpose of ['sslserver', 'sslclient']) {
+    assert.match(tree.run([...verify, '-purpose', purpose, tree.path('tracker.pem')]), ': OK')
+  }
+  tree.run([...verify, '-verify_hostname', 'tracker.testnet', tree.path('tracker.pem')])
+  tree.run([...verify, '-verify_ip', '127.0.0.1', tree.path('tracker.pem')])
+  const text = tree.run(['x509', '-in', tree.path('tracker.pem'), '-noout', '-text'])
+  for (const line of [
+    /Version: 3/,
+    /Signature Algorithm: sha256WithRSAEncryption/,
+    /Public-Key: \(2048 bit\)/,
+    /Basic Constraints: critical\s+CA:FALSE/,
+    /Key Usage: critical\s+Digital Signature\n/,
+    /Extended Key Usage: \s+TLS Web Client Authentication, TLS Web Server Authentication\n/,
+    /Subject Key Identifier/,
+    /Authority Key Identifier/,
+    /DNS:tracker.testnet, IP Address:127.0.0.1/,
+  ]) {
+    assert.match(text, line)
+  }
+  const authority = tree.run(['x509', '-in', tree.path('ca.pem'), '-noout', '-text'])
+  assert.match(authority, /Public-Key: \(3072 bit\)/)
+  assert.match(authority, /Basic Constraints: critical\s+CA:TRUE, pathlen:1/)
+  assert.match(authority, /Key Usage: critical\s+Certificate Sign, CRL Sign\n/)
+})
 
-  test('says that it cannot issue with the key of an elliptic CA', async () => {
-    tree.make({ name: 'elliptic', issuer: 'elliptic', extensions: CA })
-    const keyPem = tree.run(['pkey', '-in', tree.key('elliptic')])
-    const issuer = { certificatePem: tree.pem('elliptic'), keyPem }
-    await rejects(issueCertificate(issuer, { kind: 'node', commonName: 'node-1' }), CertificateError)
+withOpenssl('issues below an intermediate of openssl, with its chain behind the leaf', async () => {
+  tree.make({ name: 'root', issuer: 'root', extensions: CA })
+  tree.make({
+    name: 'middle',
+    issuer: 'root',
+    extensions: [...CA, 'subjectKeyIdentifier=hash'],
+    key: 'rsa2048',
   })
-} else test.skip('agrees with openssl (openssl is not installed)', () => {})
+  const issuer = {
+    certificatePem: tree.pem('middle', 'root'),
+    keyPem: tree.run(['pkey', '-in', tree.key('middle')]),
+  }
+  const { certificatePem } = await issueCertificate(issuer, { kind: 'node', commonName: 'node-1' })
+  assert.is(certificatePem.split('BEGIN CERTIFICATE').length - 1, 2)
+  writeFileSync(tree.path('node.pem'), certificatePem)
+  const args = [
+    '-CAfile',
+    tree.certificate('root'),
+    '-untrusted',
+    tree.path('node.pem'),
+    tree.path('node.pem'),
+  ]
+  assert.match(tree.run(['verify', '-x509_strict', ...args]), ': OK')
+})
+
+withOpenssl('says that it cannot issue with the key of an elliptic CA', async () => {
+  tree.make({ name: 'elliptic', issuer: 'elliptic', extensions: CA })
+  const keyPem = tree.run(['pkey', '-in', tree.key('elliptic')])
+  const issuer = { certificatePem: tree.pem('elliptic'), keyPem }
+  await rejects(issueCertificate(issuer, { kind: 'node', commonName: 'node-1' }), CertificateError)
+})
 
 test.run()

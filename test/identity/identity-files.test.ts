@@ -8,7 +8,8 @@ import { type CertificateAndKey, createCa, issueCertificate } from '../../src/id
 import { loadIdentity } from '../../src/identity/identity-files.ts'
 import { Trust } from '../../src/identity/trust.ts'
 import { makeProxy, proxyFileText } from '../fixtures/make-proxy.ts'
-import { CA, hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { Site } from '../fixtures/site.ts'
 
 const test = suite('identity files')
@@ -119,24 +120,24 @@ test('refuses a CA file without a root, or with a certificate that is no CA', as
   )
 })
 
-if (hasOpenssl()) {
-  test('completes and orders the chain from the same file, without the root', async () => {
-    const tree = new OpensslTree()
-    tree.make({ name: 'root', issuer: 'root', extensions: CA })
-    tree.make({ name: 'middle', issuer: 'root', extensions: CA })
-    tree.make({ name: 'lower', issuer: 'middle', extensions: CA })
-    tree.make({ name: 'leaf', issuer: 'lower' })
-    await writeFile(tree.path('all.pem'), tree.pem('root', 'middle', 'leaf', 'lower'))
-    const paths = { certificate: tree.path('all.pem'), key: tree.key('leaf'), ca: tree.certificate('root') }
-    const identity = await loadIdentity(paths)
-    assert.is(
-      identity.certificatePem,
-      tree.pem('leaf', 'lower', 'middle').replace(/^(?!-----|[\w+/=]+$).*\n/gm, ''),
-    )
-    assert.is(identity.principal.commonName, 'leaf')
-    assert.match(await readFile(paths.key, 'utf8'), 'PRIVATE KEY')
-    tree.remove()
-  })
-} else test.skip('completes the chain (openssl is not installed)', () => {})
+const withOpenssl = testsThatNeed(test, missingPrograms('openssl'))
+
+withOpenssl('completes and orders the chain from the same file, without the root', async () => {
+  const tree = new OpensslTree()
+  tree.make({ name: 'root', issuer: 'root', extensions: CA })
+  tree.make({ name: 'middle', issuer: 'root', extensions: CA })
+  tree.make({ name: 'lower', issuer: 'middle', extensions: CA })
+  tree.make({ name: 'leaf', issuer: 'lower' })
+  await writeFile(tree.path('all.pem'), tree.pem('root', 'middle', 'leaf', 'lower'))
+  const paths = { certificate: tree.path('all.pem'), key: tree.key('leaf'), ca: tree.certificate('root') }
+  const identity = await loadIdentity(paths)
+  assert.is(
+    identity.certificatePem,
+    tree.pem('leaf', 'lower', 'middle').replace(/^(?!-----|[\w+/=]+$).*\n/gm, ''),
+  )
+  assert.is(identity.principal.commonName, 'leaf')
+  assert.match(await readFile(paths.key, 'utf8'), 'PRIVATE KEY')
+  tree.remove()
+})
 
 test.run()

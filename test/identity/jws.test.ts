@@ -8,7 +8,8 @@ import { JWS_BYTES_MAX } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { signJws, verifyJws } from '../../src/identity/jws.ts'
 import { Trust } from '../../src/identity/trust.ts'
-import { CA, hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { identityOf, Site } from '../fixtures/site.ts'
 
 const test = suite('jws')
@@ -191,32 +192,32 @@ test('refuses random texts and random headers with a typed error', async () => {
   await fc.assert(fc.asyncProperty(fc.jsonValue(), async (value) => void (await refusal(encode([value])))))
 })
 
-if (hasOpenssl()) {
-  test('signs with every kind of key that is allowed, and refuses P-521', async () => {
-    const tree = new OpensslTree()
-    tree.make({ name: 'root', issuer: 'root', extensions: CA })
-    const trust = Trust.fromPem(tree.pem('root'))
-    for (const [key, alg] of [
-      ['ec', 'ES256'],
-      ['p384', 'ES384'],
-      ['ed25519', 'EdDSA'],
-      ['rsa2048', 'RS256'],
-    ] as const) {
-      tree.make({ name: key, issuer: 'root', key })
-      const keyPem = tree.run(['pkey', '-in', tree.key(key)])
-      const identity = identityOf({ certificatePem: tree.pem(key), keyPem }, trust)
-      const signed = await signJws(identity, { key }, { typ })
-      assert.is(JSON.parse(Buffer.from(signed.split('.')[0] ?? '', 'base64url').toString()).alg, alg)
-      assert.equal((await verify(signed, { trust })).claims, { key })
-    }
-    tree.remove()
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
-    const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-    await signJws({ ...tracker, keyPem }, {}, { typ }).then(
-      () => assert.unreachable(),
-      (error) => assert.instance(error, CertificateError),
-    )
-  })
-} else test.skip('signs with every kind of key (openssl is not installed)', () => {})
+const withOpenssl = testsThatNeed(test, missingPrograms('openssl'))
+
+withOpenssl('signs with every kind of key that is allowed, and refuses P-521', async () => {
+  const tree = new OpensslTree()
+  tree.make({ name: 'root', issuer: 'root', extensions: CA })
+  const trust = Trust.fromPem(tree.pem('root'))
+  for (const [key, alg] of [
+    ['ec', 'ES256'],
+    ['p384', 'ES384'],
+    ['ed25519', 'EdDSA'],
+    ['rsa2048', 'RS256'],
+  ] as const) {
+    tree.make({ name: key, issuer: 'root', key })
+    const keyPem = tree.run(['pkey', '-in', tree.key(key)])
+    const identity = identityOf({ certificatePem: tree.pem(key), keyPem }, trust)
+    const signed = await signJws(identity, { key }, { typ })
+    assert.is(JSON.parse(Buffer.from(signed.split('.')[0] ?? '', 'base64url').toString()).alg, alg)
+    assert.equal((await verify(signed, { trust })).claims, { key })
+  }
+  tree.remove()
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp521r1' })
+  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  await signJws({ ...tracker, keyPem }, {}, { typ }).then(
+    () => assert.unreachable(),
+    (error) => assert.instance(error, CertificateError),
+  )
+})
 
 test.run()

@@ -5,12 +5,13 @@ import { CertificateError } from '../../src/core/errors.ts'
 import type { Purpose } from '../../src/identity/certificate-rules.ts'
 import { type Principal, validatePath } from '../../src/identity/path-validation.ts'
 import { Trust } from '../../src/identity/trust.ts'
-import { CA, type CertificatePlan, hasOpenssl, LEAF, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, type CertificatePlan, LEAF, OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 
 const test = suite('path validation')
 const DAY_MS = 24 * 3600 * 1000
-const available = hasOpenssl()
-if (!available) test.skip('certificates made by openssl (openssl is not installed)', () => {})
+const lack = missingPrograms('openssl')
+const accepts = testsThatNeed(test, lack)
 
 const tree = new OpensslTree()
 test.after(() => tree.remove())
@@ -20,7 +21,7 @@ let intermediate: X509Certificate
 let trust: Trust
 
 test.before(() => {
-  if (!available) return
+  if (lack !== undefined) return
   root = tree.make({ name: 'root', issuer: 'root', extensions: CA, key: 'rsa2048', days: 60 })
   intermediate = tree.make({ name: 'intermediate', issuer: 'root', extensions: CA, days: 40 })
   trust = Trust.fromPem(tree.pem('root'))
@@ -56,10 +57,6 @@ function refused(chain: readonly X509Certificate[], reason: string, options: Che
 let count = 0
 function make(plan: Partial<CertificatePlan>): X509Certificate {
   return tree.make({ name: `c${++count}`, issuer: 'root', ...plan })
-}
-
-function accepts(title: string, body: () => void): void {
-  if (available) test(title, body)
 }
 
 for (const key of ['ec', 'p384', 'ed25519', 'rsa2048', 'rsa-pss'] as const) {

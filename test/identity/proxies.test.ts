@@ -5,13 +5,13 @@ import { CertificateError } from '../../src/core/errors.ts'
 import type { Purpose } from '../../src/identity/certificate-rules.ts'
 import { type Principal, validatePath } from '../../src/identity/path-validation.ts'
 import { Trust } from '../../src/identity/trust.ts'
-import { CA, type CertificatePlan, hasOpenssl, LEAF, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, type CertificatePlan, LEAF, OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { draftInfo, INHERIT_ALL, LIMITED, rfcInfo } from '../fixtures/proxy-extensions.ts'
 
 const test = suite('proxies')
-const available = hasOpenssl()
-if (!available) test.skip('proxies made by openssl (openssl is not installed)', () => {})
-const proven: typeof test | (() => void) = available ? test : () => {}
+const lack = missingPrograms('openssl')
+const proven = testsThatNeed(test, lack)
 
 const tree = new OpensslTree()
 test.after(() => tree.remove())
@@ -21,7 +21,7 @@ let alice: X509Certificate
 let trust: Trust
 
 test.before(() => {
-  if (!available) return
+  if (lack !== undefined) return
   tree.make({ name: 'root', issuer: 'root', extensions: CA, days: 60 })
   alice = tree.make({ name: 'alice', subject: ALICE, issuer: 'root', extensions: LEAF.slice(0, 3) })
   trust = Trust.fromPem(tree.pem('root'))

@@ -9,14 +9,14 @@ import { type Principal, validatePath } from '../../src/identity/path-validation
 import { RevocationList } from '../../src/identity/revocation-list.ts'
 import { Trust } from '../../src/identity/trust.ts'
 import type { TrustSource } from '../../src/identity/trust-files.ts'
-import { CA, hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, OpensslTree } from '../fixtures/openssl.ts'
 import { type CrlPlan, derOf, makeCrl } from '../fixtures/openssl-crl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { rfcInfo } from '../fixtures/proxy-extensions.ts'
 
 const test = suite('revocation')
-const available = hasOpenssl()
-if (!available) test.skip('revocation lists made by openssl (openssl is not installed)', () => {})
-const proven: typeof test | (() => void) = available ? test : () => {}
+const lack = missingPrograms('openssl')
+const proven = testsThatNeed(test, lack)
 
 const DAY_MS = 24 * 3600 * 1000
 const tree = new OpensslTree()
@@ -27,7 +27,7 @@ let bob: X509Certificate
 let middle: X509Certificate
 
 test.before(() => {
-  if (!available) return
+  if (lack !== undefined) return
   tree.make({ name: 'root', issuer: 'root', extensions: CA, key: 'rsa2048' })
   middle = tree.make({ name: 'middle', issuer: 'root', extensions: CA })
   alice = tree.make({ name: 'alice', issuer: 'root' })

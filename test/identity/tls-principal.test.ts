@@ -8,7 +8,8 @@ import { CertificateError } from '../../src/core/errors.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { judgeSocket } from '../../src/identity/path-validation.ts'
 import { Trust } from '../../src/identity/trust.ts'
-import { CA, hasOpenssl, LEAF, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, LEAF, OpensslTree } from '../fixtures/openssl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { Site } from '../fixtures/site.ts'
 
 const test = suite('principal of a TLS socket')
@@ -139,25 +140,28 @@ test('ends on chains that run in circles', () => {
   )
 })
 
-if (hasOpenssl()) {
-  const tree = new OpensslTree()
-  test.after(() => tree.remove())
+const withOpenssl = testsThatNeed(test, missingPrograms('openssl'))
 
-  test('follows intermediates that the client sends, and refuses when they are missing', async () => {
-    tree.make({ name: 'root', issuer: 'root', extensions: CA })
-    tree.make({ name: 'middle', issuer: 'root', extensions: CA })
-    tree.make({ name: 'leaf', issuer: 'middle' })
-    trust = Trust.fromPem(tree.pem('root'))
-    const key = tree.run(['pkey', '-in', tree.key('leaf')])
-    await visit({ cert: tree.pem('leaf', 'middle'), key })
-    assert.is(seen.dn, '/O=Example/CN=leaf')
-    await visit({ cert: tree.pem('leaf', 'middle', 'root'), key })
-    assert.is(seen.dn, '/O=Example/CN=leaf')
-    await visit({ cert: tree.pem('leaf'), key })
-    refusedFor('not-trusted')
-  })
+const tree = new OpensslTree()
+test.after(() => tree.remove())
 
-  test('refuses self-signed clients, server-only ones and authorities that certify each other', async () => {
+withOpenssl('follows intermediates that the client sends, and refuses when they are missing', async () => {
+  tree.make({ name: 'root', issuer: 'root', extensions: CA })
+  tree.make({ name: 'middle', issuer: 'root', extensions: CA })
+  tree.make({ name: 'leaf', issuer: 'middle' })
+  trust = Trust.fromPem(tree.pem('root'))
+  const key = tree.run(['pkey', '-in', tree.key('leaf')])
+  await visit({ cert: tree.pem('leaf', 'middle'), key })
+  assert.is(seen.dn, '/O=Example/CN=leaf')
+  await visit({ cert: tree.pem('leaf', 'middle', 'root'), key })
+  assert.is(seen.dn, '/O=Example/CN=leaf')
+  await visit({ cert: tree.pem('leaf'), key })
+  refusedFor('not-trusted')
+})
+
+withOpenssl(
+  'refuses self-signed clients, server-only ones and authorities that certify each other',
+  async () => {
     const server = LEAF.map((line) => line.replace('clientAuth,', ''))
     tree.make({ name: 'self', issuer: 'self' })
     tree.make({ name: 'server', issuer: 'root', extensions: server })
@@ -177,7 +181,7 @@ if (hasOpenssl()) {
     refusedFor('not-trusted')
     await show('looped', 'aByB', 'bByA')
     assert.instance(seen.error, CertificateError)
-  })
-} else test.skip('follows intermediates (openssl is not installed)', () => {})
+  },
+)
 
 test.run()

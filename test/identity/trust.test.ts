@@ -17,13 +17,13 @@ import { validatePath } from '../../src/identity/path-validation.ts'
 import { Trust } from '../../src/identity/trust.ts'
 import { remembered } from '../../src/identity/validated-chains.ts'
 import { CaDirectory, policyText } from '../fixtures/ca-directory.ts'
-import { CA, hasOpenssl, OpensslTree } from '../fixtures/openssl.ts'
+import { CA, OpensslTree } from '../fixtures/openssl.ts'
 import { makeCrl } from '../fixtures/openssl-crl.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 
 const test = suite('trust')
-const available = hasOpenssl()
-if (!available) test.skip('directories of authorities made by openssl (openssl is not installed)', () => {})
-const proven: typeof test | (() => void) = available ? test : () => {}
+const lack = missingPrograms('openssl')
+const proven = testsThatNeed(test, lack)
 
 const tree = new OpensslTree()
 test.after(() => tree.remove())
@@ -34,7 +34,7 @@ let middle: X509Certificate
 let foreign: X509Certificate
 
 test.before(() => {
-  if (!available) return
+  if (lack !== undefined) return
   tree.make({ name: 'root', issuer: 'root', extensions: CA, subject: '/C=DE/O=Example  Org/CN=Root  CA' })
   middle = tree.make({ name: 'middle', issuer: 'root', extensions: CA })
   tree.make({ name: 'other', issuer: 'other', extensions: CA })

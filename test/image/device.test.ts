@@ -16,7 +16,7 @@ const MiB = 1 << 20
 const IMAGE = Buffer.concat([noise('a', MiB + 4096), Buffer.alloc(MiB), noise('b', MiB - 4096)])
 
 const reason = await noLoopDevices()
-if (reason !== undefined) console.log(`block devices are not tested: ${reason}`)
+if (reason !== undefined) console.log(`skipped: ${reason}`)
 const onDevices = reason === undefined ? test : test.skip
 
 const both = (store: MemoryStore) => ({ blocks: store, nodes: store })

@@ -31,7 +31,7 @@ async function daemonGroup(): Promise<number | undefined> {
 
 const group = process.getuid?.() === 0 ? await daemonGroup() : undefined
 const asRoot = group === undefined ? test.skip : test
-if (group === undefined) console.log(`needs root and the group ${GROUP}: directories are not given away`)
+if (group === undefined) console.log(`skipped: giving directories away needs root and the group ${GROUP}`)
 
 asRoot('gives the directories that it makes to the group of the socket', () =>
   withScratch(async (dir) => {

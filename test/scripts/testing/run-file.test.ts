@@ -5,6 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { MARKER, processesMarked } from '../../../scripts/testing/processes.ts'
 import { runFile } from '../../../scripts/testing/run-file.ts'
+import { skipLines } from '../../../scripts/testing/skips.ts'
 import { addUp, countsLine, type Outcome } from '../../../scripts/testing/totals.ts'
 
 const test = suite('test runner')
@@ -32,6 +33,26 @@ test('counts what passed, failed and was skipped', async () => {
     test('d', () => { throw new Error('on purpose') })`)
   assert.is(countsOf(outcome), '2 passed, 1 failed, 1 skipped')
   assert.match(outcome.output, 'on purpose')
+})
+
+test('reads why tests were skipped', async () => {
+  const outcome =
+    await outcomeOf(`console.log('skipped: no such program'); test.skip('c', () => {}); test('a', () => {})
+    console.log('nothing was skipped here')`)
+  assert.equal([outcome.skipped, outcome.reasons], [1, ['no such program']])
+})
+
+test('a run says what was skipped and why, and CI says it loudly', () => {
+  const outcome = { name: 'a.test.ts', passed: 1, failed: 0, skipped: 0, reasons: [], seconds: 1, output: '' }
+  const outcomes = [
+    outcome,
+    { ...outcome, name: 'b.test.ts', skipped: 2, reasons: ['no curl', 'no root'] },
+    { ...outcome, name: 'c.test.ts', skipped: 1 },
+  ]
+  const lines = ['skipped:', '    2  b.test.ts: no curl; no root', '    1  c.test.ts: it does not say why']
+  assert.equal(skipLines([outcome], { inCi: true }), [])
+  assert.equal(skipLines(outcomes, { inCi: false }), lines)
+  assert.match(skipLines(outcomes, { inCi: true }).at(-1) ?? '', /^!!!! {2}3 TESTS DID NOT RUN/)
 })
 
 test('a hook that throws is a failure, though uvu ends well', async () => {
