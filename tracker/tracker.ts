@@ -11,6 +11,7 @@ import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
 import { openAccounting } from './accounting/accounting.ts'
 import { tamperAlarm } from './acl/alarm.ts'
+import { keepChains } from './acl/keep-chains.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
 import type { TrackerConfig } from './config.ts'
@@ -59,6 +60,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
   const stores = await openStores({ opened, log, ...signing }, { ...config, ...config.namespaces })
   const { pool, blocks, nodes, catalog } = stores
+  await keepChains({ opened, ...catalog, clock, log }, { author: identity.principal.dn })
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
   const askers = new Askers({ authenticate, users: catalog.users, clock }, config.users)

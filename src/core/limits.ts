@@ -153,8 +153,14 @@ export const ACL_ENTRIES_MAX = 256
 export const IMAGE_VERSIONS_MAX = 10_000
 /** Verified ACLs and records that a tracker keeps in memory: those of 10,000 images and their namespaces, about 1 KB each. */
 export const CHAINS_CACHED_MAX = 25_000
-/** Chains of records whose outcome a tracker keeps in memory: about 100 bytes for each version of an image. */
-export const RECORD_CHAINS_CACHED_MAX = 10_000
+/** Chains of records whose outcome a tracker keeps in memory: about 1 KB for each version of an image. */
+export const RECORD_CHAINS_CACHED_MAX = 2_000
+/** A statement is signed anew so long before the certificate of its signer ends, when the tracker has one that ends later: nodes and archives never hold one that is about to lapse. */
+export const CHAIN_RENEW_BEFORE_MS = 30 * 24 * 3_600_000
+/** Problems of chains that one report lists: what a person reads before restoring a backup. */
+export const CHAIN_PROBLEMS_MAX = 1000
+/** Pause between two readings of all chains: a few minutes' work for the largest site. */
+export const CHAIN_SCRUB_INTERVAL_MS = 6 * 3_600_000
 /** Statements of chains read from the database at a time: up to 64 KiB each, some 3 KB as a rule. */
 export const CHAIN_PAGE_STATEMENTS = 100
 /** Targets of chains asked for in one query, within the parameters that databases allow. */

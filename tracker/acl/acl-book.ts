@@ -11,11 +11,10 @@ import {
   type SubjectKind,
   sortEntries,
 } from '../../src/core/acl.ts'
-import type { Clock } from '../../src/core/clock.ts'
 import { ConflictError, NotFoundError, type TamperedError } from '../../src/core/errors.ts'
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
-import type { Db } from '../catalog/db.ts'
+import { copyAcl } from './acl-copies.ts'
 import { ChainBook, type ChainComponents, type Held } from './chain-book.ts'
 import type { ChainTransaction } from './chain-transactions.ts'
 
@@ -36,10 +35,6 @@ export interface AclChange {
   readonly expected?: number | undefined
 }
 
-export interface AclBookComponents extends ChainComponents {
-  readonly clock: Clock
-}
-
 export interface AclBookInit {
   /** Whether enrolled nodes may read what is in a new namespace. */
   readonly nodesRead: boolean
@@ -49,14 +44,14 @@ type Changed = Partial<Pick<Acl, 'namespace' | 'name' | 'owner' | 'entries' | 'e
 
 /** ACLs of namespaces and images. Every method that changes one appends a signed version, or does nothing where nothing changes. */
 export class AclBook {
-  readonly #c: AclBookComponents
+  readonly #c: ChainComponents
   readonly #init: AclBookInit
-  readonly #chains: ChainBook<Acl>
+  readonly chains: ChainBook<Acl>
 
-  constructor(components: AclBookComponents, init: AclBookInit) {
+  constructor(components: ChainComponents, init: AclBookInit) {
     this.#c = components
     this.#init = init
-    this.#chains = new ChainBook(components, {
+    this.chains = new ChainBook(components, {
       table: 'acls',
       typ: ACL_TYPE,
       parse: parseAcl,
@@ -80,7 +75,7 @@ export class AclBook {
       return { namespace: ofNamespace, image: ofImage }
     const named = `${image.namespace}/${image.name}`
     if (await this.#isRenamed(image, ofImage)) throw new NotFoundError(`there is no image ${named}`)
-    throw this.#chains.tampered(target, `is that of ${ofImage.namespace}/${ofImage.name}, not of ${named}`)
+    throw this.chains.tampered(target, `is that of ${ofImage.namespace}/${ofImage.name}, not of ${named}`)
   }
 
   /** Whether the row of an image has another name than before, the one in its ACL. */
@@ -96,7 +91,7 @@ export class AclBook {
   /** Undefined while there is no such namespace. Errors: TamperedError. */
   async ofNamespace(namespace: Namespace): Promise<Acl | undefined> {
     const target = namespaceTarget(namespace)
-    const acl = (await this.#chains.newest([target])).get(target)?.statement
+    const acl = (await this.chains.newest([target])).get(target)?.statement
     const row = await this.#c.db
       .selectFrom('namespaces')
       .select('namespace')
@@ -106,13 +101,13 @@ export class AclBook {
     if (exists === (row !== undefined)) return exists ? acl : undefined
     // Made or removed between the two queries, or outside the tracker.
     if (row !== undefined) return await this.get(target)
-    if ((await this.#chains.newest([target])).get(target)?.statement.ended === true) return undefined
+    if ((await this.chains.newest([target])).get(target)?.statement.ended === true) return undefined
     throw this.#vanished(target)
   }
 
   /** The signed ACLs of targets that exist, in their order. Errors: as `get`. */
   async all(targets: readonly AclTarget[]): Promise<Acl[]> {
-    const held = await this.#chains.newest(targets)
+    const held = await this.chains.newest(targets)
     return targets.map((target) => {
       const acl = held.get(target)?.statement
       if (acl === undefined) throw this.#lacking(target)
@@ -160,6 +155,7 @@ export class AclBook {
     return await this.#change(target, change, () => ({ entries }))
   }
 
+  /** Gives the namespace or image to somebody else, in its row too. */
   async setOwner(target: AclTarget, owner: AclOwner, change: AclChange): Promise<Acl> {
     return await this.#change(target, change, () => ({ owner }))
   }
@@ -176,7 +172,7 @@ export class AclBook {
   /** The namespace or image is gone: its chain ends here, and goes on only if a namespace of this name is made again. Without an ACL nothing happens. */
   async end(target: AclTarget, change: AclChange): Promise<void> {
     await this.#within(change, async (trx) => {
-      if ((await this.#chains.newest([target], trx)).size === 0) return
+      if ((await this.chains.newest([target], trx)).size === 0) return
       await this.#change(target, { ...change, trx }, () => ({ entries: [], ended: true }))
     })
   }
@@ -225,7 +221,7 @@ export class AclBook {
 
   async #change(target: AclTarget, change: AclChange, edit: (acl: Acl) => Changed): Promise<Acl> {
     return await this.#within(change, async (trx) => {
-      const held = (await this.#chains.newest([target], trx)).get(target)
+      const held = (await this.chains.newest([target], trx)).get(target)
       if (held === undefined || held.statement.ended) throw new NotFoundError(`there is no ${target}`)
       const before = held.statement
       if (change.expected !== undefined && change.expected !== before.version)
@@ -236,7 +232,7 @@ export class AclBook {
       const after = { ...before, ...edit(before) }
       const entries = sortEntries(after.entries)
       if (JSON.stringify({ ...after, entries }) === JSON.stringify(before)) return before
-      return await this.#append(trx, { ...after, entries }, { held, author: change.author })
+      return await this.#append(trx, { ...after, entries, repaired: false }, { held, author: change.author })
     })
   }
 
@@ -244,7 +240,7 @@ export class AclBook {
     trx: ChainTransaction,
     init: Pick<Acl, 'target' | 'namespace' | 'name' | 'owner' | 'entries' | 'author'>,
   ): Promise<void> {
-    const held = (await this.#chains.newest([init.target], trx)).get(init.target)
+    const held = (await this.chains.newest([init.target], trx)).get(init.target)
     // Otherwise whoever removes a row could have it made again, as somebody else's.
     if (held !== undefined && !held.statement.ended) throw this.#vanished(init.target)
     const { owner, entries, author, ...of } = init
@@ -270,17 +266,17 @@ export class AclBook {
       ...{ owner, entries, ended, repaired, author },
       iat: Math.max(iat, Math.floor(this.#c.clock.now() / 1000)),
     }
-    await this.#chains.append(trx, acl)
-    await copyEntries(trx, acl)
+    await this.chains.append(trx, acl)
+    await copyAcl(trx, acl)
     return acl
   }
 
   #lacking(target: AclTarget): TamperedError {
-    return this.#chains.tampered(target, 'is missing')
+    return this.chains.tampered(target, 'is missing')
   }
 
   #vanished(target: AclTarget): TamperedError {
-    return this.#chains.tampered(target, 'is there without the namespace')
+    return this.chains.tampered(target, 'is there without the namespace')
   }
 }
 
@@ -288,14 +284,4 @@ const ownerOf = ({ kind, subject }: AclOwner): AclOwner => ({ kind, subject })
 
 function isOf(entry: AclEntry, { kind, subject }: Omit<AclEntry, 'right'>): boolean {
   return entry.kind === kind && entry.subject === subject
-}
-
-/** Rewrites the copy of an ACL that listings use. */
-async function copyEntries(trx: Db, { target, entries }: Acl): Promise<void> {
-  await trx.deleteFrom('acl_entries').where('target', '=', target).execute()
-  if (entries.length === 0) return
-  await trx
-    .insertInto('acl_entries')
-    .values(entries.map(({ kind, subject, right }) => ({ target, kind, subject, right })))
-    .execute()
 }

@@ -1,7 +1,8 @@
 import type { Kysely } from 'kysely'
-import { type Link, payloadDigest, payloadOf } from '../../src/core/chain.ts'
+import { type Link, payloadDigest } from '../../src/core/chain.ts'
 import { type DigestKey, digestKey, digestOf } from '../../src/core/cid.ts'
-import { BootswarmError, CertificateError, TamperedError } from '../../src/core/errors.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { BootswarmError, CertificateError, InvalidError, TamperedError } from '../../src/core/errors.ts'
 import { CHAIN_CHECKS_MAX, CHAIN_QUERY_TARGETS, CHAINS_CACHED_MAX } from '../../src/core/limits.ts'
 import type { Db } from '../catalog/db.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
@@ -13,6 +14,7 @@ import {
   statementsBelow,
 } from './chain-rows.ts'
 import { ChainRaceError, type ChainTransaction, type ChainTransactions } from './chain-transactions.ts'
+import { claimsOf, signedAtMs } from './claims.ts'
 import type { Journal, Seen } from './journal.ts'
 import type { Opened, Seal } from './seal.ts'
 
@@ -21,6 +23,7 @@ export interface ChainComponents {
   readonly seal: Seal
   readonly journal: Journal
   readonly transactions: ChainTransactions
+  readonly clock: Clock
   /** Told of everything that was changed outside the tracker. */
   readonly onTampered: (error: TamperedError) => void
 }
@@ -59,13 +62,13 @@ interface Cached<T> extends Held<T> {
  */
 export class ChainBook<T> {
   readonly #c: ChainComponents
-  readonly #init: ChainInit<T>
+  readonly init: ChainInit<T>
   /** By target, least recently used first. */
   readonly #cache = new Map<string, Cached<T>>()
 
   constructor(components: ChainComponents, init: ChainInit<T>) {
     this.#c = components
-    this.#init = init
+    this.init = init
   }
 
   /**
@@ -78,7 +81,7 @@ export class ChainBook<T> {
       const part = targets.slice(at, at + CHAIN_QUERY_TARGETS)
       // Before the query: what is noted while it runs may be newer than what it sees.
       const floors = new Map(part.map((target) => [target, this.#c.journal.newest(target)]))
-      const rows = await newestStatements(db, { table: this.#init.table, targets: part })
+      const rows = await newestStatements(db, { table: this.init.table, targets: part })
       const byTarget = new Map(rows.map((row) => [row.target, row]))
       for (const [target, floor] of floors)
         if (floor !== undefined && !byTarget.has(target)) throw this.tampered(target, 'was removed')
@@ -100,7 +103,7 @@ export class ChainBook<T> {
   }
 
   async sign({ payload }: Encoded<T>): Promise<string> {
-    return await this.#c.seal.sign(payload, { typ: this.#init.typ })
+    return await this.#c.seal.sign(payload, { typ: this.init.typ })
   }
 
   /** Signs and appends a statement. Throws ChainRaceError when its number is taken by now. */
@@ -111,9 +114,9 @@ export class ChainBook<T> {
 
   /** Appends a statement that was signed. Throws ChainRaceError when its number is taken by now. */
   async put(trx: ChainTransaction, { statement, digest }: Encoded<T>, token: string): Promise<void> {
-    const { target, serial, iat } = this.#init.linkOf(statement)
+    const { target, serial, iat } = this.init.linkOf(statement)
     const row = { target, version: serial, token, created_at: iat * 1000 }
-    if (!(await insertStatement(trx, { table: this.#init.table, row })))
+    if (!(await insertStatement(trx, { table: this.init.table, row })))
       throw new ChainRaceError(`${target} was changed by somebody else at the same moment: try again`)
     this.#c.transactions.appended(trx, { target, serial, digest })
   }
@@ -126,8 +129,8 @@ export class ChainBook<T> {
     newest: Held<T>,
     init: { after: Pick<Seen, 'serial' | 'digest'> | undefined; db?: Db | undefined },
   ): AsyncGenerator<{ statement: T; digest: DigestKey }> {
-    const { target, serial: last } = this.#init.linkOf(newest.statement)
-    const { table } = this.#init
+    const { target, serial: last } = this.init.linkOf(newest.statement)
+    const { table } = this.init
     let { serial, digest }: { serial: number; digest: DigestKey | null } = init.after ?? {
       serial: 0,
       digest: null,
@@ -137,7 +140,7 @@ export class ChainBook<T> {
       if (page.length === 0) break
       for (const row of page) {
         const statement = this.#parseSigned(row)
-        const link = this.#init.linkOf(statement)
+        const link = this.init.linkOf(statement)
         if (link.previous !== digest || link.serial !== row.version) throw this.tampered(target, `has a gap`)
         serial = link.serial
         digest = payloadDigest(row.token)
@@ -150,7 +153,7 @@ export class ChainBook<T> {
 
   /** Whether a statement that was read before is still where it was; a repair may have taken it away. */
   async has(target: string, { serial, digest }: Pick<Seen, 'serial' | 'digest'>, db?: Db): Promise<boolean> {
-    const init = { table: this.#init.table, target, after: serial - 1 }
+    const init = { table: this.init.table, target, after: serial - 1 }
     const [row] = await statementsAfter(db ?? this.#c.db, { ...init, limit: 1 })
     return row?.version === serial && payloadDigest(row.token) === digest
   }
@@ -159,7 +162,7 @@ export class ChainBook<T> {
   #learn(found: ReadonlyMap<string, Held<T>>): void {
     const seen: Seen[] = []
     for (const [target, { statement, digest }] of found)
-      seen.push({ target, serial: this.#init.linkOf(statement).serial, digest })
+      seen.push({ target, serial: this.init.linkOf(statement).serial, digest })
     this.#c.journal.note(seen).catch(() => {})
   }
 
@@ -168,7 +171,7 @@ export class ChainBook<T> {
     const known = this.#cache.get(row.target)
     const held =
       known?.tokenDigest === tokenDigest ? known : await this.#verify(row, { ...init, tokenDigest })
-    const { serial } = this.#init.linkOf(held.statement)
+    const { serial } = this.init.linkOf(held.statement)
     const { floor } = init
     if (serial !== row.version) throw this.tampered(row.target, 'was renumbered')
     if (floor !== undefined && serial < floor.serial)
@@ -189,8 +192,8 @@ export class ChainBook<T> {
     const digest = payloadDigest(row.token)
     try {
       const { claims, notAfterMs } = await this.#open(row.token, digest === floor?.digest)
-      const statement = this.#init.parse(claims)
-      const link = this.#init.linkOf(statement)
+      const statement = this.init.parse(claims)
+      const link = this.init.linkOf(statement)
       if (link.target !== row.target) throw this.tampered(row.target, `is that of ${link.target}`)
       if (floor !== undefined && link.serial > floor.serial) await this.#checkSince(floor, { link, db })
       return { statement, digest, notAfterMs, tokenDigest }
@@ -201,20 +204,25 @@ export class ChainBook<T> {
     }
   }
 
+  /** A statement whose signature is good, wherever it stands in a chain. Errors: SignatureError, CertificateError, InvalidError. */
+  async verify(token: string): Promise<T> {
+    return this.init.parse((await this.#open(token, false)).claims)
+  }
+
   /**
    * The claims of a token. A certificate that has expired was good when it signed, and one that is good no longer does not matter
    * where the journal knows the payload.
    */
   async #open(token: string, isSeen: boolean): Promise<Opened> {
-    const { typ } = this.#init
+    const { typ } = this.init
     try {
       return await this.#c.seal.open(token, { typ })
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error
       if (!isSeen && error.data['reason'] !== 'expired') throw error
-      const claims = JSON.parse(Buffer.from(payloadOf(token)).toString('utf8')) as Record<string, unknown>
+      const claims = claimsOf(token)
       if (isSeen) return { claims, notAfterMs: 0 }
-      const atMs = Number(claims['iat']) * 1000
+      const atMs = signedAtMs(claims)
       return { ...(await this.#c.seal.open(token, { typ, atMs })), notAfterMs: 0 }
     }
   }
@@ -223,13 +231,13 @@ export class ChainBook<T> {
   async #checkSince(floor: Seen, { link, db }: { link: Link; db: Db }): Promise<void> {
     let above = link
     while (!above.repaired && above.serial > floor.serial + 1) {
-      const init = { table: this.#init.table, target: link.target, below: above.serial, above: floor.serial }
+      const init = { table: this.init.table, target: link.target, below: above.serial, above: floor.serial }
       const page = await statementsBelow(db, init)
       if (page.length === 0) break
       for (const row of page) {
         if (row.version !== above.serial - 1 || payloadDigest(row.token) !== above.previous)
           throw this.tampered(link.target, `has a gap or an edited version below number ${above.serial}`)
-        above = this.#init.linkOf(this.#parseSigned(row))
+        above = this.init.linkOf(this.#parseSigned(row))
         if (above.repaired) return
       }
     }
@@ -241,17 +249,16 @@ export class ChainBook<T> {
   /** Claims of a statement that a verified one names by its digest, so that its signature need not be looked at. */
   #parseSigned({ target, token }: ChainRow): T {
     try {
-      return this.#init.parse(JSON.parse(Buffer.from(payloadOf(token)).toString('utf8')))
+      return this.init.parse(claimsOf(token))
     } catch (error) {
-      if (error instanceof BootswarmError || error instanceof SyntaxError)
-        throw this.tampered(target, 'has a statement that cannot be read')
+      if (error instanceof InvalidError) throw this.tampered(target, 'has a statement that cannot be read')
       throw error
     }
   }
 
   /** The error, and the alarm, for something that was changed outside the tracker. */
   tampered(target: string, what: string): TamperedError {
-    const noun = this.#init.table === 'acls' ? 'the ACL of' : 'the chain'
+    const noun = this.init.table === 'acls' ? 'the ACL of' : 'the chain'
     const error = new TamperedError(
       `${noun} ${target} ${what}: it was changed outside the tracker, and nothing is decided by it until an admin has looked (bootswarm tracker acl-repair)`,
       { data: { target } },

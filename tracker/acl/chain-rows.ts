@@ -56,11 +56,32 @@ export async function statementsAfter(
     .execute()
 }
 
+/** A page of targets that have chains, in order. */
+export async function targetsAfter(db: Db, { table, after }: In & { after: string }): Promise<string[]> {
+  const rows = await db
+    .selectFrom(table as 'acls')
+    .select('target')
+    .distinct()
+    .where('target', '>', after)
+    .orderBy('target')
+    .limit(CHAIN_PAGE_STATEMENTS)
+    .execute()
+  return rows.map(({ target }) => target)
+}
+
 function selectStatements(db: Db, { table, target }: In & { target: string }) {
   return db
     .selectFrom(table as 'acls')
     .select(['target', 'version', 'token'])
     .where('target', '=', target)
+}
+
+export async function removeStatements(
+  trx: Db,
+  { table, target, after }: In & { target: string; after: number },
+): Promise<void> {
+  const gone = trx.deleteFrom(table as 'acls').where('target', '=', target)
+  await gone.where('version', '>', after).execute()
 }
 
 /** False, and all as it was, when the number is taken. */

@@ -1,11 +1,9 @@
-import { payloadDigest, payloadOf } from '../../src/core/chain.ts'
+import { payloadDigest } from '../../src/core/chain.ts'
 import type { DigestKey } from '../../src/core/cid.ts'
-import type { Clock } from '../../src/core/clock.ts'
-import { ConflictError } from '../../src/core/errors.ts'
+import { ConflictError, SignatureError } from '../../src/core/errors.ts'
 import { CHAIN_CHECKS_MAX, RECORD_CHAINS_CACHED_MAX } from '../../src/core/limits.ts'
 import {
   type ImageRecord,
-  isRecord,
   linkOfRecord,
   parseRecord,
   parseRecordStatement,
@@ -15,9 +13,12 @@ import {
   type Removal,
   recordTarget,
 } from '../../src/core/record.ts'
+import { RecordStanding } from '../../src/core/record-standing.ts'
 import type { Db } from '../catalog/db.ts'
-import { ChainBook, type ChainComponents, type Encoded, type Held } from './chain-book.ts'
+import { ChainBook, type ChainComponents, type Encoded } from './chain-book.ts'
 import { ChainRaceError, type ChainTransaction } from './chain-transactions.ts'
+import { claimsOf } from './claims.ts'
+import { isRenewable, renew } from './renewal.ts'
 
 /** What is to be said next about an image. */
 export type NewStatement = RecordFacts | Pick<Removal, 'event' | 'version'>
@@ -42,11 +43,21 @@ export interface RecordedRow {
   readonly record: string
 }
 
-/** What a chain comes to: for each version that is there, the payload of its newest record. */
+/** The statement that others are appended to. */
+interface After {
+  readonly serial: number
+  readonly digest: DigestKey | null
+  readonly iat: number
+  /** Whether the first of the others goes on after a loss. */
+  readonly repaired: boolean
+}
+const FIRST = { serial: 0, iat: 0 }
+
+/** What a chain comes to, up to a statement. */
 interface Standing {
   readonly head: DigestKey
   readonly serial: number
-  readonly versions: ReadonlyMap<number, DigestKey>
+  readonly standing: RecordStanding
 }
 
 /** Readings of rows and chains before a difference between them counts: a change may come between the two. */
@@ -54,14 +65,14 @@ const READS_MAX = 3
 
 /** Records: one chain for each image, whatever its name. */
 export class RecordBook {
-  readonly #clock: Clock
-  readonly #chains: ChainBook<RecordStatement>
+  readonly #c: ChainComponents
+  readonly chains: ChainBook<RecordStatement>
   /** By target, least recently used first. */
   readonly #standings = new Map<string, Standing>()
 
-  constructor(components: ChainComponents & { clock: Clock }) {
-    this.#clock = components.clock
-    this.#chains = new ChainBook(components, {
+  constructor(components: ChainComponents) {
+    this.#c = components
+    this.chains = new ChainBook(components, {
       table: 'records',
       typ: RECORD_TYPE,
       parse: parseRecordStatement,
@@ -74,12 +85,16 @@ export class RecordBook {
    * Errors: TamperedError.
    */
   async prepare(uuid: string, news: readonly NewStatement[], db?: Db): Promise<PreparedRecords> {
-    const held = (await this.#chains.newest([recordTarget(uuid)], db)).get(recordTarget(uuid))
-    const statements = this.#placed(uuid, { news, held })
+    const held = (await this.chains.newest([recordTarget(uuid)], db)).get(recordTarget(uuid))
+    const after = { ...FIRST, ...held?.statement, digest: held?.digest ?? null, repaired: false }
+    return await this.#sign(this.#placed(uuid, { news, after }))
+  }
+
+  async #sign(statements: readonly Encoded<RecordStatement>[]): Promise<PreparedRecords> {
     const tokens: string[] = []
     for (let i = 0; i < statements.length; i += CHAIN_CHECKS_MAX) {
       const part = statements.slice(i, i + CHAIN_CHECKS_MAX)
-      tokens.push(...(await Promise.all(part.map((statement) => this.#chains.sign(statement)))))
+      tokens.push(...(await Promise.all(part.map((statement) => this.chains.sign(statement)))))
     }
     return { statements, tokens }
   }
@@ -88,7 +103,7 @@ export class RecordBook {
   async put(trx: ChainTransaction, prepared: PreparedRecords): Promise<void> {
     try {
       for (const [i, statement] of prepared.statements.entries())
-        await this.#chains.put(trx, statement, prepared.tokens[i] ?? '')
+        await this.chains.put(trx, statement, prepared.tokens[i] ?? '')
     } catch (error) {
       if (!(error instanceof ChainRaceError)) throw error
       throw new ConflictError('the image changed meanwhile: try again', {
@@ -98,6 +113,17 @@ export class RecordBook {
     }
   }
 
+  /** Signs and appends after a statement that need not be the newest: for repairs, which know what they do. */
+  async appendAfter(
+    trx: ChainTransaction,
+    uuid: string,
+    init: { news: readonly NewStatement[]; after: After },
+  ): Promise<readonly string[]> {
+    const { statements, tokens } = await this.#sign(this.#placed(uuid, init))
+    for (const [i, statement] of statements.entries()) await this.chains.put(trx, statement, tokens[i] ?? '')
+    return tokens
+  }
+
   /** Signs and appends within a transaction, which starts again when another tracker is faster. Returns the JWS of each. */
   async append(
     trx: ChainTransaction,
@@ -105,14 +131,14 @@ export class RecordBook {
     news: readonly NewStatement[],
   ): Promise<readonly string[]> {
     const { statements, tokens } = await this.prepare(uuid, news, trx)
-    for (const [i, statement] of statements.entries()) await this.#chains.put(trx, statement, tokens[i] ?? '')
+    for (const [i, statement] of statements.entries()) await this.chains.put(trx, statement, tokens[i] ?? '')
     return tokens
   }
 
   /** The image is gone, with every version. */
   async end(trx: ChainTransaction, uuid: string): Promise<void> {
     const target = recordTarget(uuid)
-    if ((await this.#chains.newest([target], trx)).has(target))
+    if ((await this.chains.newest([target], trx)).has(target))
       await this.append(trx, uuid, [{ event: 'end', version: null }])
   }
 
@@ -124,22 +150,74 @@ export class RecordBook {
     for (let attempt = 1; ; attempt++) {
       const rows = await read()
       const wrong = await this.#firstWrong(rows)
-      if (wrong === undefined) return rows
+      if (wrong === undefined) return await Promise.all(rows.map((row) => this.#fresh(row)))
       if (attempt < READS_MAX) continue
       const named = `${wrong.namespace}/${wrong.name}@${wrong.version}`
-      throw this.#chains.tampered(recordTarget(wrong.uuid), `says something else than the row of ${named}`)
+      throw this.chains.tampered(recordTarget(wrong.uuid), `says something else than the row of ${named}`)
     }
+  }
+
+  /**
+   * Reads the chain of an image from its start and compares it with the rows of its versions. Returns what is wrong with these, undefined
+   * when nothing is. `onStatement` is called for each statement. Throws TamperedError when the chain itself is wrong.
+   */
+  async compare(uuid: string, onStatement: () => void): Promise<string | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const target = recordTarget(uuid)
+      const held = (await this.chains.newest([target])).get(target)
+      if (held === undefined) return undefined
+      for await (const _ of this.chains.since(held, { after: undefined })) onStatement()
+      const rows = await this.rowsOf(uuid)
+      const missing = await this.#missing(uuid, rows)
+      if (missing === undefined && (await this.#firstWrong(rows)) === undefined) return undefined
+      if (attempt < READS_MAX) continue
+      if (missing !== undefined) return `has version ${missing}, of which the row is gone`
+      return 'says something else than the rows of its versions'
+    }
+  }
+
+  /** With the record signed anew where the certificate of its signer ends. */
+  async #fresh<R extends RecordedRow>(row: R): Promise<R> {
+    if (!isRenewable(this.#c, row.record)) return row
+    const { serial } = this.read(row)
+    const old = {
+      table: 'records',
+      target: recordTarget(row.uuid),
+      version: serial,
+      token: row.record,
+    } as const
+    return { ...row, record: await renew(this.#c, old) }
+  }
+
+  /** A version that the chain has and the rows have not. */
+  async #missing(uuid: string, rows: readonly RecordedRow[]): Promise<number | undefined> {
+    const there = new Set(rows.map(({ version }) => version))
+    const standing = await this.standing(uuid)
+    return [...(standing?.versions.keys() ?? [])].find((version) => !there.has(version))
+  }
+
+  /** The rows of an image, unchecked. */
+  async rowsOf(uuid: string, db: Db = this.#c.db): Promise<RecordedRow[]> {
+    return await db
+      .selectFrom('versions')
+      .innerJoin('images', 'images.id', 'versions.image')
+      .select(['images.uuid', 'images.namespace', 'images.name', 'versions.version', 'versions.manifest'])
+      .select(['versions.size', 'versions.sha256', 'versions.publisher', 'versions.record'])
+      .where('images.uuid', '=', uuid)
+      .execute()
   }
 
   /** The record of a row that was checked. */
   read({ record }: Pick<RecordedRow, 'record'>): ImageRecord {
-    return parseRecord(JSON.parse(Buffer.from(payloadOf(record)).toString('utf8')))
+    return parseRecord(claimsOf(record))
   }
 
   async #firstWrong<R extends RecordedRow>(rows: readonly R[]): Promise<R | undefined> {
+    const standings = new Map<string, RecordStanding | undefined>()
     for (const row of rows) {
-      const standing = await this.#standingOf(row.uuid)
-      if (standing?.versions.get(row.version) !== payloadDigest(row.record)) return row
+      if (!standings.has(row.uuid)) standings.set(row.uuid, await this.standing(row.uuid))
+      const standing = standings.get(row.uuid)
+      if (standing?.versions.get(row.version)?.digest !== payloadDigest(row.record)) return row
       if (!says(this.read(row), row)) return row
     }
     return undefined
@@ -147,48 +225,48 @@ export class RecordBook {
 
   #placed(
     uuid: string,
-    init: { news: readonly NewStatement[]; held: Held<RecordStatement> | undefined },
+    { news, after }: { news: readonly NewStatement[]; after: After },
   ): Encoded<RecordStatement>[] {
-    const { held } = init
-    const iat = Math.max(held?.statement.iat ?? 0, Math.floor(this.#clock.now() / 1000))
-    let serial = held?.statement.serial ?? 0
-    let previous = held?.digest ?? null
-    return init.news.map((facts) => {
+    const iat = Math.max(after.iat, Math.floor(this.#c.clock.now() / 1000))
+    let { serial, digest: previous } = after
+    return news.map((facts, i) => {
       serial++
-      const placed = { image: uuid, serial, previous, repaired: false, ...facts, iat }
-      const signed = this.#chains.encode(placed)
+      const repaired = after.repaired && i === 0
+      const placed = { image: uuid, serial, previous, repaired, ...facts, iat }
+      const signed = this.chains.encode(placed)
       previous = signed.digest
       return signed
     })
   }
 
-  /** Reads the chain since it was last read. */
-  async #standingOf(uuid: string, db?: Db): Promise<Standing | undefined> {
+  /** What the chain of an image comes to; undefined when it has none. Reads it since it was last read. Throws TamperedError. */
+  async standing(uuid: string, db?: Db): Promise<RecordStanding | undefined> {
     const target = recordTarget(uuid)
-    const held = (await this.#chains.newest([target], db)).get(target)
+    const held = (await this.chains.newest([target], db)).get(target)
     if (held === undefined) return undefined
     const known = this.#standings.get(target)
-    if (known?.head === held.digest) return known
+    if (known?.head === held.digest) return known.standing
     const before = known === undefined ? undefined : { serial: known.serial, digest: known.head }
-    const after = before !== undefined && (await this.#chains.has(target, before, db)) ? before : undefined
-    const versions = new Map(after === undefined ? [] : known?.versions)
-    for await (const { statement, digest } of this.#chains.since(held, { after, db })) {
-      if (isRecord(statement)) {
-        if (statement.formerly !== null) versions.delete(statement.formerly.version)
-        versions.set(statement.version, digest)
-      } else if (statement.version !== null) versions.delete(statement.version)
-      else if (statement.event === 'end') versions.clear()
+    const after = before !== undefined && (await this.chains.has(target, before, db)) ? before : undefined
+    const standing = new RecordStanding(after === undefined ? undefined : known?.standing)
+    for await (const { statement, digest } of this.chains.since(held, { after, db })) {
+      try {
+        standing.apply(statement, digest)
+      } catch (error) {
+        if (error instanceof SignatureError) throw this.chains.tampered(target, `cannot be: ${error.message}`)
+        throw error
+      }
     }
-    const standing = { head: held.digest, serial: held.statement.serial, versions }
     this.#standings.delete(target)
-    this.#standings.set(target, standing)
+    this.#standings.set(target, { head: held.digest, serial: held.statement.serial, standing })
     if (this.#standings.size > RECORD_CHAINS_CACHED_MAX)
       this.#standings.delete(this.#standings.keys().next().value ?? '')
     return standing
   }
 }
 
-function says(record: ImageRecord, row: RecordedRow): boolean {
+/** Whether a record and the row of a version say the same. */
+export function says(record: ImageRecord, row: RecordedRow): boolean {
   return (
     record.image === row.uuid &&
     record.namespace === row.namespace &&

@@ -5,6 +5,7 @@ import { type ChainTransaction, ChainTransactions } from '../acl/chain-transacti
 import type { Journal } from '../acl/journal.ts'
 import { RecordBook } from '../acl/record-book.ts'
 import type { Seal } from '../acl/seal.ts'
+import type { SignedParts } from '../acl/signed-parts.ts'
 import { ImageLists } from '../query/image-lists.ts'
 import { ImageSearch } from '../query/image-search.ts'
 import { type CatalogLocation, openDatabase } from './database.ts'
@@ -40,6 +41,8 @@ export interface Catalog {
   /** Whether other trackers may use the same catalog. */
   readonly shared: boolean
   readonly records: RecordBook
+  /** For what looks after chains: adoption, scrubbing, repairs. */
+  readonly signed: SignedParts
   /**
    * Runs a change that concerns several of these, ACLs among them: all of it happens or nothing. `work` runs again
    * when another tracker was faster, so it must do nothing outside the transaction.
@@ -89,6 +92,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     search: new ImageSearch({ db }),
     acls,
     records,
+    signed: { ...signed, acls, records },
     trackers: new TrackerCatalog({ db }),
     shared: !('path' in init),
     transaction: (work) => transactions.run(work),
