@@ -191,6 +191,6 @@ async function writeRows(
     .select((select) => select.fn.max('created_at').as('uploadedAtMs'))
     .where('image', '=', image.id)
     .executeTakeFirstOrThrow()
-  if (uploadedAtMs === null) await stepState(trx, image.id, 'emptied')
+  if (uploadedAtMs === null) await stepState(trx, image.id, { event: 'emptied' })
   await trx.updateTable('images').set({ uploaded_at: uploadedAtMs }).where('id', '=', image.id).execute()
 }
