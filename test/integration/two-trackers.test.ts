@@ -18,6 +18,7 @@ import { until } from '../fixtures/hosts.ts'
 import { HttpsCaller } from '../fixtures/https-caller.ts'
 import { imageKey } from '../fixtures/image-key.ts'
 import { noPostgres, PostgresServer } from '../fixtures/postgres.ts'
+import { testsThatNeed } from '../fixtures/programs.ts'
 import { testImage } from '../fixtures/test-image.ts'
 import { ADMIN_DN, collect, pushImage, TRACKER_NAME, TrackerSite } from '../fixtures/tracker.ts'
 import { TrackerProcess } from '../fixtures/tracker-process.ts'
@@ -32,9 +33,8 @@ interface Place {
 }
 
 const missing = noPostgres()
-if (missing !== undefined) console.log(`several trackers are not tested: ${missing}`)
 const test = suite('two trackers on one database')
-const on: typeof test = missing === undefined ? test : (test.skip as typeof test)
+const on = testsThatNeed(test, missing)
 
 const image = testImage({ seed: 'at A', blocks: 300, zeros: true })
 const raw = '/api/images/raw/alice/debian'

@@ -145,7 +145,7 @@ test('downloads and joins are counted and written down together', async (context
   const db = new DatabaseSync(`${context.site.dir}/data/catalog.sqlite`, { readOnly: true })
   const row = db.prepare('select access_count, accessed_at from images').get()
   db.close()
-  assert.is(row?.["access_count"], 6)
+  assert.is(row?.['access_count'], 6)
   assert.is(row?.['accessed_at'], clock.now() - ACCESS_FLUSH_MS)
 })
 
