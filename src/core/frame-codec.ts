@@ -47,6 +47,24 @@ export function isBlock(frame: Frame): boolean {
   return sameDigest(digestOf(scratch.subarray(0, length)), digest)
 }
 
+/**
+ * As decodeFrame, to the start of `target`, which has room for one byte more than the block; returns the bytes that the block
+ * takes there.
+ */
+export function decodeFrameInto({ codec, length, bytes, digest }: Frame, target: Uint8Array): number {
+  if (target.length <= length) throw new InvalidError('no room for a block')
+  if (codec === CODEC_ZSTD) {
+    if (!isLength(length, BLOCK_BYTES_MAX) || bytes.length >= length)
+      throw new IntegrityError('zstd frame has an impossible length')
+    if (zstdOpenInto(bytes, target, length) !== length)
+      throw new IntegrityError('zstd frame cannot be inflated to its length')
+  } else {
+    target.set(inflateFrame({ codec, length, bytes }))
+  }
+  if (sameDigest(digestOf(target.subarray(0, length)), digest)) return length
+  throw new IntegrityError('block does not match its digest')
+}
+
 /** As decodeFrame, without the digest: for bytes whose digest was checked when they were stored. */
 export function inflateFrame({ codec, length, bytes }: FrameContent): Uint8Array {
   if (codec === CODEC_RAW) {

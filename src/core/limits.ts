@@ -265,6 +265,22 @@ export const TRACKER_CONNECTIONS_MAX = 4096
 export const PROBE_CONNECTIONS_MAX = 64
 /** Time for requests that run when the tracker is told to stop. */
 export const TRACKER_DRAIN_TIMEOUT_MS = 10_000
+/** Opened stretches of images (1 MiB each) that nobody reads at the moment and that are kept for who comes next: 16 clients of one image drift apart by less. */
+export const RAW_CACHE_STRETCHES = 64
+/** Stretches that are opened ahead of one download: hides reading and inflating behind sending. */
+export const RAW_AHEAD_STRETCHES = 3
+/** Raw downloads at once: each holds one stretch while its client takes it, and one ahead. */
+export const RAW_DOWNLOADS_MAX = 128
+/** Of those, downloads of one principal, or of one address where it has no certificate. */
+export const RAW_DOWNLOADS_PER_PRINCIPAL_MAX = 64
+/** Downloads that wait for a place, unanswered. */
+export const RAW_DOWNLOADS_WAITING_MAX = 1024
+/** Time that a download waits for a place before it is told to come again. */
+export const RAW_DOWNLOAD_WAIT_MS = 30_000
+/** Bytes of one write of a download: large enough to cost little, small enough to stay in the cache of a core while they are encrypted. */
+export const RAW_WRITE_BYTES = 128 * KiB
+/** Time for a client to take one such write before it is cut off: 2 KiB/s. */
+export const RAW_WRITE_TIMEOUT_MS = 60_000
 /** Digests in one request for what the tracker needs: 1 MiB of body. */
 export const NEED_DIGESTS_MAX = 32 * KiB
 /** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */
