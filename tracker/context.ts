@@ -7,6 +7,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
 import type { BaseUrl } from './http/base-url.ts'
 import type { TrackerMetrics } from './metrics.ts'
+import type { Downloads } from './raw/downloads.ts'
 import type { Holders } from './siblings/holders.ts'
 import type { ImageReader } from './siblings/image-reader.ts'
 import type { Swarms } from './swarm/swarms.ts'
@@ -26,6 +27,8 @@ export interface RouteContext extends Accounting {
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */
   readonly reader: Pick<ImageReader, 'open'>
+  /** Sends them. */
+  readonly downloads: Downloads
   /** Where this tracker alone is reached, where several answer by one name. */
   readonly ownUrl: string | undefined
   /** What absolute addresses in the answer to a request begin with. */

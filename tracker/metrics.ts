@@ -56,6 +56,8 @@ export class TrackerMetrics {
     this.storedBytes.inc(bytes)
   }
 
+  readonly sentRaw = (bytes: number): void => this.rawBytes.inc(bytes)
+
   readonly granted = (): void => this.grantsIssued.inc()
 
   /** Shows the swarms; they are counted when somebody looks. */

@@ -1,11 +1,9 @@
-import type { CallOptions } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { BusyError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
 import { TrustWatcher } from '../src/identity/trust-watcher.ts'
-import { type ReadInit, readImage } from '../src/image/export.ts'
 import { onHangup } from '../src/util/signals.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
@@ -23,6 +21,7 @@ import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
 import { Origin } from './origin.ts'
+import { Downloads } from './raw/downloads.ts'
 import { meetSiblings } from './siblings/siblings.ts'
 import { openStores } from './stores.ts'
 import { Swarms } from './swarm/swarms.ts'
@@ -86,7 +85,8 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     stores: { blocks, nodes },
     onStored: metrics.stored,
   })
-  const read = readerOf({ blocks, nodes, opener: pool })
+  const downloads = new Downloads({ blocks, nodes, clock, log, onSent: metrics.sentRaw })
+  const read: Downloads['read'] = (range, options) => downloads.read(range, options)
   const parts = { opened, catalog, nodes, origin, read, clock, log }
   const { announce, ...siblings } = await meetSiblings(parts, { identity, name })
 
@@ -101,7 +101,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
     ...{ askers, ...siblings, ...accounting, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
-    ...{ catalog, access, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
+    ...{ catalog, access, uploads, downloads, swarms, grants, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   watchTrust({ opened, identity, app, metrics, clock, log })
@@ -118,11 +118,6 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   }
   const { peer, addresses } = origin.address()
   return { url, peer, addresses, stop }
-}
-
-/** Reads ranges of images from the own stores. */
-function readerOf(components: Parameters<typeof readImage>[0]) {
-  return (range: ReadInit, options: CallOptions) => readImage(components, range, options)
 }
 
 /** The listener for probes and metrics, where there is one. */

@@ -4,6 +4,7 @@ import { InternalError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import { WorkerPool, workerModule } from '../util/worker-pool.ts'
+import { CheckedFrames } from './checked-frames.ts'
 import { encodeTable, type FrameEntry, framesOf, packFrames } from './frame-table.ts'
 import type { FileRead, FrameAnswer, FrameRequest, MovedFrames } from './frame-worker.ts'
 
@@ -43,6 +44,8 @@ export interface ReadIntoInit {
 /** Inflates and hashes frames in workers, which start with the first request. Errors: BusyError, AbortedError, StateError after `close`. */
 export class FramePool {
   readonly #pool: WorkerPool<FrameRequest, FrameAnswer | undefined>
+
+  #checked: CheckedFrames | undefined
 
   constructor(init: { workers?: number } = {}) {
     const workers = init.workers ?? Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1))
@@ -87,7 +90,11 @@ export class FramePool {
   async readInto(init: ReadIntoInit, options: CallOptions = {}): Promise<void> {
     const { reads, places, target } = init
     const table = encodeTable(init.entries)
-    const request: FrameRequest = { do: 'read', reads, table, places: Uint32Array.from(places), target }
+    this.#checked ??= new CheckedFrames()
+    const { memory: checked } = this.#checked
+    const request: FrameRequest = {
+      ...{ do: 'read', reads, table, places: Uint32Array.from(places), target, checked },
+    }
     await this.#pool.run(request, { ...options, transfer: [table.buffer] })
   }
 

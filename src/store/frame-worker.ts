@@ -1,9 +1,10 @@
 import { readSync } from 'node:fs'
 import { IntegrityError, StorageError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
-import { decodeFrame, decodeFrameInto, isBlock } from '../core/frame-codec.ts'
+import { decodeFrame, inflateFrameInto, isBlock, isDigestOf } from '../core/frame-codec.ts'
 import { NODE_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
 import { type Handled, serveWorker } from '../util/worker-serve.ts'
+import { CheckedFrames } from './checked-frames.ts'
 import { type FrameTable, framesOf } from './frame-table.ts'
 
 /** Bytes of the blocks of one request: a run, or one node larger than that. */
@@ -34,6 +35,8 @@ export interface FramesToRead {
   readonly table: FrameTable
   readonly places: Uint32Array
   readonly target: Uint8Array<SharedArrayBuffer>
+  /** Memory of CheckedFrames. */
+  readonly checked: SharedArrayBuffer
 }
 
 export type FrameRequest = MovedFrames | FramesToRead
@@ -59,10 +62,14 @@ serveWorker<FrameRequest, FrameAnswer | undefined>((request): Handled<FrameAnswe
 /** What was read last; grows to the largest request. */
 let scratch = Buffer.alloc(0)
 
-function readAll({ reads, table, places, target }: FramesToRead): void {
+let checked: CheckedFrames | undefined
+
+function readAll(request: FramesToRead): void {
+  const { reads, table, places, target } = request
   const size = reads.reduce((sum, { bytes }) => sum + bytes, 0)
   if (size > READ_BYTES_MAX) throw new IntegrityError('frames claim too many bytes')
   if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(size)
+  if (checked?.memory !== request.checked) checked = new CheckedFrames(request.checked)
   let filled = 0
   for (const read of reads) {
     readWhole(read, scratch.subarray(filled, filled + read.bytes))
@@ -73,9 +80,19 @@ function readAll({ reads, table, places, target }: FramesToRead): void {
     if (frame === undefined) throw new IntegrityError('frame has an unknown codec or lies outside its buffer')
     const place = places[i] ?? 0
     if (place > end) target.fill(0, end, place)
-    end = place + decodeFrameInto(frame, target.subarray(place))
+    openInto(frame, target.subarray(place), checked)
+    end = place + frame.length
   }
   target.fill(0, end)
+}
+
+function openInto(frame: Frame, target: Uint8Array, known: CheckedFrames): void {
+  const { crc, isChecked } = known.look(frame)
+  inflateFrameInto(frame, target)
+  if (isChecked) return
+  if (!isDigestOf(target.subarray(0, frame.length), frame.digest))
+    throw new IntegrityError('block does not match its digest')
+  known.add(frame, crc)
 }
 
 function readSome(fd: number, into: Buffer, position: number): number {

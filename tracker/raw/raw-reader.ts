@@ -24,15 +24,15 @@ interface Wanted {
 }
 
 /**
- * The bytes of a range of an image, each block verified, in pieces of up to 1 MiB; each is the caller's until it releases it. `ahead`
- * stretches are opened before they are asked for. Errors: InvalidError when the range is not within the image, NotFoundError,
+ * The bytes of a range of an image, each block verified, in pieces of up to 1 MiB; each stays as it is until the next is asked for
+ * or the reading ends. `ahead` stretches are opened before they are asked for. Errors: InvalidError when the range is not within the image, NotFoundError,
  * IntegrityError, ManifestError, StorageError.
  */
 export async function* readRaw(
   components: RawReaderComponents,
   init: { manifest: ManifestId; range: ByteRange },
   options: { ahead: () => number; signal: AbortSignal },
-): AsyncGenerator<HeldStretch> {
+): AsyncGenerator<Uint8Array> {
   const manifest = await components.plans.manifest(init.manifest)
   const { start, end } = init.range
   if (!(start >= 0 && start <= end && end <= manifest.size))
@@ -44,12 +44,22 @@ export async function* readRaw(
       const held = open(components.cache, wanted)
       held.catch(() => {}) // reported when its turn comes
       waiting.push(held)
-      while (waiting.length > options.ahead()) yield await (waiting.shift() as Promise<HeldStretch>)
+      while (waiting.length > options.ahead()) yield* lend(waiting.shift())
     }
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) yield await next
+    while (waiting.length > 0) yield* lend(waiting.shift())
   } finally {
     for (const held of await Promise.allSettled(waiting))
       if (held.status === 'fulfilled') held.value.release()
+  }
+}
+
+async function* lend(opened: Promise<HeldStretch> | undefined): AsyncGenerator<Uint8Array> {
+  const held = await opened
+  if (held === undefined) return
+  try {
+    yield held.bytes
+  } finally {
+    held.release()
   }
 }
 

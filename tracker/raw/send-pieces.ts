@@ -2,7 +2,6 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError } from '../../src/core/errors.ts'
 import { RAW_WRITE_BYTES, RAW_WRITE_TIMEOUT_MS } from '../../src/core/limits.ts'
-import type { HeldStretch } from './stretch-cache.ts'
 
 export interface SendOptions {
   readonly clock: Clock
@@ -11,23 +10,19 @@ export interface SendOptions {
 }
 
 /**
- * Writes pieces one after the other and releases each when the system has taken it. Errors: AbortedError when the client goes, or
+ * Writes pieces one after the other, and asks for the next when nothing reads the one before any more. Errors: AbortedError when the client goes, or
  * takes less than RAW_WRITE_BYTES in RAW_WRITE_TIMEOUT_MS; what the pieces throw.
  */
 export async function sendPieces(
   response: ServerResponse,
-  pieces: AsyncIterable<HeldStretch>,
+  pieces: AsyncIterable<Uint8Array>,
   options: SendOptions,
 ): Promise<void> {
-  for await (const { bytes, release } of pieces) {
-    try {
-      for (let at = 0; at < bytes.length; at += RAW_WRITE_BYTES) {
-        const slice = bytes.subarray(at, at + RAW_WRITE_BYTES)
-        await write(response, slice, options)
-        options.onSent(slice.length)
-      }
-    } finally {
-      release()
+  for await (const piece of pieces) {
+    for (let at = 0; at < piece.length; at += RAW_WRITE_BYTES) {
+      const slice = piece.subarray(at, at + RAW_WRITE_BYTES)
+      await write(response, slice, options)
+      options.onSent(slice.length)
     }
   }
 }

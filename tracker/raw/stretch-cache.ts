@@ -24,8 +24,8 @@ interface Entry {
 
 /**
  * Opened stretches in pieces of memory that are used again and again. Each is read, inflated and verified once for all who
- * hold it and for those who come soon after. At most `keepMax` that nobody holds are kept; how many are held is for the
- * callers to bound.
+ * hold it and for those who come soon after. There are `keepMax` pieces, and more only while more are held: how many are held
+ * is for the callers to bound.
  */
 export class StretchCache {
   readonly #blocks: StretchCacheComponents['blocks']
@@ -72,7 +72,7 @@ export class StretchCache {
   }
 
   #take(): SharedBytes {
-    const oldest = this.#idle.size < this.#keepMax ? undefined : this.#idle.values().next().value
+    const oldest = this.#entries.size < this.#keepMax ? undefined : this.#idle.values().next().value
     const entry = oldest === undefined ? undefined : this.#entries.get(oldest)
     if (oldest === undefined || entry === undefined)
       return new Uint8Array(new SharedArrayBuffer(STRETCH_BYTES_MAX + 1))
@@ -85,7 +85,7 @@ export class StretchCache {
     entry.holders--
     if (entry.holders > 0 || this.#entries.get(key) !== entry) return
     this.#idle.add(key)
-    if (this.#idle.size <= this.#keepMax) return
+    if (this.#entries.size <= this.#keepMax) return
     const [oldest = ''] = this.#idle
     this.#idle.delete(oldest)
     this.#entries.delete(oldest)
