@@ -1,4 +1,4 @@
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { BlockStore } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
@@ -72,12 +72,12 @@ export class Downloads {
    */
   async send(
     response: ServerResponse,
-    head: { status: number; headers: OutgoingHttpHeaders },
+    head: { status: number; headers: Readonly<Record<string, OutgoingHttpHeader | undefined>> },
     pieces: AsyncIterable<Uint8Array>,
   ): Promise<void> {
     const { clock, log, onSent = () => {} } = this.#c
     try {
-      response.writeHead(head.status, head.headers)
+      response.writeHead(head.status, head.headers as OutgoingHttpHeaders)
       await sendPieces(response, pieces, { clock, onSent })
       response.end()
     } catch (err) {
