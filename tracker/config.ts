@@ -69,6 +69,7 @@ export const TrackerConfigSchema = Type.Object(
       ),
     ),
     admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
+    adminsFile: Type.Optional(Type.String({ minLength: 1 })),
     grants: Type.Optional(
       Type.Object({ lifetimeSeconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })) }, closed),
     ),
@@ -116,6 +117,8 @@ export interface TrackerConfig {
   readonly quotas: Quotas
   /** Distinguished names in slash form. */
   readonly admins: readonly string[]
+  /** Lines of `name,email,dn`. */
+  readonly adminsFile: string | undefined
   readonly grants: { readonly lifetimeSeconds: number }
   /** Pause between two garbage collections; 0 when they come on request alone. */
   readonly gc: { readonly intervalSeconds: number }
@@ -153,6 +156,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     namespaces: { nodesRead: file.namespaces?.nodesRead ?? true },
     quotas: { bytes: quotaBytes(file.quotas?.bytes, path), images: file.quotas?.images ?? null },
     admins: file.admins ?? [],
+    adminsFile: file.adminsFile === undefined ? undefined : absolute(file.adminsFile),
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
     gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },

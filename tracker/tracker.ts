@@ -8,6 +8,7 @@ import { onHangup } from '../src/util/signals.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
 import { openAccounting } from './accounting/accounting.ts'
+import { appointAdmins } from './accounts/first-admins.ts'
 import { tamperAlarm } from './acl/alarm.ts'
 import { keepChains } from './acl/keep-chains.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
@@ -63,7 +64,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
   const askers = new Askers({ authenticate, users: catalog.users, clock }, config.users)
-  await askers.appoint(config.admins)
+  await appointAdmins({ users: catalog.users, clock }, config)
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
   const accounting = openAccounting({ opened, catalog, clock, log })

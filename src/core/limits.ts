@@ -219,6 +219,8 @@ export const ACCOUNT_NAMES_MAX = 1000
 export const FULL_NAME_CHARS_MAX = 256
 /** Characters of an e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets). */
 export const EMAIL_CHARS_MAX = 254
+/** File of the first admins of a tracker: some thousands. */
+export const ADMINS_FILE_BYTES_MAX = MiB
 /** Groups of one tracker. */
 export const GROUPS_MAX = 10_000
 /** Enrolled nodes of one tracker: ten of the largest sites. */

@@ -42,14 +42,6 @@ export class Askers {
     return await this.#known(principal)
   }
 
-  /** Makes sure that these distinguished names are active users and admins. */
-  async appoint(admins: readonly string[]): Promise<void> {
-    for (const dn of admins) {
-      const wanted = /CN=(?<name>(?:\\.|[^/\\])*)(?!.*CN=)/.exec(dn)?.groups?.['name'] ?? 'admin'
-      await this.#c.users.ensure({ dn, wanted, state: 'active', nowMs: this.#c.clock.now() }, [ADMINS_GROUP])
-    }
-  }
-
   async #known(principal: Principal): Promise<Asker> {
     const { dn } = principal
     const user = await this.#c.users.byDn(dn)
