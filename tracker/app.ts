@@ -21,6 +21,7 @@ import { historyRoutes } from './routes/history.ts'
 import { imageRoutes } from './routes/images.ts'
 import { membershipRoutes } from './routes/memberships.ts'
 import { namespaceRoutes } from './routes/namespaces.ts'
+import { nodeRoutes } from './routes/nodes.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
@@ -42,10 +43,13 @@ const ROUTES: readonly Registration[] = [
   historyRoutes,
   uploadRoutes,
   rawRoutes,
+  nodeRoutes,
   swarmRoutes,
   usageRoutes,
   systemRoutes,
 ]
+
+const UNCHANGING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** The tracker's HTTP interface, ready to listen or to be injected requests. */
 export async function buildApp(context: RouteContext, init: { tls?: ServerOptions } = {}): Promise<App> {
@@ -71,12 +75,17 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   })
   addContinue(app)
   await addForms(app)
+  app.addHook('onResponse', async (request, reply) => {
+    const changes = !UNCHANGING.has(request.method) && reply.statusCode < 300
+    if (changes && request.routeOptions.config.machines !== true) context.rightsChanged()
+  })
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })
   await app.register(async (scope) => openRoutes(scope as App, context))
   await app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
-      request.asker = await context.askers.of(request.raw.socket)
+      const contact = request.routeOptions.config.machines !== true
+      request.asker = await context.askers.of(request.raw.socket, { contact })
     })
     for (const routes of ROUTES) routes(scope as App, context)
   })

@@ -4,9 +4,11 @@ import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
 import type { Accounting } from './accounting/accounting.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import type { FetchRights } from './grants/fetch-rights.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
 import type { BaseUrl } from './http/base-url.ts'
 import type { TrackerMetrics } from './metrics.ts'
+import type { Nodes } from './nodes/nodes.ts'
 import type { Downloads } from './raw/downloads.ts'
 import type { Holders } from './siblings/holders.ts'
 import type { ImageReader } from './siblings/image-reader.ts'
@@ -23,6 +25,10 @@ export interface RouteContext extends Accounting {
   readonly swarms: Swarms
   /** Which trackers have the blocks of what. */
   readonly holders: Pick<Holders, 'origins'>
+  /** Something has changed that rights may depend on. */
+  readonly rightsChanged: () => void
+  readonly nodes: Nodes
+  readonly rights: FetchRights
   readonly grants: GrantIssuer
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */

@@ -15,17 +15,17 @@ import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
-import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
+import type { Signer } from './grants/short-lived.ts'
 import type { App } from './http/app-type.ts'
 import { socketAuthenticator } from './http/authentication.ts'
 import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { TrackerMetrics } from './metrics.ts'
-import { Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
+import { openPeers } from './peers.ts'
 import { Downloads } from './raw/downloads.ts'
 import { meetSiblings } from './siblings/siblings.ts'
 import { openStores } from './stores.ts'
-import { Swarms } from './swarm/swarms.ts'
 import { CollectionTimer } from './uploads/collection-timer.ts'
 import { Collector } from './uploads/collector.ts'
 import { Gate } from './uploads/gate.ts'
@@ -54,32 +54,25 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { log, clock = systemClock } = components
   await using opened = new AsyncDisposableStack()
   const identity = await loadIdentity(config.identity)
-  const { dataDir, p2p, name = signingNameOf(identity) } = config
+  const { dataDir, name = signingNameOf(identity) } = config
   const metrics = new TrackerMetrics()
   const seal = identitySeal({ identity, clock }, { name })
   const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
-  const stores = await openStores({ opened, log, ...signing }, { ...config, ...config.namespaces })
-  const { pool, blocks, nodes, catalog } = stores
+  const opening = { opened, log, ...signing }
+  const { pool, blocks, nodes, catalog } = await openStores(opening, { ...config, ...config.namespaces })
   await keepChains({ opened, ...catalog, clock, log }, { author: identity.principal.dn })
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
-  const askers = new Askers({ authenticate, users: catalog.users, clock }, config.users)
+  const askers = new Askers({ ...catalog, authenticate, clock }, config.users)
   await appointAdmins({ users: catalog.users, clock }, config)
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
   const accounting = openAccounting({ opened, catalog, clock, log })
   const sign: Signer = (claims, options) => signJws(identity, claims, options)
   const gate = new Gate()
-  const swarms = new Swarms({ clock })
-  metrics.watchSwarms(swarms)
-  const grants = new GrantIssuer({ sign, clock }, { ...config.grants, onIssued: metrics.granted })
-  const origin = await Origin.open(
-    { identity, blocks, nodes, verifier: pool, clock, log },
-    { dataDir, ...p2p },
-  )
-  opened.defer(() => origin.stop())
-  await origin.start()
-  metrics.watchOrigin(() => origin.sentBytes)
+  const known = { opened, identity, catalog, access, askers, sign, metrics, clock, log }
+  const peers = await openPeers({ ...known, stores: { blocks, nodes }, verifier: pool }, { config, name })
+  const { origin } = peers
   const { self } = origin
   const uploads = new Uploads({
     ...{ catalog, access, pool, gate, sign, clock, self, ...accounting },
@@ -101,8 +94,9 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
-    ...{ askers, ...siblings, ...accounting, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
-    ...{ catalog, access, uploads, downloads, swarms, grants, collector, metrics, clock, log, checkReady },
+    ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
+    rightsChanged: () => origin.rightsChanged(),
+    ...{ catalog, access, uploads, downloads, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   watchTrust({ opened, identity, app, metrics, clock, log })

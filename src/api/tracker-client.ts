@@ -1,21 +1,33 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
+import type { PeerKey } from '../core/router.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
+import {
+  type ChangeNodeBody,
+  EnrolAnswer,
+  type EnrolBody,
+  type NodesQuery,
+  NodeView,
+  NodeViews,
+  PassAnswer,
+} from './node-enrolment-schemas.ts'
 import { RepomanClient } from './repoman-client.ts'
-import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
 import {
   AnnounceAnswer,
   type AnnounceBody,
-  GcAnswer,
-  ImageView,
-  ImageViews,
   JoinAnswer,
   type JoinBody,
   type LeaveBody,
-  RecordAnswer,
   type SwarmView,
   SwarmViews,
+} from './swarm-schemas.ts'
+import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
+import {
+  GcAnswer,
+  ImageView,
+  ImageViews,
+  RecordAnswer,
   UploadAnswer,
 } from './tracker-schemas.ts'
 import { UploadClient } from './upload-client.ts'
@@ -125,6 +137,34 @@ export class TrackerClient {
 
   async swarms(options: CallOptions = {}): Promise<SwarmView[]> {
     return await this.#http.json(get(TRACKER_PATHS.swarms, options), SwarmViews)
+  }
+
+  /** Says who this node is; answered with a pass when it is active. */
+  async enrol(body: EnrolBody, options: CallOptions = {}): Promise<EnrolAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.nodes, body, options), EnrolAnswer)
+  }
+
+  /** A fresh pass for this node. */
+  async pass(body: { peer: PeerKey }, options: CallOptions = {}): Promise<PassAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.pass, body, options), PassAnswer)
+  }
+
+  /** Nodes in the order of their names. */
+  async nodes(query: NodesQuery = {}, options: CallOptions = {}): Promise<NodeView[]> {
+    return await this.#http.json({ ...get(TRACKER_PATHS.nodes, options), query }, NodeViews)
+  }
+
+  async node(node: string, options: CallOptions = {}): Promise<NodeView> {
+    return await this.#http.json(get(fillPath(TRACKER_PATHS.node, { node }), options), NodeView)
+  }
+
+  /** Approves or revokes a node, or sets its labels. For admins. */
+  async changeNode(node: string, change: ChangeNodeBody, options: CallOptions = {}): Promise<NodeView> {
+    return await this.#http.json(post(fillPath(TRACKER_PATHS.node, { node }), change, options), NodeView)
+  }
+
+  async removeNode(node: string, options: CallOptions = {}): Promise<void> {
+    await this.#delete(fillPath(TRACKER_PATHS.node, { node }), options)
   }
 
   /** Forgets expired uploads and frees what no version and no upload needs. For admins. */

@@ -75,7 +75,7 @@ function contextOf(context: Context, log: Log): RouteContext {
     ...{ fingerprint256: '', proxyDepth: 0, limited: false },
   }
   const askers = new Askers(
-    { authenticate: () => principal, users: catalog.users, clock: systemClock },
+    { ...catalog, authenticate: () => principal, clock: systemClock },
     { onFirstContact: 'active' },
   )
   const uploads = new Uploads({
@@ -91,6 +91,7 @@ function contextOf(context: Context, log: Log): RouteContext {
   })
   const parts: Partial<RouteContext> = {
     ...{ askers, catalog, access, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
+    rightsChanged: () => {},
     checkReady: async () => {
       if (!context.ready) throw new BusyError('the tracker is stopping')
     },
@@ -135,9 +136,8 @@ test('a full disk is a 507 that says so, and the push goes on when there is spac
 })
 
 test('a defect is a 500 that tells nothing', async ({ app, lines }) => {
-  // Joining needs parts that are not here, which is a TypeError.
-  const payload = { reference: 'alice/debian', peer: '12D3KooWAAAAAAAAAAAAAAAA1', addresses: [] }
-  const answer = await app.inject({ method: 'POST', url: TRACKER_PATHS.join, payload })
+  // Listing swarms needs parts that are not here, which is a TypeError.
+  const answer = await app.inject({ method: 'GET', url: TRACKER_PATHS.swarms })
   assert.is(answer.statusCode, 500)
   assert.is((answer.json() as Problem).code, 'E_INTERNAL')
   assert.not.match(answer.body, /undefined|TypeError/)

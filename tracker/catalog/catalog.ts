@@ -15,6 +15,7 @@ import { HistoryCatalog } from './history-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { ImageChanges } from './image-changes.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
+import { NodeCatalog } from './node-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { TrackerCatalog } from './tracker-catalog.ts'
 import { UploadCatalog } from './upload-catalog.ts'
@@ -30,6 +31,7 @@ export interface Catalog {
   readonly userChanges: UserChanges
   readonly groups: GroupCatalog
   readonly groupChanges: GroupChanges
+  readonly nodes: NodeCatalog
   readonly uploads: UploadCatalog
   readonly history: HistoryCatalog
   readonly usage: UsageCatalog
@@ -85,6 +87,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     userChanges: new UserChanges({ db, acls, transactions }),
     groups: new GroupCatalog({ db }),
     groupChanges: new GroupChanges({ acls, transactions }),
+    nodes: new NodeCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),
