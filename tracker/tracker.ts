@@ -94,7 +94,14 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
   const context: RouteContext = {
-    ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
+    ...{
+      askers,
+      ...siblings,
+      ...accounting,
+      ...peers,
+      baseUrl: baseUrls(identity, config),
+      ownUrl: config.ownUrl,
+    },
     rightsChanged: () => origin.rightsChanged(),
     ...{ catalog, access, uploads, downloads, collector, metrics, clock, log, checkReady },
   }

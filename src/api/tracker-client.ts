@@ -23,13 +23,7 @@ import {
   SwarmViews,
 } from './swarm-schemas.ts'
 import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
-import {
-  GcAnswer,
-  ImageView,
-  ImageViews,
-  RecordAnswer,
-  UploadAnswer,
-} from './tracker-schemas.ts'
+import { GcAnswer, ImageView, ImageViews, RecordAnswer, UploadAnswer } from './tracker-schemas.ts'
 import { UploadClient } from './upload-client.ts'
 import { WhoamiAnswer } from './user-schemas.ts'
 
