@@ -23,6 +23,7 @@ import { membershipRoutes } from './routes/memberships.ts'
 import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { rawRoutes } from './routes/raw.ts'
+import { shareRoutes } from './routes/shares.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -39,6 +40,7 @@ const ROUTES: readonly Registration[] = [
   membershipRoutes,
   namespaceRoutes,
   imageRoutes,
+  shareRoutes,
   versionRoutes,
   historyRoutes,
   uploadRoutes,

@@ -7,6 +7,7 @@ import type { Catalog } from './catalog/catalog.ts'
 import type { FetchRights } from './grants/fetch-rights.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
 import type { BaseUrl } from './http/base-url.ts'
+import type { Images } from './images/images.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import type { Nodes } from './nodes/nodes.ts'
 import type { Downloads } from './raw/downloads.ts'
@@ -21,6 +22,7 @@ export interface RouteContext extends Accounting {
   readonly askers: Pick<Askers, 'of'>
   readonly catalog: Catalog
   readonly access: Access
+  readonly images: Images
   readonly uploads: Uploads
   readonly swarms: Swarms
   /** Which trackers have the blocks of what. */
@@ -39,6 +41,8 @@ export interface RouteContext extends Accounting {
   readonly ownUrl: string | undefined
   /** What absolute addresses in the answer to a request begin with. */
   readonly baseUrl: BaseUrl
+  /** The same for who has no certificate. */
+  readonly openUrl: BaseUrl
   readonly metrics: TrackerMetrics
   readonly clock: Clock
   readonly log: Log

@@ -13,6 +13,7 @@ import { tamperAlarm } from './acl/alarm.ts'
 import { keepChains } from './acl/keep-chains.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
+import type { Catalog } from './catalog/catalog.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
 import type { Signer } from './grants/short-lived.ts'
@@ -20,6 +21,7 @@ import type { App } from './http/app-type.ts'
 import { socketAuthenticator } from './http/authentication.ts'
 import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
+import { Images } from './images/images.ts'
 import { TrackerMetrics } from './metrics.ts'
 import type { Origin } from './origin.ts'
 import { openPeers } from './peers.ts'
@@ -68,6 +70,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
   const accounting = openAccounting({ opened, catalog, clock, log })
+  const images = new Images({ catalog, access, clock })
   const sign: Signer = (claims, options) => signJws(identity, claims, options)
   const gate = new Gate()
   const known = { opened, identity, catalog, access, askers, sign, metrics, clock, log }
@@ -75,7 +78,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { origin } = peers
   const { self } = origin
   const uploads = new Uploads({
-    ...{ catalog, access, pool, gate, sign, clock, self, ...accounting },
+    ...{ catalog, access, images, pool, gate, sign, clock, self, ...accounting },
     stores: { blocks, nodes },
     onStored: metrics.stored,
   })
@@ -84,26 +87,15 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const parts = { opened, catalog, nodes, origin, read, clock, log }
   const { announce, ...siblings } = await meetSiblings(parts, { identity, name })
 
-  let stopping = false
-  const checkReady = async () => {
-    if (stopping) throw new BusyError('the tracker is stopping')
-    await catalog.check()
-    await blocks.stat()
-  }
+  const { checkReady, end } = readinessOf({ catalog, blocks })
   const serveOnly: Origin['serveOnly'] = (manifests) => origin.serveOnly(manifests)
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
+  const urls = baseUrls(identity, config)
   const context: RouteContext = {
-    ...{
-      askers,
-      ...siblings,
-      ...accounting,
-      ...peers,
-      baseUrl: baseUrls(identity, config),
-      ownUrl: config.ownUrl,
-    },
+    ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: urls, openUrl: urls, ownUrl: config.ownUrl },
     rightsChanged: () => origin.rightsChanged(),
-    ...{ catalog, access, uploads, downloads, collector, metrics, clock, log, checkReady },
+    ...{ catalog, access, images, uploads, downloads, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   watchTrust({ opened, identity, app, metrics, clock, log })
@@ -114,12 +106,26 @@ export async function startTracker(components: TrackerComponents, config: Tracke
 
   const closing = opened.move()
   const stop = async () => {
-    stopping = true
+    end()
     log.info({ url }, 'tracker stopping')
     await closing.disposeAsync()
   }
   const { peer, addresses } = origin.address()
   return { url, peer, addresses, stop }
+}
+
+/** Whether requests are welcome; never any more after `end`. */
+function readinessOf(parts: { catalog: Pick<Catalog, 'check'>; blocks: { stat(): Promise<unknown> } }) {
+  let stopping = false
+  const checkReady = async () => {
+    if (stopping) throw new BusyError('the tracker is stopping')
+    await parts.catalog.check()
+    await parts.blocks.stat()
+  }
+  const end = () => {
+    stopping = true
+  }
+  return { checkReady, end }
 }
 
 /** The listener for probes and metrics, where there is one. */

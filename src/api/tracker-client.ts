@@ -3,6 +3,8 @@ import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
 import type { PeerKey } from '../core/router.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
+import { ImageClient } from './image-client.ts'
+import type { ImageObject } from './image-schemas.ts'
 import {
   type ChangeNodeBody,
   EnrolAnswer,
@@ -23,7 +25,7 @@ import {
   SwarmViews,
 } from './swarm-schemas.ts'
 import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
-import { GcAnswer, ImageView, ImageViews, RecordAnswer, UploadAnswer } from './tracker-schemas.ts'
+import { GcAnswer, RecordAnswer, UploadAnswer } from './tracker-schemas.ts'
 import { UploadClient } from './upload-client.ts'
 import { WhoamiAnswer } from './user-schemas.ts'
 
@@ -40,11 +42,14 @@ export class TrackerClient {
   readonly #others = new Map<string, HttpClient>()
   /** The part of the interface that comes from Repoman. */
   readonly repoman: RepomanClient
+  /** Images: finding, describing, renaming. */
+  readonly images: ImageClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
     this.#init = init
     this.repoman = new RepomanClient({ http: this.#http })
+    this.images = new ImageClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */
@@ -56,21 +61,21 @@ export class TrackerClient {
     return await this.#http.json(get(TRACKER_PATHS.whoami, options), WhoamiAnswer)
   }
 
-  async listImages(options: CallOptions = {}): Promise<ImageView[]> {
-    return await this.#http.json(get(TRACKER_PATHS.images, options), ImageViews)
+  async listImages(options: CallOptions = {}): Promise<ImageObject[]> {
+    return await this.images.list({}, options)
   }
 
-  async getImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<ImageView> {
-    return await this.#http.json(get(fillPath(TRACKER_PATHS.image, { namespace, name }), options), ImageView)
+  async getImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<ImageObject> {
+    return await this.images.get({ namespace, name }, options)
   }
 
   /** Makes an image without versions; a push does so by itself. */
-  async createImage(image: ImageKey, options: CallOptions = {}): Promise<ImageView> {
-    return await this.#http.json(post(TRACKER_PATHS.images, image, options), ImageView)
+  async createImage(image: ImageKey, options: CallOptions = {}): Promise<ImageObject> {
+    return await this.images.create(image, {}, options)
   }
 
   async removeImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<void> {
-    await this.#delete(fillPath(TRACKER_PATHS.image, { namespace, name }), options)
+    await this.images.remove({ namespace, name }, options)
   }
 
   async removeVersion(version: ImageKey & { version: number }, options: CallOptions = {}): Promise<void> {

@@ -1,22 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { ManifestId } from '../core/cid.ts'
-import { COMMIT_TAGS_MAX, NAME_CHARS_MAX } from '../core/limits.ts'
-import type { ImageName, Namespace, Tag } from '../core/reference.ts'
+import { COMMIT_TAGS_MAX } from '../core/limits.ts'
+import { ImageNameText, ManifestText, NamespaceText, TagText, VersionNumber } from './name-schemas.ts'
 
 /** Requests and answers of the tracker's HTTP interface. Objects of requests refuse unknown fields. */
 
 const closed = { additionalProperties: false }
-const nameRule = {
-  minLength: 1,
-  maxLength: NAME_CHARS_MAX,
-  pattern: '^(?!\\.+$)[a-zA-Z0-9_.-]+$',
-}
-
-const NamespaceText = Type.Unsafe<Namespace>(Type.String(nameRule))
-const ImageNameText = Type.Unsafe<ImageName>(Type.String(nameRule))
-const TagText = Type.Unsafe<Tag>(Type.String(nameRule))
-const ManifestText = Type.Unsafe<ManifestId>(Type.String({ pattern: '^b[a-z2-7]{20,120}$' }))
-const VersionNumber = Type.Integer({ minimum: 1, maximum: 999_999_999 })
 const Time = Type.String({ description: 'ISO 8601, UTC' })
 const Jws = Type.String({ description: 'compact JWS with x5c, signed by the tracker' })
 

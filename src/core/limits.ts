@@ -177,6 +177,8 @@ export const CHAIN_CHECKS_MAX = 16
 export const CHAIN_CHANGE_ATTEMPTS = 20
 /** Longest line of the journal of chains: a target, a number and a digest. */
 export const JOURNAL_LINE_BYTES_MAX = 512
+/** Times that a rename signs the records of an image anew when versions come or go meanwhile. */
+export const IMAGE_RENAME_ATTEMPTS = 5
 /** Free key=value pairs of one image. */
 export const IMAGE_PROPERTIES_MAX = 64
 /** Characters of one metadata value: a description of a few paragraphs. */

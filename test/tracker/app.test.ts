@@ -20,6 +20,7 @@ import { buildApp } from '../../tracker/app.ts'
 import type { Catalog } from '../../tracker/catalog/catalog.ts'
 import type { RouteContext } from '../../tracker/context.ts'
 import type { App } from '../../tracker/http/app-type.ts'
+import { Images } from '../../tracker/images/images.ts'
 import { TrackerMetrics } from '../../tracker/metrics.ts'
 import { Gate } from '../../tracker/uploads/gate.ts'
 import { Uploads } from '../../tracker/uploads/uploads.ts'
@@ -78,8 +79,9 @@ function contextOf(context: Context, log: Log): RouteContext {
     { ...catalog, authenticate: () => principal, clock: systemClock },
     { onFirstContact: 'active' },
   )
+  const images = new Images({ catalog, access, clock: systemClock })
   const uploads = new Uploads({
-    ...{ catalog, access, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
+    ...{ catalog, access, images, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
     quota: new QuotaMeter({ usage: catalog.usage, clock: systemClock }),
     stores: { blocks, nodes: new MemoryStore() },
     pool: {

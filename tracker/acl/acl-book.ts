@@ -4,6 +4,7 @@ import {
   type AclEntry,
   type AclOwner,
   type AclTarget,
+  covers,
   imageTarget,
   linkOfAcl,
   namespaceTarget,
@@ -142,6 +143,15 @@ export class AclBook {
     return await this.#change(target, change, ({ entries }) => ({
       entries: [...entries.filter((one) => !isOf(one, entry)), entry],
     }))
+  }
+
+  /** Gives a subject a right; a stronger one that it has stays. Errors: as `grant`. */
+  async allow(target: AclTarget, entry: AclEntry, change: AclChange): Promise<Acl> {
+    return await this.#change(target, change, ({ entries }) => {
+      const held = entries.find((one) => isOf(one, entry))
+      if (covers(held?.right, entry.right)) return {}
+      return { entries: [...entries.filter((one) => one !== held), entry] }
+    })
   }
 
   async revoke(target: AclTarget, subject: Omit<AclEntry, 'right'>, change: AclChange): Promise<Acl> {

@@ -14,6 +14,7 @@ import { GroupChanges } from './group-changes.ts'
 import { HistoryCatalog } from './history-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { ImageChanges } from './image-changes.ts'
+import { ImageDetailsCatalog } from './image-details.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
 import { NodeCatalog } from './node-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
@@ -26,6 +27,7 @@ import { UserChanges } from './user-changes.ts'
 export interface Catalog {
   readonly images: ImageCatalog
   readonly changes: ImageChanges
+  readonly details: ImageDetailsCatalog
   readonly namespaces: NamespaceCatalog
   readonly users: UserCatalog
   readonly userChanges: UserChanges
@@ -82,6 +84,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
   return {
     images: new ImageCatalog({ db, acls, records, transactions }, { quotas }),
     changes: new ImageChanges({ db, acls, records, transactions }, { quotas }),
+    details: new ImageDetailsCatalog({ db }),
     namespaces: new NamespaceCatalog({ db, acls, transactions }),
     users: new UserCatalog({ db }),
     userChanges: new UserChanges({ db, acls, transactions }),
