@@ -15,7 +15,9 @@ import { problemHandler, unknownRoute } from './http/errors.ts'
 import { addForms } from './http/forms.ts'
 import type { Registration } from './http/route.ts'
 import { OPENAPI } from './openapi.ts'
+import { aclRoutes } from './routes/acls.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
+import { chainRoutes } from './routes/chains.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { historyRoutes } from './routes/history.ts'
 import { imageRoutes } from './routes/images.ts'
@@ -42,12 +44,14 @@ const ROUTES: readonly Registration[] = [
   imageRoutes,
   shareRoutes,
   versionRoutes,
+  aclRoutes,
   historyRoutes,
   uploadRoutes,
   rawRoutes,
   nodeRoutes,
   swarmRoutes,
   usageRoutes,
+  chainRoutes,
   systemRoutes,
 ]
 
