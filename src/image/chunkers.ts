@@ -6,11 +6,12 @@ import { GearChunker } from './chunker-gear.ts'
 import { PageTailChunker } from './chunker-page-tail.ts'
 import { isPacked } from './sniff.ts'
 
-/** What a user asks for; `auto` looks at the head of the image. */
-export type ChunkerChoice = 'page-tail' | 'gear' | 'auto'
+/** What a user asks for; `auto` looks at the head of the image. Parameters are those of a manifest, to cut in the same way. */
+export type ChunkerChoice = 'page-tail' | 'gear' | 'auto' | ChunkerParameters
 
 /** Chunker for an image that begins with `head` (its first SNIFF_BYTES, or all of it). */
 export function chooseChunker(choice: ChunkerChoice, head: Uint8Array): Chunker {
+  if (typeof choice === 'object') return chunkerOf(choice)
   if (choice === 'gear' || (choice === 'auto' && isPacked(head))) return new GearChunker()
   if (choice === 'auto' || choice === 'page-tail') return new PageTailChunker()
   throw new InvalidError(`"${String(choice).slice(0, 32)}" is no chunker: use page-tail, gear or auto`)

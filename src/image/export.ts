@@ -159,7 +159,8 @@ interface OpenRange {
   readonly end: number
 }
 
-async function* openedParts(
+/** The blocks and zero spans of a range, opened, in order. Errors: those of `readImage`. */
+export async function* openedParts(
   components: ImageComponents,
   range: OpenRange,
   options: CallOptions,

@@ -1,8 +1,6 @@
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import type { Digest } from '../core/cid.ts'
 
-/** Questions that are asked together at once: those of 8 MiB of an image. */
-const TOGETHER = 4
 /** Time that fewer wait for company: a source that is slow or at its end sends no more. */
 const WAIT_MS = 20
 
@@ -12,23 +10,27 @@ interface Question {
   readonly reject: (error: unknown) => void
 }
 
-/** Asks a sink what it holds, for several batches with one call of `has`: a call costs a tracker more than its digests do. */
+/**
+ * Asks a sink what it holds, for `together` batches with one call of `has`: a call costs a tracker more than its digests do.
+ */
 export class HeldQuestions {
   readonly #sink: Pick<BlockStore, 'has'>
   readonly #call: CallOptions
+  readonly #together: number
   #waiting: Question[] = []
   #timer: NodeJS.Timeout | undefined
 
-  constructor(components: { sink: Pick<BlockStore, 'has'> }, call: CallOptions) {
+  constructor(components: { sink: Pick<BlockStore, 'has'> }, init: { call: CallOptions; together: number }) {
     this.#sink = components.sink
-    this.#call = call
+    this.#call = init.call
+    this.#together = init.together
   }
 
   /** For each digest, in order, whether the sink holds it. Errors: what `has` throws. */
   ask(digests: readonly Digest[]): Promise<boolean[]> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ digests, resolve, reject })
-      if (this.#waiting.length >= TOGETHER) void this.#askAll()
+      if (this.#waiting.length >= this.#together) void this.#askAll()
       else this.#timer ??= setTimeout(() => void this.#askAll(), WAIT_MS)
     })
   }

@@ -11,16 +11,25 @@ import type { PackedBatch } from './import-stages.ts'
 
 /** Stored bytes in one call of `put`: large enough to hide a round trip, small enough to be resumed and to be one request. */
 const PUT_BYTES = 3.5 * 1024 * 1024
-/** Batches in one call of `put`: those of well packed or known blocks would hold much memory otherwise. */
-const PUT_SLABS_MAX = 4
-/** Calls of `put` under way. */
-const PUTS_MAX = 3
-/** Segment nodes that wait for their blocks to be durable: some 2 MB. */
-const NODES_MAX = 64
+
+/** What a writer holds at most. */
+export interface WriterBounds {
+  /** Batches in one call of `put`: those of well packed or known blocks would hold much memory otherwise. */
+  readonly putSlabsMax: number
+  /** Calls of `put` under way. */
+  readonly putsMax: number
+  /** Segment nodes that wait for their blocks to be durable. */
+  readonly nodesMax: number
+}
 
 export interface ImageWriterInit {
   readonly meter: ImportMeter
   readonly call: CallOptions
+  readonly bounds: WriterBounds
+  /** Segments before the first that is written. */
+  readonly before: readonly SegmentLink[]
+  /** Told of segments that are durable with their blocks, in order; the last of an image comes when all is written. */
+  readonly onSegments?: ((segments: readonly SegmentLink[]) => Promise<void>) | undefined
 }
 
 /** Puts blocks, then the segments that name them, then the manifest. */
@@ -29,9 +38,13 @@ export class ImageWriter {
   readonly #slabs: SlabPool
   readonly #meter: ImportMeter
   readonly #call: CallOptions
+  readonly #bounds: WriterBounds
+  readonly #onSegments: ImageWriterInit['onSegments']
   readonly #builder = new SegmentBuilder()
-  readonly #links: SegmentLink[] = []
-  #size = 0
+  readonly #links: SegmentLink[]
+  /** Of those, the ones that are durable. */
+  #written: number
+  #size: number
   #frames: Frame[] = []
   #frameBytes = 0
   /** Memory of those frames. */
@@ -44,6 +57,11 @@ export class ImageWriter {
     this.#slabs = components.slabs
     this.#meter = init.meter
     this.#call = init.call
+    this.#bounds = init.bounds
+    this.#onSegments = init.onSegments
+    this.#links = [...init.before]
+    this.#written = this.#links.length
+    this.#size = this.#links.reduce((sum, { size }) => sum + size, 0)
   }
 
   /** Last stage of the import. Errors: LimitError, and what the sink throws. */
@@ -52,13 +70,23 @@ export class ImageWriter {
       for await (const batch of batches) {
         await this.#addFrames(batch)
         this.#addSpans(batch)
-        if (this.#nodes.length >= NODES_MAX) await this.#writeNodes()
+        if (this.#nodes.length >= this.#bounds.nodesMax) await this.#writeNodes()
       }
       this.#addSegment(this.#builder.finish())
       await this.#writeNodes()
     } finally {
       await Promise.allSettled(this.#puts)
     }
+  }
+
+  /** Bytes of the segments so far. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Every segment so far. */
+  get segments(): readonly SegmentLink[] {
+    return this.#links
   }
 
   /** Puts the manifest, when `writeAll` has resolved. */
@@ -75,7 +103,7 @@ export class ImageWriter {
   async #addFrames({ frames, slab }: PackedBatch): Promise<void> {
     if (slab === undefined) return
     const bytes = frames.reduce((sum, frame) => sum + frame.bytes.length, 0)
-    if (this.#frameBytes + bytes > PUT_BYTES || this.#frameSlabs.length >= PUT_SLABS_MAX)
+    if (this.#frameBytes + bytes > PUT_BYTES || this.#frameSlabs.length >= this.#bounds.putSlabsMax)
       await this.#putFrames()
     for (const frame of frames) this.#frames.push(frame)
     this.#frameBytes += bytes
@@ -90,7 +118,7 @@ export class ImageWriter {
     this.#frameBytes = 0
     this.#frameSlabs = []
     if (frames.length === 0) return
-    while (this.#puts.length >= PUTS_MAX) await this.#puts.shift()
+    while (this.#puts.length >= this.#bounds.putsMax) await this.#puts.shift()
     const put = this.#sink.put(frames, this.#call).then(() => {
       for (const slab of slabs) this.#slabs.release(slab)
       this.#meter.add({ storedBytes })
@@ -133,6 +161,9 @@ export class ImageWriter {
     const fresh = nodes.filter((_, i) => held[i] !== true)
     if (fresh.length > 0) await this.#sink.put(fresh, this.#call)
     this.#meter.add({ storedBytes: fresh.reduce((sum, node) => sum + node.bytes.length, 0) })
+    const segments = this.#links.slice(this.#written)
+    this.#written = this.#links.length
+    await this.#onSegments?.(segments)
   }
 }
 

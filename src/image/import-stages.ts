@@ -12,7 +12,7 @@ import type { WholeDigest } from './whole-digest.ts'
 export interface ImportContext {
   readonly held: HeldQuestions
   readonly workers: ImageWorkers
-  readonly whole: WholeDigest
+  readonly whole: WholeDigest | undefined
   readonly slabs: SlabPool
   readonly recent: RecentDigests
   readonly meter: ImportMeter
@@ -45,7 +45,7 @@ export interface PackedBatch {
 export async function hashBatch(context: ImportContext, batch: Batch): Promise<HashedBatch> {
   const { slab, places, spans } = batch
   const lengths = blockLengthsOf(spans)
-  const wholeDone = context.whole.update({ bytes: slab, spans, places }, batch.last)
+  const wholeDone = context.whole?.update({ bytes: slab, spans, places }, batch.last) ?? Promise.resolve()
   wholeDone.catch(() => {}) // awaited by packNew, which an error elsewhere may keep from running
   if (places.length === 0) return { batch, lengths, digests: [], wholeDone }
   const { bytes } = await context.workers.run(

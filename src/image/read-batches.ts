@@ -14,6 +14,8 @@ export interface ReadInit {
   readonly source: ImageSource
   readonly choice: ChunkerChoice
   readonly slabs: SlabPool
+  /** Offset in the image of the first byte of the source: the place of a cut. */
+  readonly offset?: number
 }
 
 export interface ReadOptions {
@@ -24,8 +26,8 @@ export interface ReadOptions {
 
 /** Reads and cuts an image. The batches, and so the manifest, do not depend on how much the source gives at once. */
 export async function* readBatches(init: ReadInit, options: ReadOptions): AsyncGenerator<Batch> {
-  const { source, slabs } = init
-  const cutter = new BatchCutter(slabs)
+  const { source, slabs, offset = 0 } = init
+  const cutter = new BatchCutter(slabs, offset)
   const call = options.signal === undefined ? {} : { signal: options.signal }
   let chunker: Chunker | undefined
   const choose = (): Chunker => {
@@ -63,9 +65,11 @@ class BatchCutter {
   #end = 0
   #zeroBytes = 0
 
-  constructor(slabs: SlabPool) {
+  constructor(slabs: SlabPool, offset: number) {
     this.#slabs = slabs
     this.#slab = slabs.take()
+    this.#start = offset % PAGE_BYTES
+    this.#end = this.#start
   }
 
   get full(): boolean {

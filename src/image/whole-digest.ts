@@ -8,19 +8,29 @@ const INLINE_BYTES_MAX = 1024 * 1024
 
 /**
  * Digest of a whole image. sha-256 goes from the first byte to the last, so it has a thread of its own beside those that
- * hash blocks. Gives up as soon as the image has more than IMAGE_DIGEST_ZERO_BYTES_MAX zero bytes in spans.
+ * hash blocks. Gives up as soon as the image has more than IMAGE_DIGEST_ZERO_BYTES_MAX zero bytes in spans, unless it `mustFinish`.
  */
 export class WholeDigest {
   #inline: ImageHasher | undefined
   #pool: WorkerPool<ImageHasherStep, Digest | undefined> | undefined
+  readonly #mustFinish: boolean
   #zeroBytes = 0
   #closed = false
+
+  constructor(init: { mustFinish?: boolean } = {}) {
+    this.#mustFinish = init.mustFinish ?? false
+  }
+
+  /** Whether the image has so many zero bytes that its manifest does not name the digest. */
+  get isLeftOut(): boolean {
+    return this.#zeroBytes > IMAGE_DIGEST_ZERO_BYTES_MAX
+  }
 
   /** Takes the next part of the image; `last` says that nothing comes after it. Resolves when its bytes are read. */
   async update(part: ImagePart, last: boolean): Promise<void> {
     const { spans } = part
     for (const span of spans) if (span < 0) this.#zeroBytes -= span
-    if (this.#zeroBytes > IMAGE_DIGEST_ZERO_BYTES_MAX) await this.close()
+    if (this.isLeftOut && !this.#mustFinish) await this.close()
     if (this.#closed) return
     if (this.#pool === undefined && last && sizeOf(spans) <= INLINE_BYTES_MAX)
       this.#inline = new ImageHasher()

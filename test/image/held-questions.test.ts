@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import type { Digest } from '../../src/core/cid.ts'
 import { HeldQuestions } from '../../src/image/held-questions.ts'
 
+const init = { call: {}, together: 4 }
 const test = suite('held questions')
 const digest = (n: number) => new Uint8Array(32).fill(n)
 
@@ -17,7 +18,7 @@ function sinkOf(held: ReadonlySet<number>) {
 
 test('asks for several batches at once and gives each its own answers', async () => {
   const { calls, sink } = sinkOf(new Set([2, 5, 7]))
-  const questions = new HeldQuestions({ sink }, {})
+  const questions = new HeldQuestions({ sink }, init)
   const answers = await Promise.all(
     [[1, 2, 3], [4], [5, 6], [7, 8]].map((batch) => questions.ask(batch.map(digest))),
   )
@@ -27,7 +28,7 @@ test('asks for several batches at once and gives each its own answers', async ()
 
 test('a question without company is asked too', async () => {
   const { calls, sink } = sinkOf(new Set([1]))
-  assert.equal(await new HeldQuestions({ sink }, {}).ask([digest(1)]), [true])
+  assert.equal(await new HeldQuestions({ sink }, init).ask([digest(1)]), [true])
   assert.equal(calls, [1])
 })
 
@@ -38,7 +39,7 @@ test('a failure reaches everybody who asked, and nobody after them', async () =>
     if (fails) throw failure
     return [true]
   }
-  const questions = new HeldQuestions({ sink: { has } }, {})
+  const questions = new HeldQuestions({ sink: { has } }, init)
   const asked = await Promise.allSettled([questions.ask([digest(1)]), questions.ask([digest(2)])])
   assert.equal(
     asked.map((result) => result.status === 'rejected' && result.reason === failure),
