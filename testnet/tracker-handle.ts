@@ -5,7 +5,6 @@ import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon
 import { daemonHandle } from './daemon-handle.ts'
 import type { TrackerHandle } from './handles.ts'
 import { type IdentityPaths, type Layout, TRACKER_NAME } from './layout.ts'
-import { mintNode } from './pki.ts'
 
 export function trackerRecipe(layout: Layout, link?: Link): DaemonRecipe {
   const linked = link === undefined ? {} : { link }
@@ -22,12 +21,10 @@ export function trackerRecipe(layout: Layout, link?: Link): DaemonRecipe {
   }
 }
 
-export function trackerHandle(control: DaemonControl, init: { url: string; layout: Layout }): TrackerHandle {
-  const clientOf = async ({ certificate, key, ca }: IdentityPaths) => {
-    const texts = await Promise.all([certificate, key, ca].map((path) => readFile(path, 'utf8')))
-    const [certificatePem = '', keyPem = '', caPem = ''] = texts
-    return new TrackerClient({ url: init.url, name: TRACKER_NAME, certificatePem, keyPem, caPem })
-  }
+export function trackerHandle(
+  control: DaemonControl,
+  init: { url: string; publisher: IdentityPaths },
+): TrackerHandle {
   return {
     ...daemonHandle(control),
     // A spread would read these once: they change with a restart.
@@ -39,7 +36,18 @@ export function trackerHandle(control: DaemonControl, init: { url: string; layou
     },
     url: init.url,
     serverName: TRACKER_NAME,
-    client: () => clientOf(init.layout.identity('publisher')),
-    nodeClient: async (commonName) => clientOf(await mintNode(init.layout, commonName)),
+    async client() {
+      const { certificate, key, ca } = init.publisher
+      const [certificatePem, keyPem, caPem] = await Promise.all(
+        [certificate, key, ca].map((path) => readFile(path, 'utf8')),
+      )
+      return new TrackerClient({
+        url: init.url,
+        name: TRACKER_NAME,
+        certificatePem: certificatePem ?? '',
+        keyPem: keyPem ?? '',
+        caPem: caPem ?? '',
+      })
+    },
   }
 }

@@ -5,7 +5,6 @@ import {
   NotAuthorisedError,
 } from '../../src/core/errors.ts'
 import type { Permission, UserState } from '../../src/core/permission.ts'
-import type { PeerKey } from '../../src/core/router.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 
 /** Somebody in the table of users, with what the groups allow. */
@@ -23,16 +22,13 @@ export interface UserAsker {
   readonly admin: boolean
 }
 
-/** A node that is enrolled and active. */
+/** An enrolled node. */
 export interface NodeAsker {
   readonly kind: 'node'
   readonly principal: Principal
   readonly dn: string
   readonly name: string
-  /** The peer ID that it has proved to have. */
-  readonly peer: PeerKey
-  /** site, zone, rack, as the tracker has them. */
-  readonly labels: Readonly<Record<string, string>>
+  readonly peer: string
   readonly admin: false
 }
 

@@ -14,10 +14,10 @@ export interface ReadOptions {
 export interface ImageReaderComponents {
   readonly holders: Pick<Holders, 'of'>
   readonly relay: Pick<Relay, 'open'>
-  /** Verified bytes from the own store, in pieces that stay as they are until the next is asked for. */
+  /** Verified bytes from the own store. */
   readonly read: (
     range: { manifest: ManifestId; start: number; end: number },
-    options: Required<CallOptions>,
+    options: CallOptions,
   ) => AsyncIterable<Uint8Array>
 }
 
