@@ -94,6 +94,15 @@ test('SIGHUP has the files read at once', async (context) => {
   assert.match(await changed(ask, '200'), /^403 .*has revoked it/)
 })
 
+test('the end of the list and of the certificate are among the metrics', async (context) => {
+  const caller = new HttpsCaller({ url: context.tracker.url, site: context.site, identity: context.alice })
+  context.callers.push(caller)
+  const text = (await caller.call({ method: 'GET', path: '/metrics' })).body.toString()
+  assert.match(text, 'bootswarm_tracker_crl_next_update_timestamp_seconds{issuer="/O=Example/CN=Example CA"}')
+  assert.match(text, 'bootswarm_tracker_cert_expiry_timestamp_seconds ')
+  assert.match(text, 'bootswarm_tracker_trust_stale 0')
+})
+
 test('nobody counts when the list has ended', async (context) => {
   const ask = asker(context, context.alice)
   assert.is(await ask(), '200 ')
