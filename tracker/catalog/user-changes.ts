@@ -107,11 +107,9 @@ export class UserChanges {
   }
 
   async #give(trx: ChainTransaction, image: StoredImage, by: Change): Promise<void> {
-    const { id, uuid, namespace, ownerName } = image
+    const { uuid, namespace, ownerName } = image
     const owner = await ownerOf(trx, namespace)
     if (owner === undefined) throw new StateError(`the namespace ${namespace} has no owner`)
-    const owner_id = owner.kind === 'user' ? owner.id : null
-    await trx.updateTable('images').set({ owner: owner_id }).where('id', '=', id).execute()
     const subject = { kind: owner.kind, subject: owner.name }
     await this.#acls.setOwner(imageTarget(uuid), subject, { author: by.author, trx })
     const details = { from: ownerName, to: owner.name }
