@@ -1,12 +1,18 @@
 import type { CallOptions } from '../src/core/blockstore.ts'
 import { type Digest, type ManifestId, parseManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
-import { AbortedError, BootswarmError, TimeoutError } from '../src/core/errors.ts'
+import { AbortedError, BootswarmError, NotAuthorisedError, TimeoutError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
-import { ANNOUNCE_EXPIRY_MS, ANNOUNCE_INTERVAL_MS, FIND_PEERS_TIMEOUT_MS } from '../src/core/limits.ts'
+import {
+  ANNOUNCE_EXPIRY_MS,
+  ANNOUNCE_INTERVAL_MS,
+  FIND_PEERS_TIMEOUT_MS,
+  REFUSED_RETRY_MS,
+} from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
+import type { Swarm } from '../src/exchange/swarm.ts'
 import type { AnnounceBudget } from '../src/routing/announce-budget.ts'
 import type { ImageCatalog } from './image-catalog.ts'
 import type { Pull } from './pull.ts'
@@ -125,11 +131,13 @@ export class Announcer implements Lifecycle {
   /** Complete manifests whose time has come. */
   #due(): ManifestId[] {
     const { exchange, clock } = this.#components
-    const beforeMs = clock.monotonic() - COMPLETE_INTERVAL_MS + ANNOUNCE_INTERVAL_MS
+    const nowMs = clock.monotonic() + ANNOUNCE_INTERVAL_MS
     const toldMs = (manifest: ManifestId) => this.#toldMs.get(manifest) ?? Number.NEGATIVE_INFINITY
-    return this.#manifests().filter(
-      (manifest) => exchange.swarm(manifest)?.complete === true && toldMs(manifest) < beforeMs,
-    )
+    return this.#manifests().filter((manifest) => {
+      const swarm = exchange.swarm(manifest)
+      const intervalMs = swarm?.withheld === true ? REFUSED_RETRY_MS : COMPLETE_INTERVAL_MS
+      return swarm?.complete === true && toldMs(manifest) + intervalMs < nowMs
+    })
   }
 
   async #announceComplete(manifest: ManifestId): Promise<void> {
@@ -137,10 +145,28 @@ export class Announcer implements Lifecycle {
     const swarm = exchange.swarm(manifest)
     if (swarm === undefined || this.#stopped) return
     this.#toldMs.set(manifest, clock.monotonic())
+    const segments = swarm.manifest.segments.map((link) => link.digest)
     await this.#try(manifest, async () => {
-      budget.addSegments(swarm.manifest.segments.map((link) => link.digest))
-      await router.announce(manifest, this.#options)
+      try {
+        await router.announce(manifest, this.#options)
+        if (!this.#stopped) budget.addSegments(segments)
+        swarm.withheld = false
+      } catch (error) {
+        if (error instanceof NotAuthorisedError) await this.#withhold(swarm, segments)
+        throw error
+      }
     })
+  }
+
+  /** Who may not have an image gives it to nobody, and takes back what it has announced; the blocks stay. */
+  async #withhold(swarm: Swarm, segments: readonly Digest[]): Promise<void> {
+    if (swarm.withheld) return
+    swarm.withheld = true
+    this.#components.log.warn(
+      { manifest: swarm.id },
+      'this node may not fetch an image any more: others get nothing of it from here',
+    )
+    await this.#components.budget.withdraw([parseManifestId(swarm.id), ...segments], this.#options)
   }
 
   /** Takes back what is announced of a manifest that is no longer here, and of its segments. Does not throw. */

@@ -15,6 +15,7 @@ import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.t
 import { BootswarmError, httpStatusOf, InvalidError, NotFoundError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
+import type { Enrolment } from './enrolment.ts'
 import { eventStream } from './event-stream.ts'
 import type { Exporter } from './exporter.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
@@ -30,6 +31,7 @@ export interface ControlComponents {
   metrics: Registry
   log: Log
   report: NodeReport
+  enrolment: Enrolment
   exporter: Exporter
 }
 
@@ -68,9 +70,10 @@ function logFailure(log: Log, error: unknown): void {
 }
 
 function addReads(app: FastifyInstance, components: ControlComponents): void {
-  const { catalog, report } = components
+  const { catalog, report, enrolment } = components
   app.get(NODE_PATHS.status, () => report.status())
   app.get(NODE_PATHS.peers, async () => report.peers())
+  app.post(NODE_PATHS.enrolment, () => enrolment.now())
   app.get(NODE_PATHS.images, async () => catalog.all().map(localImage))
   addProbes(app, components.metrics)
 }
@@ -84,7 +87,8 @@ function localImage(entry: CatalogEntry): LocalImage {
 function addPulls(app: FastifyInstance, { puller, log }: ControlComponents): void {
   const typed = app.withTypeProvider<TypeBoxProvider>()
   typed.post(NODE_PATHS.pulls, { schema: { body: PullRequest } }, async (request, reply) => {
-    const { pull, result } = await puller.start(parseReference(request.body.reference))
+    const { reference, delegation } = request.body
+    const { pull, result } = await puller.start(parseReference(reference), { delegation })
     return reply
       .type(NDJSON)
       .send(

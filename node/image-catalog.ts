@@ -22,6 +22,8 @@ const Entry = Type.Object({
   record: Type.String(),
   /** The last grant for it, compact JWS: lets a pull go on while the tracker is away. */
   grant: Type.String(),
+  /** What a user has signed for this node, shown whenever the grant is renewed. */
+  delegation: Type.Optional(Type.String()),
 })
 
 /** An image that is here or on its way, as it is kept on disk. */
@@ -57,6 +59,12 @@ export class ImageCatalog {
 
   withManifest(manifest: ManifestId): CatalogEntry[] {
     return this.all().filter((entry) => entry.manifest === manifest)
+  }
+
+  /** The newest delegation for a manifest. */
+  delegationFor(manifest: ManifestId): string | undefined {
+    const found = this.withManifest(manifest).filter((entry) => entry.delegation !== undefined)
+    return found.sort((a, b) => b.pulledAt - a.pulledAt)[0]?.delegation
   }
 
   /** What a reference means here: a version, a manifest, or the newest version asked for by that tag. */

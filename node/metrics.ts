@@ -16,6 +16,7 @@ export interface NodeFigures {
   storedBytes(): Promise<number>
   sentBytes(): number
   totals(): PullTotals
+  refusedPasses(): number
   trackerReachable(): boolean
 }
 
@@ -38,6 +39,7 @@ export function nodeMetrics(figures: NodeFigures, version: string): Registry {
   gauge('store_bytes', 'Bytes of blocks on disk', () => figures.storedBytes())
   gauge('exchange_sent_bytes_total', 'Bytes of frames sent to peers', () => figures.sentBytes())
   gauge('corrupt_peers_total', 'Peers dropped for wrong bytes', () => figures.totals().corruptPeers)
+  gauge('passes_refused_total', 'Passes of peers that were not accepted', () => figures.refusedPasses())
   gauge('tracker_reachable', 'Whether the tracker answered', () => Number(figures.trackerReachable()))
   addReceived(registry, figures)
   new Gauge({

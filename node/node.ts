@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { TrackerClient } from '../src/api/tracker-client.ts'
 import type { BlockStore } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
-import { AbortedError, BootswarmError, InternalError } from '../src/core/errors.ts'
+import { InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
+import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { serverCheck } from '../src/identity/server-check.ts'
 import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
@@ -26,6 +27,7 @@ import { onHangup } from '../src/util/signals.ts'
 import { Announcer } from './announcer.ts'
 import type { NodeConfig } from './config.ts'
 import { buildControlApi } from './control-api.ts'
+import { Enrolment } from './enrolment.ts'
 import { Exporter } from './exporter.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { listenForProbes, listenOnSocket } from './listen.ts'
@@ -59,14 +61,28 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const identity = await loadIdentity({ ...config.identity, purpose: 'client' })
   const { frames, packs, blocks, nodes } = await openStores(opened, { log }, config)
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
-  const host = await openHost({ log }, config)
-
-  const parts = { log, clock, identity, frames, blocks, nodes, catalog, host }
+  const peerKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
   const client = opened.adopt(trackerClient(identity, config), (it) => it.close())
-  const { link, exchange, puller, announcer } = wireSwarm({ ...parts, client }, config)
+  const passes: PassBook = new PassBook({
+    clock,
+    verify: (token) => link.pass(token),
+    graceS: () => link.graceS,
+  })
+  const host = await openHost({ log, admission: passes }, { config, privateKey: peerKey })
+
+  const parts = { log, clock, identity, frames, blocks, nodes, catalog, host, passes }
+  const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
+  const { link, exchange, puller, announcer } = swarm
+  const enrolment: Enrolment = new Enrolment(
+    { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
+    {
+      ...{ dn: identity.principal.dn, self: host.self, peerKey, labels: config.labels },
+      ...{ tracker: config.tracker.name, path: join(config.dataDir, 'pass.jwt') },
+    },
+  )
   const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer })
   const report = new NodeReport(
-    { carrier: host, exchange, blocks, catalog, puller, link, clock },
+    { carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock },
     { config, principal: identity.principal.dn },
   )
   const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
@@ -74,11 +90,13 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const watcher = opened.adopt(new TrustWatcher({ trust: identity.trust, clock, log }), (it) => it.stop())
   opened.defer(onHangup(() => void watcher.reload()))
   addTrustMetrics(metrics, { prefix: 'bootswarm_node', identity, watcher })
-  const control = buildControlApi({ catalog, puller, maintenance, exporter, report, metrics, log })
+  const control = buildControlApi({
+    ...{ catalog, puller, maintenance, exporter, report, enrolment, metrics, log },
+  })
 
   await maintenance.load()
+  await started(enrolment)
   await started(host)
-  askTracker(opened, { link, log })
   await started(exchange)
   await started(announcer)
   opened.defer(() => puller.stop())
@@ -103,6 +121,8 @@ interface SwarmParts {
   identity: Identity
   client: TrackerClient
   host: Libp2pHost
+  passes: PassBook
+  enrolled(): Promise<void>
   frames: FramePool
   blocks: BlockStore
   nodes: FsStore
@@ -111,7 +131,7 @@ interface SwarmParts {
 
 /** What finds, fetches, serves and announces. */
 function wireSwarm(parts: SwarmParts, config: NodeConfig) {
-  const { log, clock, identity, client, host, frames, blocks, nodes, catalog } = parts
+  const { log, clock, identity, client, host, passes, frames, blocks, nodes, catalog } = parts
   const content = host.contentRouting
   if (content === undefined) throw new InternalError('the host has no DHT')
   const link: TrackerLink = new TrackerLink(
@@ -119,7 +139,8 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
     {
       name: config.tracker.name,
       self: host.self,
-      labels: config.labels,
+      graceSeconds: config.grants.graceSeconds,
+      enrolled: () => parts.enrolled(),
       addresses: () => host.addresses(),
       met: (peers) => host.introduce(peers),
       renewed: (manifest, grant) => void puller.renewed(manifest, grant),
@@ -128,8 +149,9 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const exchange = new Exchange(
     {
       ...{ carrier: host, blocks, nodes, verifier: frames, clock, log, random: Math.random },
+      admission: passes,
       verifyGrant: (token) => link.grant(token),
-      graceS: () => (link.reachable === false ? config.grants.graceSeconds : 0),
+      graceS: () => link.graceS,
     },
     { origin: false, agent: `bootswarm-node/${packageVersion()}` },
   )
@@ -137,7 +159,13 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const dht = new DhtRouter({ content, budget })
   const tracker = new TrackerRouter(
     { tracker: link },
-    { describe: (manifest) => link.announcement(manifest, exchange.swarm(manifest)) },
+    {
+      describe: (manifest) => {
+        const delegation = catalog.delegationFor(manifest)
+        const shown = delegation === undefined ? {} : { delegation }
+        return link.announcement(manifest, { swarm: exchange.swarm(manifest), ...shown })
+      },
+    },
   )
   const router = new FallbackRouter({ routers: [tracker, dht], log })
   const puller: Puller = new Puller({
@@ -146,18 +174,6 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   })
   const announcer = new Announcer({ catalog, exchange, puller, link, router, dht, budget, clock, log })
   return { link, exchange, puller, announcer }
-}
-
-/** Once, so that `status` and the grace of grants soon know whether the tracker is there; nobody waits for it. */
-function askTracker(opened: AsyncDisposableStack, { link, log }: { link: TrackerLink; log: Log }): void {
-  const stop = new AbortController()
-  opened.defer(() => stop.abort())
-  link.ask({ signal: stop.signal }).catch((error: unknown) => {
-    if (error instanceof AbortedError) return
-    if (error instanceof BootswarmError)
-      log.warn({ err: error.message }, 'the tracker does not serve this node')
-    else log.error({ err: error }, 'could not ask the tracker')
-  })
 }
 
 /** `packs` is the store of blocks as it is on disk, `blocks` the same within its limit. */
@@ -177,8 +193,10 @@ function withinLimit(packs: PackStore, storedBytesMax: number | undefined): Bloc
   return new QuotaStore({ store: packs }, { storedBytesMax, advice })
 }
 
-async function openHost(components: { log: Log }, config: NodeConfig): Promise<Libp2pHost> {
-  const privateKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
+async function openHost(
+  components: { log: Log; admission: PassBook },
+  { config, privateKey }: { config: NodeConfig; privateKey: Uint8Array },
+): Promise<Libp2pHost> {
   const { listen, announce } = config.p2p
   const dht = { datastoreDir: join(config.dataDir, 'dht'), bootstrap: [] }
   return await createHost(components, { privateKey, listen: [...listen], announce: [...announce], dht })

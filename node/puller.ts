@@ -11,7 +11,7 @@ import {
   TimeoutError,
   UnreachableError,
 } from '../src/core/errors.ts'
-import { RESUME_RETRY_MS } from '../src/core/limits.ts'
+import { REFUSED_RETRY_MS, RESUME_RETRY_MS } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import { DEFAULT_TAG, formatReference, parseReference, type Reference } from '../src/core/reference.ts'
 import type { Router } from '../src/core/router.ts'
@@ -63,10 +63,16 @@ export class Puller {
     return this.running().map((pull) => pull.progress())
   }
 
-  /** Begins, or joins, the pull of an image. Errors: those of the tracker; StateError while stopping or collecting garbage. */
-  async start(reference: Reference): Promise<{ pull: Pull; result: Promise<PullResult> }> {
+  /**
+   * Begins, or joins, the pull of an image; with `delegation` by the right of a user. Errors: those of the tracker; StateError
+   * while stopping or collecting garbage.
+   */
+  async start(
+    reference: Reference,
+    options: { delegation?: string | undefined } = {},
+  ): Promise<{ pull: Pull; result: Promise<PullResult> }> {
     this.#checkOpen()
-    const { joined, entry } = await this.#join(reference)
+    const { joined, entry } = await this.#join(reference, options.delegation)
     const running = this.#running.get(joined.manifest)
     if (running !== undefined) return this.#follow(running, entry)
     this.#checkOpen()
@@ -120,6 +126,11 @@ export class Puller {
     await Promise.allSettled(running.map(({ result }) => result))
   }
 
+  /** This node may fetch nothing any more. */
+  stopAll(reason: Error): void {
+    for (const pull of this.running()) pull.stop(reason)
+  }
+
   #checkOpen(): void {
     if (this.#stopped) throw new StateError('the node is stopping')
     if (this.#paused) throw new StateError('garbage is being collected: try again in a moment')
@@ -129,14 +140,15 @@ export class Puller {
     const { clock, log } = this.#components
     const text = `${entry.namespace}/${entry.name}@${entry.version}`
     try {
-      const { result } = await this.start(parseReference(text))
+      const { result } = await this.start(parseReference(text), { delegation: entry.delegation })
       await result
       log.info({ image: text }, 'resumed and completed an image')
     } catch (error) {
       if (this.#stopped || error instanceof AbortedError) return
       log.warn({ image: text, err: describe(error) }, 'could not resume an image')
       if (error instanceof NotFoundError) return
-      clock.after(RESUME_RETRY_MS, () => void this.#resumeAgain(entry))
+      const retryMs = error instanceof NotAuthorisedError ? REFUSED_RETRY_MS : RESUME_RETRY_MS
+      clock.after(retryMs, () => void this.#resumeAgain(entry))
     }
   }
 
@@ -148,11 +160,15 @@ export class Puller {
   }
 
   /** Asks the tracker; while it is away, what is known from an earlier answer will do. */
-  async #join(reference: Reference): Promise<{ joined: Joined; entry: CatalogEntry }> {
+  async #join(
+    reference: Reference,
+    delegation: string | undefined,
+  ): Promise<{ joined: Joined; entry: CatalogEntry }> {
     const { link, catalog, log } = this.#components
     try {
-      const joined = await link.join(reference)
-      return { joined, entry: this.#entryOf(reference, joined) }
+      const joined = await link.join(reference, { delegation })
+      const entry = this.#entryOf(reference, joined)
+      return { joined, entry: { ...entry, ...(delegation === undefined ? {} : { delegation }) } }
     } catch (error) {
       const away = error instanceof UnreachableError || error instanceof TimeoutError
       const known = away ? catalog.find(reference) : undefined

@@ -3,8 +3,10 @@ import type { BlockStore } from '../src/core/blockstore.ts'
 import type { Carrier } from '../src/core/carrier.ts'
 import type { Clock } from '../src/core/clock.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
+import type { PassBook } from '../src/identity/pass-book.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import type { NodeConfig } from './config.ts'
+import type { Enrolment } from './enrolment.ts'
 import type { ImageCatalog } from './image-catalog.ts'
 import type { NodeFigures } from './metrics.ts'
 import type { Puller } from './puller.ts'
@@ -17,6 +19,8 @@ export interface ReportComponents {
   catalog: ImageCatalog
   puller: Puller
   link: TrackerLink
+  enrolment: Pick<Enrolment, 'status'>
+  passes: Pick<PassBook, 'refused'>
   clock: Clock
 }
 
@@ -35,7 +39,7 @@ export class NodeReport {
   }
 
   async status(): Promise<NodeStatus> {
-    const { carrier, exchange, blocks, catalog, puller, link, clock } = this.#components
+    const { carrier, exchange, blocks, catalog, puller, link, enrolment, clock } = this.#components
     return {
       version: packageVersion(),
       principal: this.#principal,
@@ -45,6 +49,7 @@ export class NodeReport {
         url: this.#config.tracker.url,
         ...(link.reachable === undefined ? {} : { reachable: link.reachable }),
       },
+      enrolment: enrolment.status(),
       store: await blocks.stat(),
       images: catalog.all().filter(({ complete }) => complete).length,
       pulls: puller.progress(),
@@ -56,15 +61,16 @@ export class NodeReport {
 
   peers(): NodePeer[] {
     const { exchange, link } = this.#components
-    return exchange.peers().map((stat) => ({
+    return exchange.peers().map(({ node, ...stat }) => ({
       ...stat,
+      ...(node === undefined ? {} : { node }),
       manifests: [...stat.manifests],
       origin: link.isOrigin(stat.peer),
     }))
   }
 
   figures(): NodeFigures {
-    const { exchange, blocks, catalog, puller, link } = this.#components
+    const { exchange, blocks, catalog, puller, link, passes } = this.#components
     return {
       images: () => catalog.all().filter(({ complete }) => complete).length,
       pulls: () => puller.running().length,
@@ -72,6 +78,7 @@ export class NodeReport {
       storedBytes: async () => (await blocks.stat()).storedBytes,
       sentBytes: () => exchange.wireSentBytes,
       totals: () => puller.totals(),
+      refusedPasses: () => passes.refused,
       trackerReachable: () => link.reachable === true,
     }
   }

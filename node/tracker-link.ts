@@ -1,10 +1,18 @@
+import type { AnnounceAnswer, AnnounceBody, JoinAnswer, LeaveBody } from '../src/api/swarm-schemas.ts'
 import type { TrackerClient } from '../src/api/tracker-client.ts'
-import type { AnnounceAnswer, AnnounceBody, JoinAnswer, LeaveBody } from '../src/api/tracker-schemas.ts'
 import type { CallOptions } from '../src/core/blockstore.ts'
 import type { ManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
-import { AbortedError, SignatureError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
+import {
+  AbortedError,
+  BootswarmError,
+  CertificateError,
+  httpStatusOf,
+  SignatureError,
+} from '../src/core/errors.ts'
 import { GRANT_TYPE, type Grant, parseGrant } from '../src/core/grant.ts'
+import { GRANT_SETTLE_S } from '../src/core/limits.ts'
+import { PASS_TYPE, type Pass, parsePass } from '../src/core/pass.ts'
 import { type ImageRecord, parseRecord, RECORD_TYPE } from '../src/core/record.ts'
 import { formatReference, type Reference } from '../src/core/reference.ts'
 import type { PeerAddress, PeerKey } from '../src/core/router.ts'
@@ -22,13 +30,16 @@ export interface Joined {
 }
 
 /** The part of the tracker's client that is needed here. */
-type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave' | 'whoami'>
+type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave'>
 
 export interface TrackerLinkInit {
   /** Name in the tracker's certificate. */
   readonly name: string
   readonly self: PeerKey
-  readonly labels: Readonly<Record<string, string>>
+  /** Seconds that expired passes and grants count for while the tracker is out of reach. */
+  readonly graceSeconds: number
+  /** Resolves when this node has enrolled, or the tracker does not answer. */
+  enrolled(): Promise<void>
   /** Addresses of this node, as they are at the time of the call. */
   addresses(): string[]
   /** A fresh grant has come with the answer to an announce. */
@@ -45,6 +56,7 @@ export class TrackerLink {
   readonly #init: TrackerLinkInit
   readonly #origins = new Set<PeerKey>()
   #reachable: boolean | undefined
+  #backMs = Number.NEGATIVE_INFINITY
 
   constructor(components: { client: TrackerCalls; clock: Clock; trust: Trust }, init: TrackerLinkInit) {
     this.#client = components.client
@@ -53,24 +65,28 @@ export class TrackerLink {
     this.#init = init
   }
 
-  /** Whether the last request was answered; undefined before there was one. */
+  /** Whether the last request was answered by a tracker that works; undefined before there was one. */
   get reachable(): boolean | undefined {
     return this.#reachable
   }
 
-  /** Asks the tracker something small, for `reachable`. Errors: those of the tracker. */
-  async ask(options: CallOptions = {}): Promise<void> {
-    await this.#watched(this.#client.whoami(options))
+  /** Seconds that expired passes and grants count for now: none while they can be renewed. */
+  get graceS(): number {
+    const settling = this.#clock.monotonic() - this.#backMs < GRANT_SETTLE_S * 1000
+    return this.#reachable === false || settling ? this.#init.graceSeconds : 0
   }
 
   /** Enters the swarm of a reference. Errors: those of the tracker, SignatureError when its record is not what was asked for. */
-  async join(reference: Reference, options: CallOptions = {}): Promise<Joined> {
-    const { self, labels, addresses } = this.#init
-    const answer = await this.#watched(
-      this.#client.join(
-        { reference: formatReference(reference), peer: self, addresses: addresses(), labels: { ...labels } },
-        options,
-      ),
+  async join(
+    reference: Reference,
+    options: CallOptions & { delegation?: string | undefined } = {},
+  ): Promise<Joined> {
+    const { self, addresses, enrolled } = this.#init
+    await enrolled()
+    const body = { reference: formatReference(reference), peer: self, addresses: addresses() }
+    const { delegation, ...others } = options
+    const answer = await this.watched(
+      this.#client.join({ ...body, ...(delegation === undefined ? {} : { delegation }) }, others),
     )
     const record = await this.record(answer.record)
     checkAnswer(answer, record, reference)
@@ -86,17 +102,18 @@ export class TrackerLink {
 
   /** Tells what is held, learns of peers; a fresh grant goes to `renewed`. */
   async announce(body: AnnounceBody, options: CallOptions = {}): Promise<AnnounceAnswer> {
-    const answer = await this.#watched(this.#client.announce(body, options))
+    const answer = await this.watched(this.#client.announce(body, options))
     this.#init.renewed(body.manifest, answer.grant)
     this.#meet(answer.peers)
     return answer
   }
 
   /** What an announce says of a manifest, of which `swarm` tells what is held. */
-  announcement(manifest: ManifestId, swarm: Swarm | undefined): AnnounceBody {
-    const { self, labels, addresses } = this.#init
+  announcement(manifest: ManifestId, held: { swarm: Swarm | undefined; delegation?: string }): AnnounceBody {
+    const { self, addresses } = this.#init
+    const { swarm, ...shown } = held
     const runs = { runs: swarm?.have.count ?? 0, runsTotal: swarm?.map.runs ?? 0 }
-    return { manifest, peer: self, addresses: addresses(), labels: { ...labels }, ...runs }
+    return { manifest, peer: self, addresses: addresses(), ...shown, ...runs }
   }
 
   /** Whether the tracker has called a peer its own. */
@@ -110,7 +127,7 @@ export class TrackerLink {
   }
 
   async leave(body: LeaveBody, options: CallOptions = {}): Promise<void> {
-    await this.#watched(this.#client.leave(body, options))
+    await this.watched(this.#client.leave(body, options))
   }
 
   /** Tells the tracker that this node no longer takes part. */
@@ -123,6 +140,11 @@ export class TrackerLink {
     return parseRecord(await this.#claims(token, RECORD_TYPE))
   }
 
+  /** The claims of a pass that the tracker signed, whoever shows it. Errors: as `grant`. */
+  async pass(token: string): Promise<Pass> {
+    return parsePass(await this.#claims(token, PASS_TYPE))
+  }
+
   /** The claims of a grant that the tracker signed, whoever shows it. Errors: as `record`, GrantError. */
   async grant(token: string): Promise<Grant> {
     return parseGrant(await this.#claims(token, GRANT_TYPE))
@@ -133,18 +155,30 @@ export class TrackerLink {
     return (await verifyJws(token, init)).claims
   }
 
-  async #watched<T>(request: Promise<T>): Promise<T> {
+  /** Waits for an answer of the tracker and remembers whether there was one. Errors: those of the request. */
+  async watched<T>(request: Promise<T>): Promise<T> {
     try {
       const answer = await request
-      this.#reachable = true
+      this.#setReachable(true)
       return answer
     } catch (error) {
       // A request that this node gave up says nothing of the tracker.
-      if (error instanceof AbortedError) throw error
-      this.#reachable = !(error instanceof UnreachableError || error instanceof TimeoutError)
+      if (!(error instanceof AbortedError)) this.#setReachable(isAnswer(error))
       throw error
     }
   }
+
+  #setReachable(reachable: boolean): void {
+    if (reachable && this.#reachable === false) this.#backMs = this.#clock.monotonic()
+    this.#reachable = reachable
+  }
+}
+
+/** Whether a tracker that works has said this. Whoever cannot prove to be the tracker has said nothing. */
+function isAnswer(error: unknown): boolean {
+  if (!(error instanceof BootswarmError)) return true
+  if (error instanceof CertificateError && error.cause !== undefined) return false
+  return httpStatusOf(error) < 500
 }
 
 /** The record must be about what was asked: a tracker's cache or a middleman must not swap images. */

@@ -5,6 +5,7 @@
 import { type Programs, runCli } from '../src/cli/main.ts'
 
 const programs: Programs = {
+  initTracker: async (init) => (await import('../tracker/init.ts')).initTracker(init),
   serveTracker: async (init) => (await import('../tracker/main.ts')).serveTracker(init),
   serveNode: async (init) => (await import('../node/main.ts')).serveNode(init),
   runTestnet: async (argv) => (await import('../testnet/main.ts')).runTestnet(argv),

@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { createCa, issueCertificate } from '../src/identity/ca.ts'
+import { type CertificateAndKey, createCa, issueCertificate } from '../src/identity/ca.ts'
 import { mapLimit } from './concurrency.ts'
-import { type Layout, nodeName, TRACKER_NAME } from './layout.ts'
+import { type IdentityPaths, type Layout, nodeName, TRACKER_NAME } from './layout.ts'
 
 const ORGANISATION = 'Testnet'
 
@@ -21,9 +21,25 @@ export async function mintIdentities(layout: Layout, nodes: number): Promise<voi
     wanted.push({ file: nodeName(index), init: { kind: 'node', commonName: nodeName(index) } })
   }
   await mapLimit(wanted, availableParallelism(), async ({ file, init }) => {
-    const issued = await issueCertificate(ca, { ...init, organization: ORGANISATION, days: 30 })
-    const paths = layout.identity(file)
-    await writeFile(paths.certificate, issued.certificatePem)
-    await writeFile(paths.key, issued.keyPem, { mode: 0o600 })
+    await issueInto(layout.identity(file), ca, init)
   })
+}
+
+/** One more certificate of a node, beside those of the testnet. */
+export async function mintNode(layout: Layout, commonName: string): Promise<IdentityPaths> {
+  const { certificate, key } = layout.identity('ca')
+  const [certificatePem, keyPem] = [await readFile(certificate, 'utf8'), await readFile(key, 'utf8')]
+  const paths = layout.identity(commonName)
+  await issueInto(paths, { certificatePem, keyPem }, { kind: 'node', commonName })
+  return paths
+}
+
+async function issueInto(
+  paths: IdentityPaths,
+  ca: CertificateAndKey,
+  init: Parameters<typeof issueCertificate>[1],
+): Promise<void> {
+  const issued = await issueCertificate(ca, { ...init, organization: ORGANISATION, days: 30 })
+  await writeFile(paths.certificate, issued.certificatePem)
+  await writeFile(paths.key, issued.keyPem, { mode: 0o600 })
 }

@@ -109,7 +109,7 @@ async function assemble(parts: Parts): Promise<Testnet> {
     layout,
     seed,
     publisher,
-    tracker: trackerHandle(tracker, { url: parts.trackerUrl, publisher }),
+    tracker: trackerHandle(tracker, { url: parts.trackerUrl, layout }),
     nodes: nodes.map((control) => nodeHandle(control, layout)),
     cli: (args, options) => runCliProcess(layout.cliHome, args, options),
     detach: parts.release,

@@ -5,6 +5,7 @@ import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon
 import { daemonHandle } from './daemon-handle.ts'
 import type { TrackerHandle } from './handles.ts'
 import { type IdentityPaths, type Layout, TRACKER_NAME } from './layout.ts'
+import { mintNode } from './pki.ts'
 
 export function trackerRecipe(layout: Layout, link?: Link): DaemonRecipe {
   const linked = link === undefined ? {} : { link }
@@ -21,10 +22,12 @@ export function trackerRecipe(layout: Layout, link?: Link): DaemonRecipe {
   }
 }
 
-export function trackerHandle(
-  control: DaemonControl,
-  init: { url: string; publisher: IdentityPaths },
-): TrackerHandle {
+export function trackerHandle(control: DaemonControl, init: { url: string; layout: Layout }): TrackerHandle {
+  const clientOf = async ({ certificate, key, ca }: IdentityPaths) => {
+    const texts = await Promise.all([certificate, key, ca].map((path) => readFile(path, 'utf8')))
+    const [certificatePem = '', keyPem = '', caPem = ''] = texts
+    return new TrackerClient({ url: init.url, name: TRACKER_NAME, certificatePem, keyPem, caPem })
+  }
   return {
     ...daemonHandle(control),
     // A spread would read these once: they change with a restart.
@@ -36,18 +39,7 @@ export function trackerHandle(
     },
     url: init.url,
     serverName: TRACKER_NAME,
-    async client() {
-      const { certificate, key, ca } = init.publisher
-      const [certificatePem, keyPem, caPem] = await Promise.all(
-        [certificate, key, ca].map((path) => readFile(path, 'utf8')),
-      )
-      return new TrackerClient({
-        url: init.url,
-        name: TRACKER_NAME,
-        certificatePem: certificatePem ?? '',
-        keyPem: keyPem ?? '',
-        caPem: caPem ?? '',
-      })
-    },
+    client: () => clientOf(init.layout.identity('publisher')),
+    nodeClient: async (commonName) => clientOf(await mintNode(init.layout, commonName)),
   }
 }

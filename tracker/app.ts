@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import fastifySwagger from '@fastify/swagger'
 import type { TSchema } from '@sinclair/typebox'
@@ -9,7 +8,6 @@ import {
   TRACKER_IDLE_TIMEOUT_MS,
   TRACKER_REQUEST_TIMEOUT_MS,
 } from '../src/core/limits.ts'
-import { auditRequests } from './audit/audit-requests.ts'
 import type { RouteContext } from './context.ts'
 import type { App } from './http/app-type.ts'
 import { addContinue } from './http/continue.ts'
@@ -17,14 +15,17 @@ import { problemHandler, unknownRoute } from './http/errors.ts'
 import { addForms } from './http/forms.ts'
 import type { Registration } from './http/route.ts'
 import { OPENAPI } from './openapi.ts'
+import { aclRoutes } from './routes/acls.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
-import { auditRoutes } from './routes/audit.ts'
+import { chainRoutes } from './routes/chains.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { historyRoutes } from './routes/history.ts'
 import { imageRoutes } from './routes/images.ts'
 import { membershipRoutes } from './routes/memberships.ts'
 import { namespaceRoutes } from './routes/namespaces.ts'
+import { nodeRoutes } from './routes/nodes.ts'
 import { rawRoutes } from './routes/raw.ts'
+import { shareRoutes } from './routes/shares.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -41,15 +42,20 @@ const ROUTES: readonly Registration[] = [
   membershipRoutes,
   namespaceRoutes,
   imageRoutes,
+  shareRoutes,
   versionRoutes,
+  aclRoutes,
   historyRoutes,
   uploadRoutes,
   rawRoutes,
+  nodeRoutes,
   swarmRoutes,
   usageRoutes,
-  auditRoutes,
+  chainRoutes,
   systemRoutes,
 ]
+
+const UNCHANGING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /** The tracker's HTTP interface, ready to listen or to be injected requests. */
 export async function buildApp(context: RouteContext, init: { tls?: ServerOptions } = {}): Promise<App> {
@@ -60,15 +66,11 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     requestTimeout: TRACKER_REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
-    genReqId: () => randomBytes(9).toString('base64url'),
   }).withTypeProvider<TypeBoxProvider>()
   app.setValidatorCompiler<TSchema>(validatorCompiler)
   app.setErrorHandler(problemHandler(context))
   app.setNotFoundHandler(unknownRoute)
   app.decorateRequest('asker', undefined)
-  app.decorateRequest('problem', undefined)
-  // Before all routes, so that none can forget it.
-  app.addHook('onResponse', auditRequests(context))
   app.addHook('onResponse', async (request, reply) => {
     const labels = {
       method: request.method,
@@ -79,12 +81,17 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   })
   addContinue(app)
   await addForms(app)
+  app.addHook('onResponse', async (request, reply) => {
+    const changes = !UNCHANGING.has(request.method) && reply.statusCode < 300
+    if (changes && request.routeOptions.config.machines !== true) context.rightsChanged()
+  })
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })
   await app.register(async (scope) => openRoutes(scope as App, context))
   await app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
-      request.asker = await context.askers.of(request.raw.socket)
+      const contact = request.routeOptions.config.machines !== true
+      request.asker = await context.askers.of(request.raw.socket, { contact })
     })
     for (const routes of ROUTES) routes(scope as App, context)
   })

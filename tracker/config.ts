@@ -1,7 +1,12 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { ConfigError } from '../src/core/errors.ts'
-import { GC_INTERVAL_S, GRANT_LIFETIME_S } from '../src/core/limits.ts'
+import {
+  GC_INTERVAL_S,
+  GRANT_LIFETIME_S,
+  GRANT_LIFETIME_S_MAX,
+  GRANT_LIFETIME_S_MIN,
+} from '../src/core/limits.ts'
 import { BYTES_FORMS, parseBytes } from '../src/core/quantity.ts'
 import {
   type IdentityConfig,
@@ -12,6 +17,7 @@ import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '..
 import type { FirstContact } from './access/askers.ts'
 import type { CatalogLocation } from './catalog/database.ts'
 import type { Quotas } from './catalog/quota.ts'
+import type { EnrolmentMode } from './nodes/nodes.ts'
 
 const closed = { additionalProperties: false }
 const HostPort = Type.String({
@@ -69,8 +75,26 @@ export const TrackerConfigSchema = Type.Object(
       ),
     ),
     admins: Type.Optional(Type.Array(Type.String({ pattern: '^/' }))),
+    adminsFile: Type.Optional(Type.String({ minLength: 1 })),
+    nodes: Type.Optional(
+      Type.Object(
+        {
+          enrolment: Type.Optional(
+            Type.Union([Type.Literal('machines'), Type.Literal('approve'), Type.Literal('open')]),
+          ),
+        },
+        closed,
+      ),
+    ),
     grants: Type.Optional(
-      Type.Object({ lifetimeSeconds: Type.Optional(Type.Integer({ minimum: 10, maximum: 86_400 })) }, closed),
+      Type.Object(
+        {
+          lifetimeSeconds: Type.Optional(
+            Type.Integer({ minimum: GRANT_LIFETIME_S_MIN, maximum: GRANT_LIFETIME_S_MAX }),
+          ),
+        },
+        closed,
+      ),
     ),
     gc: Type.Optional(
       Type.Object(
@@ -116,6 +140,11 @@ export interface TrackerConfig {
   readonly quotas: Quotas
   /** Distinguished names in slash form. */
   readonly admins: readonly string[]
+  /** Lines of `name,email,dn`. */
+  readonly adminsFile: string | undefined
+  /** Which nodes become active without an admin. */
+  readonly nodes: { readonly enrolment: EnrolmentMode }
+  /** Life of grants and passes: what is taken back ends at the peers within it. */
   readonly grants: { readonly lifetimeSeconds: number }
   /** Pause between two garbage collections; 0 when they come on request alone. */
   readonly gc: { readonly intervalSeconds: number }
@@ -153,6 +182,8 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     namespaces: { nodesRead: file.namespaces?.nodesRead ?? true },
     quotas: { bytes: quotaBytes(file.quotas?.bytes, path), images: file.quotas?.images ?? null },
     admins: file.admins ?? [],
+    adminsFile: file.adminsFile === undefined ? undefined : absolute(file.adminsFile),
+    nodes: { enrolment: file.nodes?.enrolment ?? 'machines' },
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
     gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },

@@ -3,11 +3,14 @@ import type { Log } from '../src/core/log.ts'
 import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
 import type { Accounting } from './accounting/accounting.ts'
-import type { AuditLog } from './audit/audit-log.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import type { FetchRights } from './grants/fetch-rights.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
 import type { BaseUrl } from './http/base-url.ts'
+import type { Images } from './images/images.ts'
 import type { TrackerMetrics } from './metrics.ts'
+import type { Nodes } from './nodes/nodes.ts'
+import type { Downloads } from './raw/downloads.ts'
 import type { Holders } from './siblings/holders.ts'
 import type { ImageReader } from './siblings/image-reader.ts'
 import type { Swarms } from './swarm/swarms.ts'
@@ -17,21 +20,29 @@ import type { Uploads } from './uploads/uploads.ts'
 /** What the routes work with. */
 export interface RouteContext extends Accounting {
   readonly askers: Pick<Askers, 'of'>
-  readonly audit: Pick<AuditLog, 'write' | 'read'>
   readonly catalog: Catalog
   readonly access: Access
+  readonly images: Images
   readonly uploads: Uploads
   readonly swarms: Swarms
   /** Which trackers have the blocks of what. */
   readonly holders: Pick<Holders, 'origins'>
+  /** Something has changed that rights may depend on. */
+  readonly rightsChanged: () => void
+  readonly nodes: Nodes
+  readonly rights: FetchRights
   readonly grants: GrantIssuer
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */
   readonly reader: Pick<ImageReader, 'open'>
+  /** Sends them. */
+  readonly downloads: Downloads
   /** Where this tracker alone is reached, where several answer by one name. */
   readonly ownUrl: string | undefined
   /** What absolute addresses in the answer to a request begin with. */
   readonly baseUrl: BaseUrl
+  /** The same for who has no certificate. */
+  readonly openUrl: BaseUrl
   readonly metrics: TrackerMetrics
   readonly clock: Clock
   readonly log: Log

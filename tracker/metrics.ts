@@ -33,14 +33,22 @@ export class TrackerMetrics {
     this.grantsIssued = counter('grants_issued_total', 'Grants that were signed')
   }
 
-  /** Shows what the origin has sent to nodes. */
-  watchOrigin(sentBytes: () => number): void {
+  /** Shows what the origin has sent to nodes, and whom it has refused. */
+  watchOrigin(origin: { readonly sentBytes: number; readonly refusedPasses: number }): void {
+    new Gauge({
+      name: 'bootswarm_tracker_passes_refused_total',
+      help: 'Passes that peers showed to the origin and that were not accepted',
+      registers: [this.registry],
+      collect() {
+        this.set(origin.refusedPasses)
+      },
+    })
     new Gauge({
       name: 'bootswarm_tracker_origin_sent_bytes_total',
       help: 'Bytes of frames that the origin sent to nodes',
       registers: [this.registry],
       collect() {
-        this.set(sentBytes())
+        this.set(origin.sentBytes)
       },
     })
   }
@@ -55,6 +63,8 @@ export class TrackerMetrics {
     this.blocksStored.inc(blocks)
     this.storedBytes.inc(bytes)
   }
+
+  readonly sentRaw = (bytes: number): void => this.rawBytes.inc(bytes)
 
   readonly granted = (): void => this.grantsIssued.inc()
 

@@ -21,6 +21,7 @@ export const OPENAPI: NonNullable<FastifyDynamicSwaggerOptions['openapi']> = {
     { name: 'namespaces', description: 'Whose images are where' },
     { name: 'images', description: 'Images, versions and tags' },
     { name: 'uploads', description: 'Have/need negotiation and blocks' },
+    { name: 'nodes', description: 'Hypervisors: enrolment and passes' },
     { name: 'swarms', description: 'Grants and handouts for nodes' },
     { name: 'system', description: 'Health, metrics, upkeep' },
   ],

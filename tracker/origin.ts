@@ -3,27 +3,33 @@ import { Bitmap } from '../src/core/bitmap.ts'
 import type { BlockStore } from '../src/core/blockstore.ts'
 import { type ManifestId, parseManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
-import { CertificateError, NotFoundError } from '../src/core/errors.ts'
+import { GrantError, NotFoundError } from '../src/core/errors.ts'
 import type { FrameVerifier } from '../src/core/frame.ts'
 import { decodeFrame } from '../src/core/frame-codec.ts'
 import { GRANT_TYPE, type Grant, parseGrant } from '../src/core/grant.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
-import { ORIGIN_SWARMS_MAX } from '../src/core/limits.ts'
+import { ORIGIN_RECHECK_INTERVAL_MS, ORIGIN_RECHECK_PAUSE_MS, ORIGIN_SWARMS_MAX } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import { decodeManifest, runCount } from '../src/core/manifest.ts'
+import { PASS_TYPE, type Pass, parsePass } from '../src/core/pass.ts'
 import type { PeerAddress, PeerKey } from '../src/core/router.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { verifyJws } from '../src/identity/jws.ts'
+import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
 import { packageVersion } from '../src/util/package-version.ts'
+import type { PassIssuer } from './grants/pass-issuer.ts'
 
 export interface OriginComponents {
   readonly identity: Identity
   readonly blocks: BlockStore
   readonly nodes: BlockStore
   readonly verifier: FrameVerifier
+  readonly passes: PassIssuer
+  /** Whether what a grant says still holds. */
+  readonly stands: (grant: Grant) => Promise<boolean>
   readonly clock: Clock
   readonly log: Log
 }
@@ -33,25 +39,47 @@ export interface OriginInit {
   /** Multiaddrs. */
   readonly listen: readonly string[]
   readonly announce: readonly string[]
+  /** What the tracker signs in. */
+  readonly name: string
 }
 
-/** The tracker's own peer: the first complete holder of every image, and where new nodes find into the DHT. */
+interface OriginParts {
+  readonly name: string
+  readonly book: PassBook
+  readonly host: Libp2pHost
+}
+
+/**
+ * The tracker's own peer: the first complete holder of every image, and where new nodes find into the DHT. It stands beside
+ * the catalog, so what is taken back ends here at once: grants are looked up again whenever something changes.
+ */
 export class Origin implements Lifecycle {
   readonly #components: OriginComponents
+  readonly #name: string
+  readonly #book: PassBook
   readonly #host: Libp2pHost
   readonly #exchange: Exchange
   /** Manifests that are served, the longest unused first. */
   readonly #used = new Set<ManifestId>()
+  #cancelRenewal = () => {}
+  #cancelRecheck = () => {}
+  /** When something last changed that rights depend on, as far as is known here. */
+  #changedMs: number
+  #changed = false
+  #stopped = false
 
-  private constructor(components: OriginComponents, host: Libp2pHost) {
-    const { identity, clock, blocks, nodes, verifier, log } = components
-    const name = nameOf(identity)
+  private constructor(components: OriginComponents, parts: OriginParts) {
+    const { clock, blocks, nodes, verifier, log } = components
+    const { name, book, host } = parts
     this.#components = components
+    this.#changedMs = clock.now()
+    this.#name = name
+    this.#book = book
     this.#host = host
     this.#exchange = new Exchange(
       {
-        ...{ carrier: host, blocks, nodes, verifier, clock, log, random: Math.random },
-        verifyGrant: (token) => verifyGrant(token, { identity, clock, name }),
+        ...{ carrier: host, blocks, nodes, verifier, clock, log, random: Math.random, admission: book },
+        verifyGrant: (token) => this.#verifyGrant(token),
         graceS: () => 0,
         // Grants of other trackers, and those from before a start, are for manifests that nobody has asked for here.
         wanted: (manifest) => this.#serveIfHeld(manifest),
@@ -60,31 +88,106 @@ export class Origin implements Lifecycle {
     )
   }
 
-  /** Errors: CertificateError when the tracker's certificate has no name. */
   static async open(components: OriginComponents, init: OriginInit): Promise<Origin> {
     const privateKey = await loadOrCreatePeerKey(join(init.dataDir, 'peer.key'))
-    const { log, clock } = components
+    const { log, clock, identity } = components
+    const { name } = init
+    const verify = async (token: string): Promise<Pass> => {
+      const check = { trust: identity.trust, typ: PASS_TYPE, nowMs: clock.now(), host: name }
+      return parsePass((await verifyJws(token, check)).claims)
+    }
+    const book = new PassBook({ clock, verify, graceS: () => 0 })
     const dht = { datastoreDir: join(init.dataDir, 'dht'), bootstrap: [] }
     const { listen, announce } = init
     const host = await createHost(
-      { log, clock },
+      { log, clock, admission: book },
       { privateKey, listen: [...listen], announce: [...announce], dht },
     )
-    return new Origin(components, host)
+    return new Origin(components, { name, book, host })
   }
 
   async start(): Promise<void> {
+    await this.#renewPass()
     await this.#host.start()
     await this.#exchange.start()
+    this.#recheckAfter(ORIGIN_RECHECK_INTERVAL_MS)
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true
+    this.#cancelRenewal()
+    this.#cancelRecheck()
     await this.#exchange.stop()
     await this.#host.stop()
   }
 
   get self(): PeerKey {
     return this.#host.self
+  }
+
+  /** A peer that may not take part any more, whatever its pass says. */
+  dismiss(peer: PeerKey): void {
+    this.#book.dismiss(peer)
+    this.#exchange.dismiss(peer, new GrantError('the pass of the peer was withdrawn'))
+  }
+
+  /** Something has changed that rights depend on: looks all grants up again that are in use here, soon. */
+  rightsChanged(): void {
+    this.#changedMs = this.#components.clock.now()
+    if (this.#changed) return
+    this.#changed = true
+    this.#recheckAfter(ORIGIN_RECHECK_PAUSE_MS)
+  }
+
+  /** Passes that were refused since the start. */
+  get refusedPasses(): number {
+    return this.#book.refused
+  }
+
+  /** The tracker vouches for its own peer as it does for nodes. */
+  async #renewPass(): Promise<void> {
+    const { passes, identity, clock, log } = this.#components
+    const use = { node: this.#name, sub: identity.principal.dn, peer: this.#host.self, labels: {} }
+    try {
+      const { token, renewAfterSeconds } = await passes.issue(use)
+      if (this.#stopped) return
+      this.#book.setOwn(token)
+      this.#cancelRenewal = clock.after(renewAfterSeconds * 1000, () => void this.#renewPass())
+    } catch (error) {
+      log.error({ err: error }, 'the tracker could not sign a pass for its own peer')
+      this.#cancelRenewal = clock.after(ORIGIN_RECHECK_PAUSE_MS, () => void this.#renewPass())
+    }
+  }
+
+  /** Errors: those of verifyJws, GrantError. */
+  async #verifyGrant(token: string): Promise<Grant> {
+    const { identity, clock, stands } = this.#components
+    const check = { trust: identity.trust, typ: GRANT_TYPE, nowMs: clock.now(), host: this.#name }
+    const grant = parseGrant((await verifyJws(token, check)).claims)
+    if (this.#isNews(grant) || (await stands(grant))) return grant
+    throw new GrantError('what the grant says does not hold any more')
+  }
+
+  /** Given just now, and nothing has changed since: no need to look it up again at nine o'clock. */
+  #isNews({ iat }: Grant): boolean {
+    const issuedMs = iat * 1000
+    return issuedMs > this.#changedMs && this.#components.clock.now() - issuedMs < ORIGIN_RECHECK_INTERVAL_MS
+  }
+
+  #recheckAfter(ms: number): void {
+    this.#cancelRecheck()
+    if (!this.#stopped) this.#cancelRecheck = this.#components.clock.after(ms, () => void this.#recheck())
+  }
+
+  async #recheck(): Promise<void> {
+    const { stands, log } = this.#components
+    this.#changed = false
+    this.#recheckAfter(ORIGIN_RECHECK_INTERVAL_MS)
+    try {
+      for (const grant of this.#exchange.grants()) if (!(await stands(grant))) this.#exchange.endGrant(grant)
+    } catch (error) {
+      log.error({ err: error }, 'grants in use could not be looked up')
+    }
   }
 
   address(): PeerAddress {
@@ -135,25 +238,4 @@ export class Origin implements Lifecycle {
       this.#forget(manifest)
     }
   }
-}
-
-/** Grants are signed in the name that the tracker's certificate carries. */
-async function verifyGrant(
-  token: string,
-  init: { identity: Identity; clock: Clock; name: string },
-): Promise<Grant> {
-  const { identity, clock, name } = init
-  const check = { trust: identity.trust, typ: GRANT_TYPE, nowMs: clock.now(), host: name }
-  return parseGrant((await verifyJws(token, check)).claims)
-}
-
-function nameOf(identity: Identity): string {
-  const text = identity.chain[0]?.subjectAltName ?? ''
-  const name = /(?:DNS|IP Address):([^,\s"]+)/.exec(text)?.[1]
-  if (name === undefined) {
-    throw new CertificateError(
-      'the certificate of the tracker has no DNS name or IP address: issue it with bootswarm ca issue tracker NAME --dns HOST',
-    )
-  }
-  return name
 }

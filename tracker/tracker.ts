@@ -1,33 +1,33 @@
-import type { CallOptions } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { BusyError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
 import { TrustWatcher } from '../src/identity/trust-watcher.ts'
-import { type ReadInit, readImage } from '../src/image/export.ts'
 import { onHangup } from '../src/util/signals.ts'
 import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
 import { openAccounting } from './accounting/accounting.ts'
+import { appointAdmins } from './accounts/first-admins.ts'
 import { tamperAlarm } from './acl/alarm.ts'
 import { keepChains } from './acl/keep-chains.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
-import type { AuditLog } from './audit/audit-log.ts'
-import { openAudit } from './audit/open-audit.ts'
+import type { Catalog } from './catalog/catalog.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
-import { GrantIssuer, type Signer } from './grants/grant-issuer.ts'
+import type { Signer } from './grants/short-lived.ts'
 import type { App } from './http/app-type.ts'
 import { socketAuthenticator } from './http/authentication.ts'
 import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
+import { Images } from './images/images.ts'
 import { TrackerMetrics } from './metrics.ts'
-import { Origin } from './origin.ts'
+import type { Origin } from './origin.ts'
+import { openPeers } from './peers.ts'
+import { Downloads } from './raw/downloads.ts'
 import { meetSiblings } from './siblings/siblings.ts'
-import { openStores, type Stores } from './stores.ts'
-import { Swarms } from './swarm/swarms.ts'
+import { openStores } from './stores.ts'
 import { CollectionTimer } from './uploads/collection-timer.ts'
 import { Collector } from './uploads/collector.ts'
 import { Gate } from './uploads/gate.ts'
@@ -56,51 +56,46 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { log, clock = systemClock } = components
   await using opened = new AsyncDisposableStack()
   const identity = await loadIdentity(config.identity)
-  const { dataDir, p2p, name = signingNameOf(identity) } = config
+  const { dataDir, name = signingNameOf(identity) } = config
   const metrics = new TrackerMetrics()
   const seal = identitySeal({ identity, clock }, { name })
   const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
-  const stores = await openStores({ opened, log, ...signing }, { ...config, ...config.namespaces })
-  const { pool, blocks, nodes, catalog } = stores
-  const audit = await openAudit({ opened, clock, log }, { dataDir, dn: identity.principal.dn })
+  const opening = { opened, log, ...signing }
+  const { pool, blocks, nodes, catalog } = await openStores(opening, { ...config, ...config.namespaces })
   await keepChains({ opened, ...catalog, clock, log }, { author: identity.principal.dn })
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
-  const askers = new Askers({ authenticate, users: catalog.users, clock }, config.users)
-  await askers.appoint(config.admins)
+  const askers = new Askers({ ...catalog, authenticate, clock }, config.users)
+  await appointAdmins({ users: catalog.users, clock }, config)
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
   const accounting = openAccounting({ opened, catalog, clock, log })
+  const images = new Images({ catalog, access, clock })
   const sign: Signer = (claims, options) => signJws(identity, claims, options)
   const gate = new Gate()
-  const swarms = new Swarms({ clock })
-  metrics.watchSwarms(swarms)
-  const grants = new GrantIssuer({ sign, clock }, { ...config.grants, onIssued: metrics.granted })
-  const origin = await Origin.open(
-    { identity, blocks, nodes, verifier: pool, clock, log },
-    { dataDir, ...p2p },
-  )
-  opened.defer(() => origin.stop())
-  await origin.start()
-  metrics.watchOrigin(() => origin.sentBytes)
+  const known = { opened, identity, catalog, access, askers, sign, metrics, clock, log }
+  const peers = await openPeers({ ...known, stores: { blocks, nodes }, verifier: pool }, { config, name })
+  const { origin } = peers
   const { self } = origin
   const uploads = new Uploads({
-    ...{ catalog, access, pool, gate, sign, clock, self, ...accounting },
+    ...{ catalog, access, images, pool, gate, sign, clock, self, ...accounting },
     stores: { blocks, nodes },
     onStored: metrics.stored,
   })
-  const read = readerOf({ blocks, nodes, opener: pool })
+  const downloads = new Downloads({ blocks, nodes, clock, log, onSent: metrics.sentRaw })
+  const read: Downloads['read'] = (range, options) => downloads.read(range, options)
   const parts = { opened, catalog, nodes, origin, read, clock, log }
   const { announce, ...siblings } = await meetSiblings(parts, { identity, name })
 
-  const state = { stopping: false }
-  const checkReady = readiness({ catalog, blocks, audit }, state)
+  const { checkReady, end } = readinessOf({ catalog, blocks })
   const serveOnly: Origin['serveOnly'] = (manifests) => origin.serveOnly(manifests)
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
+  const urls = baseUrls(identity, config)
   const context: RouteContext = {
-    ...{ askers, ...siblings, ...accounting, baseUrl: baseUrls(identity, config), ownUrl: config.ownUrl },
-    ...{ catalog, access, audit, uploads, swarms, grants, collector, metrics, clock, log, checkReady },
+    ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: urls, openUrl: urls, ownUrl: config.ownUrl },
+    rightsChanged: () => origin.rightsChanged(),
+    ...{ catalog, access, images, uploads, downloads, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   watchTrust({ opened, identity, app, metrics, clock, log })
@@ -111,7 +106,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
 
   const closing = opened.move()
   const stop = async () => {
-    state.stopping = true
+    end()
     log.info({ url }, 'tracker stopping')
     await closing.disposeAsync()
   }
@@ -119,22 +114,18 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   return { url, peer, addresses, stop }
 }
 
-/** Whether requests are welcome: the tracker runs, and what it writes to can be written to. */
-function readiness(
-  { catalog, blocks, audit }: Pick<Stores, 'catalog' | 'blocks'> & { audit: AuditLog },
-  state: { readonly stopping: boolean },
-): () => Promise<void> {
-  return async () => {
-    if (state.stopping) throw new BusyError('the tracker is stopping')
-    await catalog.check()
-    await blocks.stat()
-    audit.check()
+/** Whether requests are welcome; never any more after `end`. */
+function readinessOf(parts: { catalog: Pick<Catalog, 'check'>; blocks: { stat(): Promise<unknown> } }) {
+  let stopping = false
+  const checkReady = async () => {
+    if (stopping) throw new BusyError('the tracker is stopping')
+    await parts.catalog.check()
+    await parts.blocks.stat()
   }
-}
-
-/** Reads ranges of images from the own stores. */
-function readerOf(components: Parameters<typeof readImage>[0]) {
-  return (range: ReadInit, options: CallOptions) => readImage(components, range, options)
+  const end = () => {
+    stopping = true
+  }
+  return { checkReady, end }
 }
 
 /** The listener for probes and metrics, where there is one. */

@@ -21,6 +21,8 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   transfer: () => import('./transfer.ts'),
   commonality: () => import('./commonality.ts'),
   memory: () => import('./memory.ts'),
+  raw: () => import('./raw.ts'),
+  raw16: () => import('./raw16.ts'),
 }
 
 interface Flags {

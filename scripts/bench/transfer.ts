@@ -1,5 +1,3 @@
-import { createCipheriv, createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { PullResult } from '../../src/api/node-schemas.ts'
@@ -8,13 +6,13 @@ import { createTestnet } from '../../testnet/testnet.ts'
 import { withNode } from '../../testnet/with-node.ts'
 import type { BenchOptions } from './bench.ts'
 import { MB, median } from './measure.ts'
+import { writeRandomFile } from './random-file.ts'
 import { type Row, rowOf } from './row.ts'
 import { libp2pStreamSeconds } from './yardsticks/libp2p-stream.ts'
 import { tlsSocketSeconds } from './yardsticks/tls-socket.ts'
 
 /** Size of the image that does not compress. */
 const RANDOM_BYTES = 1024 ** 3
-const PIECE_BYTES = 64 * 1024 ** 2
 
 /**
  * One peer to one node: a pull from the origin by a daemon that holds nothing, which checks, stores and indexes every block.
@@ -24,24 +22,11 @@ const PIECE_BYTES = 64 * 1024 ** 2
 export async function run(options: BenchOptions): Promise<Row[]> {
   const { first } = await options.images()
   const random = join(options.dir, 'random.img')
-  await writeRandom(random, options.seed)
+  await writeRandomFile(random, { sizeBytes: RANDOM_BYTES, seed: options.seed })
   return [
     ...(await measure(options, { image: first, what: 'programs' })),
     ...(await measure(options, { image: random, what: 'incompressible' })),
   ]
-}
-
-/** The same bytes for the same seed. */
-async function writeRandom(path: string, seed: number): Promise<void> {
-  const key = createHash('sha256').update(String(seed)).digest().subarray(0, 16)
-  const cipher = createCipheriv('aes-128-ctr', key, Buffer.alloc(16))
-  const zeros = Buffer.alloc(PIECE_BYTES)
-  const file = await open(path, 'w')
-  try {
-    for (let at = 0; at < RANDOM_BYTES; at += PIECE_BYTES) await file.write(cipher.update(zeros))
-  } finally {
-    await file.close()
-  }
 }
 
 async function measure(options: BenchOptions, init: { image: string; what: string }): Promise<Row[]> {

@@ -18,6 +18,8 @@ import {
   type ExportProgress,
   GcAnswer,
   LocalImage,
+  type NodeEnrolment,
+  NodeEnrolment as NodeEnrolmentSchema,
   NodePeer,
   NodeStatus,
   type PullProgress,
@@ -61,6 +63,12 @@ export class NodeClient {
     return this.#json({ method: 'GET', path: NODE_PATHS.status, ...options }, NodeStatus)
   }
 
+  /** Enrols this node at the tracker, again where it is enrolled. */
+  enrol(options: CallOptions = {}): Promise<NodeEnrolment> {
+    const schema = Type.Unsafe<NodeEnrolment>(NodeEnrolmentSchema)
+    return this.#json({ method: 'POST', path: NODE_PATHS.enrolment, ...options }, schema)
+  }
+
   images(options: CallOptions = {}): Promise<LocalImage[]> {
     return this.#json({ method: 'GET', path: NODE_PATHS.images, ...options }, Type.Array(LocalImage))
   }
@@ -70,8 +78,13 @@ export class NodeClient {
   }
 
   /** Fetches an image. It goes on in the node when `signal` ends this call; the same call joins it again. */
-  pull(reference: string, options: StreamOptions<PullProgress> = {}): Promise<PullResult> {
-    return this.#stream({ method: 'POST', path: NODE_PATHS.pulls, json: { reference } }, options)
+  pull(
+    reference: string,
+    options: StreamOptions<PullProgress> & { delegation?: string } = {},
+  ): Promise<PullResult> {
+    const { delegation, ...others } = options
+    const json = { reference, ...(delegation === undefined ? {} : { delegation }) }
+    return this.#stream({ method: 'POST', path: NODE_PATHS.pulls, json }, others)
   }
 
   /** Writes an image that is complete here to a file; `path` lies in one of the node's export directories. */

@@ -4,6 +4,7 @@ export const NODE_PATHS = {
   images: '/api/images',
   image: '/api/images/:namespace/:name',
   peers: '/api/peers',
+  enrolment: '/api/enrolment',
   pulls: '/api/pulls',
   exports: '/api/exports',
   gc: '/api/gc',

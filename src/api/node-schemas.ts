@@ -1,4 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
+import { DELEGATION_BYTES_MAX } from '../core/limits.ts'
 
 /** Bytes of one pull or of a session so far. All uncompressed unless the name says wire. */
 export const PullBytes = Type.Object({
@@ -60,6 +61,7 @@ export type LocalImage = Static<typeof LocalImage>
 
 export const NodePeer = Type.Object({
   peer: Type.String(),
+  node: Type.Optional(Type.String({ description: 'name of its node, from its pass' })),
   origin: Type.Boolean(),
   inbound: Type.Boolean(),
   manifests: Type.Array(Type.String()),
@@ -67,6 +69,23 @@ export const NodePeer = Type.Object({
   wireSentBytes: Type.Integer(),
 })
 export type NodePeer = Static<typeof NodePeer>
+
+export const NodeEnrolment = Type.Object({
+  state: Type.Union(
+    ['unknown', 'pending', 'active', 'revoked', 'refused'].map((state) => Type.Literal(state)),
+    { description: 'what the tracker last said of this node; unknown before its first answer' },
+  ),
+  name: Type.Optional(Type.String({ description: 'name of the node' })),
+  reason: Type.Optional(Type.String({ description: 'why it has no fresh pass' })),
+  passUntil: Type.Optional(Type.String({ description: 'end of its pass, ISO 8601, UTC' })),
+})
+
+export interface NodeEnrolment {
+  state: 'unknown' | 'pending' | 'active' | 'revoked' | 'refused'
+  name?: string
+  reason?: string
+  passUntil?: string
+}
 
 export const NodeStatus = Type.Object({
   version: Type.String(),
@@ -79,6 +98,7 @@ export const NodeStatus = Type.Object({
       Type.Boolean({ description: 'whether the last request was answered; left out before there was one' }),
     ),
   }),
+  enrolment: Type.Unsafe<NodeEnrolment>(NodeEnrolment),
   store: Type.Object({ blocks: Type.Integer(), storedBytes: Type.Integer() }),
   images: Type.Integer(),
   pulls: Type.Array(PullProgress),
@@ -108,7 +128,15 @@ export const VerifyAnswer = Type.Object({
 export type VerifyAnswer = Static<typeof VerifyAnswer>
 
 export const PullRequest = Type.Object(
-  { reference: Type.String({ maxLength: 512 }) },
+  {
+    reference: Type.String({ maxLength: 512 }),
+    delegation: Type.Optional(
+      Type.String({
+        maxLength: DELEGATION_BYTES_MAX,
+        description: 'compact JWS by which a user lets this node fetch what the user may read',
+      }),
+    ),
+  },
   { additionalProperties: false },
 )
 export const ExportRequest = Type.Object(

@@ -1,23 +1,31 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
+import type { PeerKey } from '../core/router.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
+import { ImageClient } from './image-client.ts'
+import type { ImageObject } from './image-schemas.ts'
+import {
+  type ChangeNodeBody,
+  EnrolAnswer,
+  type EnrolBody,
+  type NodesQuery,
+  NodeView,
+  NodeViews,
+  PassAnswer,
+} from './node-enrolment-schemas.ts'
 import { RepomanClient } from './repoman-client.ts'
-import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
 import {
   AnnounceAnswer,
   type AnnounceBody,
-  GcAnswer,
-  ImageView,
-  ImageViews,
   JoinAnswer,
   type JoinBody,
   type LeaveBody,
-  RecordAnswer,
   type SwarmView,
   SwarmViews,
-  UploadAnswer,
-} from './tracker-schemas.ts'
+} from './swarm-schemas.ts'
+import { fillPath, TRACKER_PATHS } from './tracker-paths.ts'
+import { GcAnswer, RecordAnswer, UploadAnswer } from './tracker-schemas.ts'
 import { UploadClient } from './upload-client.ts'
 import { WhoamiAnswer } from './user-schemas.ts'
 
@@ -34,11 +42,14 @@ export class TrackerClient {
   readonly #others = new Map<string, HttpClient>()
   /** The part of the interface that comes from Repoman. */
   readonly repoman: RepomanClient
+  /** Images: finding, describing, renaming. */
+  readonly images: ImageClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
     this.#init = init
     this.repoman = new RepomanClient({ http: this.#http })
+    this.images = new ImageClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */
@@ -50,21 +61,21 @@ export class TrackerClient {
     return await this.#http.json(get(TRACKER_PATHS.whoami, options), WhoamiAnswer)
   }
 
-  async listImages(options: CallOptions = {}): Promise<ImageView[]> {
-    return await this.#http.json(get(TRACKER_PATHS.images, options), ImageViews)
+  async listImages(options: CallOptions = {}): Promise<ImageObject[]> {
+    return await this.images.list({}, options)
   }
 
-  async getImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<ImageView> {
-    return await this.#http.json(get(fillPath(TRACKER_PATHS.image, { namespace, name }), options), ImageView)
+  async getImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<ImageObject> {
+    return await this.images.get({ namespace, name }, options)
   }
 
   /** Makes an image without versions; a push does so by itself. */
-  async createImage(image: ImageKey, options: CallOptions = {}): Promise<ImageView> {
-    return await this.#http.json(post(TRACKER_PATHS.images, image, options), ImageView)
+  async createImage(image: ImageKey, options: CallOptions = {}): Promise<ImageObject> {
+    return await this.images.create(image, {}, options)
   }
 
   async removeImage(namespace: Namespace, name: ImageName, options: CallOptions = {}): Promise<void> {
-    await this.#delete(fillPath(TRACKER_PATHS.image, { namespace, name }), options)
+    await this.images.remove({ namespace, name }, options)
   }
 
   async removeVersion(version: ImageKey & { version: number }, options: CallOptions = {}): Promise<void> {
@@ -125,6 +136,34 @@ export class TrackerClient {
 
   async swarms(options: CallOptions = {}): Promise<SwarmView[]> {
     return await this.#http.json(get(TRACKER_PATHS.swarms, options), SwarmViews)
+  }
+
+  /** Says who this node is; answered with a pass when it is active. */
+  async enrol(body: EnrolBody, options: CallOptions = {}): Promise<EnrolAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.nodes, body, options), EnrolAnswer)
+  }
+
+  /** A fresh pass for this node. */
+  async pass(body: { peer: PeerKey }, options: CallOptions = {}): Promise<PassAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.pass, body, options), PassAnswer)
+  }
+
+  /** Nodes in the order of their names. */
+  async nodes(query: NodesQuery = {}, options: CallOptions = {}): Promise<NodeView[]> {
+    return await this.#http.json({ ...get(TRACKER_PATHS.nodes, options), query }, NodeViews)
+  }
+
+  async node(node: string, options: CallOptions = {}): Promise<NodeView> {
+    return await this.#http.json(get(fillPath(TRACKER_PATHS.node, { node }), options), NodeView)
+  }
+
+  /** Approves or revokes a node, or sets its labels. For admins. */
+  async changeNode(node: string, change: ChangeNodeBody, options: CallOptions = {}): Promise<NodeView> {
+    return await this.#http.json(post(fillPath(TRACKER_PATHS.node, { node }), change, options), NodeView)
+  }
+
+  async removeNode(node: string, options: CallOptions = {}): Promise<void> {
+    await this.#delete(fillPath(TRACKER_PATHS.node, { node }), options)
   }
 
   /** Forgets expired uploads and frees what no version and no upload needs. For admins. */

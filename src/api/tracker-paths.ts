@@ -52,6 +52,8 @@ export const TRACKER_PATHS = {
   usage: '/api/usage',
   audit: '/api/audit',
   gc: '/api/gc',
+  chains: '/api/chains/check',
+  chainRepairs: '/api/chains/repairs',
   openapi: '/openapi.json',
   live: '/livez',
   ready: '/readyz',

@@ -1,8 +1,12 @@
 import type { Command } from 'commander'
+import { addImageCreate } from './image-create.ts'
 import { addImageLs } from './image-ls.ts'
+import { addImageMv } from './image-mv.ts'
 import { addImagePull } from './image-pull.ts'
 import { addImagePush } from './image-push.ts'
 import { addImageRm } from './image-rm.ts'
+import { addImageSearch } from './image-search.ts'
+import { addImageSet } from './image-set.ts'
 import { addImageShow } from './image-show.ts'
 import { addImageTag } from './image-tag.ts'
 import { addImageVerify } from './image-verify.ts'
@@ -13,7 +17,11 @@ export function addImageCommands(program: Command, shell: Shell): void {
   addImagePush(image, shell)
   addImagePull(image, shell)
   addImageLs(image, shell)
+  addImageSearch(image, shell)
   addImageShow(image, shell)
+  addImageCreate(image, shell)
+  addImageSet(image, shell)
+  addImageMv(image, shell)
   addImageTag(image, shell)
   addImageRm(image, shell)
   addImageVerify(image, shell)

@@ -1,14 +1,13 @@
 import type { Command } from 'commander'
-import type { ImageView } from '../api/tracker-schemas.ts'
+import type { ImageObject } from '../api/image-schemas.ts'
 import { parseReference } from '../core/reference.ts'
 import { withTracker } from './connect.ts'
 import { teach } from './help.ts'
+import { describeImage, nameOf } from './image-text.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
 import { fetchRecord, versionOf } from './records.ts'
 import { addSettingOptions, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
-import { formatFacts, formatTable } from './table.ts'
-import { formatBytes } from './units.ts'
 
 type Flags = FormatFlags & SettingFlags & { record?: true }
 
@@ -16,7 +15,7 @@ export function addImageShow(image: Command, shell: Shell): void {
   const command = image
     .command('show')
     .argument('<image>', 'namespace/name, with :tag or @version for that version alone')
-    .description('show an image with its tags and versions')
+    .description('show an image with what is said of it, its tags and versions')
     .option('--record', 'print the signed record instead: what image verify --record takes')
   addFormatOption(command)
   addSettingOptions(command, TRACKER_KEYS)
@@ -36,43 +35,18 @@ export function addImageShow(image: Command, shell: Shell): void {
         return
       }
       const view = await withTracker(shell, flags, ({ client }) =>
-        client.getImage(namespace, name, { signal }),
+        client.images.get({ namespace, name }, { signal }),
       )
       printItem(shell, /[:@]/.test(text) ? onlyVersion(view, versionOf(view, asked)) : view, {
         ...flags,
-        text: describe,
-        name: (item) => `${item.namespace}/${item.name}`,
+        text: describeImage,
+        name: nameOf,
       })
     }),
   )
 }
 
-function onlyVersion(view: ImageView, version: number): ImageView {
+function onlyVersion(view: ImageObject, version: number): ImageObject {
   const tags = Object.fromEntries(Object.entries(view.tags).filter(([, of]) => of === version))
   return { ...view, tags, versions: view.versions.filter((one) => one.version === version) }
-}
-
-function describe(view: ImageView): string {
-  const versions = view.versions.toSorted((a, b) => b.version - a.version)
-  const tagsOf = (version: number) =>
-    Object.entries(view.tags)
-      .flatMap(([tag, of]) => (of === version ? [tag] : []))
-      .join(' ')
-  const facts = formatFacts([
-    ['image', `${view.namespace}/${view.name}`],
-    ['owner', view.ownerDn],
-    ['created', view.createdAt],
-  ])
-  const table = formatTable(
-    [
-      { title: 'version', cell: ({ version }) => String(version), right: true },
-      { title: 'tags', cell: ({ version }) => tagsOf(version) },
-      { title: 'size', cell: ({ size }) => formatBytes(size), right: true },
-      { title: 'pushed', cell: ({ createdAt }) => createdAt },
-      { title: 'by', cell: ({ publisher }) => publisher },
-      { title: 'manifest', cell: ({ manifest }) => manifest },
-    ],
-    versions,
-  )
-  return versions.length === 0 ? facts : `${facts}\n${table}`
 }

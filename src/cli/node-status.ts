@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { NodeStatus } from '../api/node-schemas.ts'
+import type { NodeEnrolment, NodeStatus } from '../api/node-schemas.ts'
 import { withNode } from './connect.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
@@ -22,7 +22,7 @@ export function addNodeStatus(node: Command, shell: Shell): void {
 }
 
 function describe(status: NodeStatus): string {
-  const { tracker, store, pulls } = status
+  const { tracker, enrolment, store, pulls } = status
   const running = pulls.map(({ manifest, state, bytes }) => {
     const done = formatShare(bytes.local + bytes.fetchedUncompressed, bytes.image)
     return ['pulling', `${manifest} ${state}, ${done}`] as const
@@ -32,11 +32,19 @@ function describe(status: NodeStatus): string {
     ['peer', status.peer],
     ...status.addresses.map((address) => ['address', address] as const),
     ['tracker', `${tracker.url}, ${reachText(tracker.reachable)}`],
+    ['enrolment', enrolmentText(enrolment)],
     ['store', `${store.blocks} blocks in ${formatBytes(store.storedBytes)}, ${status.images} images`],
     ['peers', String(status.peers)],
     ['memory', formatBytes(status.residentBytes)],
     ...running,
   ])
+}
+
+/** What the tracker says of this node. */
+export function enrolmentText({ state, name, reason, passUntil }: NodeEnrolment): string {
+  const who = name === undefined ? state : `${name}, ${state}`
+  const until = passUntil === undefined ? '' : `, pass until ${passUntil}`
+  return `${who}${until}${reason === undefined ? '' : `: ${reason}`}`
 }
 
 function reachText(reachable: boolean | undefined): string {

@@ -17,8 +17,17 @@ export interface Sink {
   readonly columns?: number
 }
 
-/** Programs that the command line starts but may not import; the bin entry brings them. Each returns the exit code. */
+/** Programs that the command line starts but may not import; the bin entry brings them. Those that run return the exit code. */
 export interface Programs {
+  /** Makes the files of a new tracker; returns the path of its configuration. */
+  initTracker(init: {
+    dir: string
+    admins: readonly string[]
+    listen?: string
+    certificate?: string
+    key?: string
+    ca?: string
+  }): Promise<string>
   serveTracker(init: { config: string }): Promise<number>
   serveNode(init: { config: string }): Promise<number>
   runTestnet(argv: string[]): Promise<number>

@@ -2,9 +2,11 @@ import type { Command } from 'commander'
 import { teach } from './help.ts'
 import type { Shell } from './shell.ts'
 import { addTrackerGc } from './tracker-gc.ts'
+import { addTrackerInit } from './tracker-init.ts'
 
 export function addTrackerCommands(program: Command, shell: Shell): void {
   const tracker = program.command('tracker').description('the registry server')
+  addTrackerInit(tracker, shell)
   addTrackerServe(tracker, shell)
   addTrackerGc(tracker, shell)
 }

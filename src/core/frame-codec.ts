@@ -47,6 +47,27 @@ export function isBlock(frame: Frame): boolean {
   return sameDigest(digestOf(scratch.subarray(0, length)), digest)
 }
 
+/**
+ * As inflateFrame, to the start of `target`, which has room for one byte more than the block. The digest is the caller's to check
+ * (isDigestOf).
+ */
+export function inflateFrameInto({ codec, length, bytes }: FrameContent, target: Uint8Array): void {
+  if (target.length <= length) throw new InvalidError('no room for a block')
+  if (codec !== CODEC_ZSTD) {
+    target.set(inflateFrame({ codec, length, bytes }))
+    return
+  }
+  if (!isLength(length, BLOCK_BYTES_MAX) || bytes.length >= length)
+    throw new IntegrityError('zstd frame has an impossible length')
+  if (zstdOpenInto(bytes, target, length) !== length)
+    throw new IntegrityError('zstd frame cannot be inflated to its length')
+}
+
+/** Whether this is the digest of a block. */
+export function isDigestOf(block: Uint8Array, digest: Digest): boolean {
+  return sameDigest(digestOf(block), digest)
+}
+
 /** As decodeFrame, without the digest: for bytes whose digest was checked when they were stored. */
 export function inflateFrame({ codec, length, bytes }: FrameContent): Uint8Array {
   if (codec === CODEC_RAW) {

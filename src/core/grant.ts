@@ -8,8 +8,12 @@ export const GRANT_TYPE = 'bootswarm-grant+jwt'
 
 /** Claims of a grant: this peer may fetch this manifest until `exp`. Times in seconds since the epoch. */
 export interface Grant {
-  /** Distinguished name of the principal that asked. */
+  /** Distinguished name of the node that asked. */
   readonly sub: string
+  /** Name of that node. */
+  readonly node: string
+  /** Name of the user whose delegation the node has shown; left out where the node itself may read the image. */
+  readonly user?: string
   readonly peer: PeerKey
   readonly manifest: ManifestId
   readonly iat: number
@@ -18,15 +22,17 @@ export interface Grant {
 
 /** Reads claims whose signature was verified. Throws GrantError when a field is missing or malformed. */
 export function parseGrant(claims: Readonly<Record<string, unknown>>): Grant {
-  const { sub, peer, manifest, iat, exp } = claims
-  if (typeof sub !== 'string' || typeof peer !== 'string' || typeof manifest !== 'string') {
-    throw new GrantError('grant lacks a field')
-  }
+  const { sub, node, user, peer, manifest, iat, exp } = claims
+  const texts = [sub, node, peer, manifest]
+  if (texts.some((text) => typeof text !== 'string')) throw new GrantError('grant lacks a field')
+  if (user !== undefined && typeof user !== 'string') throw new GrantError('grant has a bad field')
   if (!Number.isSafeInteger(iat) || !Number.isSafeInteger(exp) || (exp as number) <= (iat as number)) {
     throw new GrantError('grant has no valid time')
   }
   return {
-    sub,
+    sub: sub as string,
+    node: node as string,
+    ...(user === undefined ? {} : { user }),
     peer: peer as PeerKey,
     manifest: manifest as ManifestId,
     iat: iat as number,

@@ -57,6 +57,8 @@ export const EXCHANGE_MESSAGE_BYTES_MAX = 1 * MiB + 16 * KiB
 export const EXCHANGE_CREDIT_BYTES = 8 * MiB
 /** Requests that one peer may have outstanding here. */
 export const EXCHANGE_REQUESTS_MAX = 256
+/** Newer passes and grants of one peer: those that come faster are ignored, because each costs a signature check. */
+export const EXCHANGE_RENEW_INTERVAL_MS = 1000
 /** Manifests that one channel may have open: bounds the bitmaps kept for a peer. */
 export const EXCHANGE_MANIFESTS_MAX = 64
 /** Time for hello before a channel is closed; also what a peer that opens a swarm waits for its manifest. */
@@ -106,6 +108,10 @@ export const PEER_TIMEOUTS_MAX = 2
 export const RESUME_RETRY_MS = 15_000
 /** Manifests that an origin serves at a time, those that were asked for last: up to 1 MB of bookkeeping each. */
 export const ORIGIN_SWARMS_MAX = 256
+/** Pause between two looks at all grants in use at an origin, when nothing is known to have changed: another tracker of the same database may have changed it. */
+export const ORIGIN_RECHECK_INTERVAL_MS = 30_000
+/** Time in which changes of rights are gathered before the origin looks at its grants. */
+export const ORIGIN_RECHECK_PAUSE_MS = 250
 /** Segment nodes fetched ahead of the plan. */
 export const SEGMENT_FETCHES_MAX = 8
 /** How often a session looks for stalls and late answers when nothing happens. */
@@ -171,6 +177,8 @@ export const CHAIN_CHECKS_MAX = 16
 export const CHAIN_CHANGE_ATTEMPTS = 20
 /** Longest line of the journal of chains: a target, a number and a digest. */
 export const JOURNAL_LINE_BYTES_MAX = 512
+/** Times that a rename signs the records of an image anew when versions come or go meanwhile. */
+export const IMAGE_RENAME_ATTEMPTS = 5
 /** Free key=value pairs of one image. */
 export const IMAGE_PROPERTIES_MAX = 64
 /** Characters of one metadata value: a description of a few paragraphs. */
@@ -211,24 +219,6 @@ export const QUOTA_NODES_BYTES = 64 * KiB
 export const QUOTA_USERS_MAX = 1024
 /** How long accesses are counted in memory before they are written down together: 500 joins are one write. */
 export const ACCESS_FLUSH_MS = 5000
-/** One line of the audit log: names and a reason. */
-export const AUDIT_LINE_BYTES_MAX = 16 * KiB
-/** Characters of a name or a reason in the audit log. */
-export const AUDIT_TEXT_CHARS_MAX = 512
-/** Size of a file of the audit log before the next begins: about 200,000 lines. */
-export const AUDIT_ROTATE_BYTES = 64 * MiB
-/** Time until lines of the audit log survive a crash of the machine. */
-export const AUDIT_SYNC_MS = 1000
-/** Lines that wait while the disk of the audit log is full: some MB. */
-export const AUDIT_QUEUE_LINES_MAX = 10_000
-/** Refusals of one asker that the audit log has of one minute; more are counted. All anonymous ones together are one asker. */
-export const AUDIT_REFUSALS_PER_MINUTE = 60
-/** Askers whose refusals are counted apart in one minute. */
-export const AUDIT_ASKERS_MAX = 1024
-/** Lines of one answer about the audit log. */
-export const AUDIT_ROWS_MAX = 1000
-/** Bytes of the audit log that one answer looks through; the next page goes on where it ended. */
-export const AUDIT_SCAN_BYTES_MAX = 16 * MiB
 /** Users of one tracker. */
 export const USERS_MAX = 100_000
 /** Names of users or groups in one request: what fits into its body. */
@@ -237,17 +227,43 @@ export const ACCOUNT_NAMES_MAX = 1000
 export const FULL_NAME_CHARS_MAX = 256
 /** Characters of an e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets). */
 export const EMAIL_CHARS_MAX = 254
+/** File of the first admins of a tracker: some thousands. */
+export const ADMINS_FILE_BYTES_MAX = MiB
 /** Groups of one tracker. */
 export const GROUPS_MAX = 10_000
 /** Enrolled nodes of one tracker: ten of the largest sites. */
 export const NODES_MAX = 100_000
+/** Nodes in one answer of a listing unless it asks for another number. */
+export const NODES_LIST_ROWS = 1000
 /** Life of a grant; renewed at two thirds. */
 export const GRANT_LIFETIME_S = 300
+/** Shortest life of a grant: below it, signing and asking again is all that anybody does. */
+export const GRANT_LIFETIME_S_MIN = 4
+/** Longest life of a grant: what is taken back ends within a day at the latest. */
+export const GRANT_LIFETIME_S_MAX = 86_400
 /** How long peers honour an expired grant while the tracker is out of reach. */
 export const GRANT_GRACE_S = 3600
+/** Longest life of a delegation: a working day and the night after it. */
+export const DELEGATION_LIFETIME_S_MAX = 86_400
+/** Compact JWS of a delegation, with the chain of a user and several proxies; fits into the body of a request. */
+export const DELEGATION_BYTES_MAX = 48 * KiB
+/** Age of a proof of the peer key: it is made for one request. */
+export const PEER_PROOF_AGE_S_MAX = 300
+/** Compact JWS of such a proof: two names of 1 KiB and a signature. */
+export const PEER_PROOF_BYTES_MAX = 8 * KiB
+/** How long expired passes and grants still count after the tracker is back, so that everybody can renew them. */
+export const GRANT_SETTLE_S = 30
+/** Peers whose passes are remembered: twice the connections of a host. About 1 KB each. */
+export const PASSES_REMEMBERED_MAX = 4096
 /** Difference of clocks that signatures and grants tolerate. */
 export const CLOCK_SKEW_S = 60
 
+/** Pause before a node that has no pass, or could not renew it, asks the tracker again. */
+export const ENROL_RETRY_MS = 10_000
+/** What a pull waits for the first answer to an enrolment: a tracker that does not answer at all takes as long. */
+export const ENROL_WAIT_MS = 10_000
+/** Pause before an image that this node may not fetch any more is asked for again. */
+export const REFUSED_RETRY_MS = 300_000
 /** Peers in one handout of the tracker. */
 export const HANDOUT_PEERS_MAX = 32
 /** Peers that a session keeps channels with, besides the origin. */
@@ -283,6 +299,22 @@ export const TRACKER_CONNECTIONS_MAX = 4096
 export const PROBE_CONNECTIONS_MAX = 64
 /** Time for requests that run when the tracker is told to stop. */
 export const TRACKER_DRAIN_TIMEOUT_MS = 10_000
+/** Opened stretches of images (1 MiB each) that nobody reads at the moment and that are kept for who comes next: 16 clients of one image drift apart by less. */
+export const RAW_CACHE_STRETCHES = 64
+/** Stretches that are opened ahead of one download: hides reading and inflating behind sending. */
+export const RAW_AHEAD_STRETCHES = 3
+/** Raw downloads at once: each holds one stretch while its client takes it, and one ahead. */
+export const RAW_DOWNLOADS_MAX = 128
+/** Of those, downloads of one principal, or of one address where it has no certificate. */
+export const RAW_DOWNLOADS_PER_PRINCIPAL_MAX = 64
+/** Downloads that wait for a place, unanswered. */
+export const RAW_DOWNLOADS_WAITING_MAX = 1024
+/** Time that a download waits for a place before it is told to come again. */
+export const RAW_DOWNLOAD_WAIT_MS = 30_000
+/** Bytes of one write of a download: large enough to cost little, small enough to stay in the cache of a core while they are encrypted. */
+export const RAW_WRITE_BYTES = 128 * KiB
+/** Time for a client to take one such write before it is cut off: 2 KiB/s. */
+export const RAW_WRITE_TIMEOUT_MS = 60_000
 /** Digests in one request for what the tracker needs: 1 MiB of body. */
 export const NEED_DIGESTS_MAX = 32 * KiB
 /** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */
@@ -343,8 +375,6 @@ export const PEER_TEXT_CHARS_MAX = 256
 export const PEER_LABELS_MAX = 16
 /** Peers in one swarm at the tracker: twice the largest site that we simulate. */
 export const SWARM_PEERS_MAX = 20_000
-/** Peers of one principal in one swarm: a host that got new keys, or several daemons with one certificate. */
-export const SWARM_PEERS_PER_PRINCIPAL_MAX = 8
 /** Places in all swarms together: every node of the largest site in twenty. About 1 KB each. */
 export const SWARM_PLACES_MAX = 200_000
 /** Swarms that the tracker keeps: one for every manifest that somebody announces. */
@@ -381,10 +411,13 @@ function assertRelations(): void {
       UPLOAD_BODY_BYTES_MAX > UPLOAD_REQUEST_BYTES + MANIFEST_BYTES_MAX,
       'a request holds the largest manifest',
     ],
-    [PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX * 4 < API_BODY_BYTES_MAX, 'a join fits into a request'],
     [CATALOG_STATEMENT_TIMEOUT_MS < CATALOG_ANSWER_TIMEOUT_MS, 'the database ends a slow statement first'],
     [CATALOG_ANSWER_TIMEOUT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for the database hears of it'],
     [TRACKER_EXPIRY_MS > 2 * TRACKER_HEARTBEAT_MS, 'one lost sign of life does not drop a tracker'],
+    [
+      PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX + DELEGATION_BYTES_MAX + 2 * KiB < API_BODY_BYTES_MAX,
+      'a join with a delegation fits into a request',
+    ],
     [UPLOAD_BODIES_PER_PRINCIPAL_MAX < UPLOAD_BODIES_MAX, 'no principal takes every place for bodies'],
     [UPLOAD_BODY_WAIT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for a place hears of it'],
     [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],

@@ -17,7 +17,8 @@ export interface PeerAddress {
 
 /**
  * Who holds a manifest. Implementations: tracker, DHT, memory, and a fallback that asks several in order.
- * Errors: UnreachableError or TimeoutError when the router itself cannot be asked; an unknown key is an empty answer.
+ * Errors: UnreachableError or TimeoutError when the router itself cannot be asked; NotAuthorisedError where this peer may not have
+ * the manifest. An unknown key is an empty answer, or the same NotAuthorisedError from a router that tells nobody what it knows.
  */
 export interface Router {
   readonly name: string

@@ -1,3 +1,4 @@
+import type { Admission } from '../core/admission.ts'
 import type { Channel } from '../core/carrier.ts'
 import type { Digest, ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
@@ -6,13 +7,14 @@ import {
   EXCHANGE_CREDIT_BYTES,
   EXCHANGE_DRAIN_TIMEOUT_MS,
   EXCHANGE_HELLO_TIMEOUT_MS,
+  EXCHANGE_RENEW_INTERVAL_MS,
   EXCHANGE_WANT_TIMEOUT_MS,
 } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
 import { MessageReader } from '../wire/message-reader.ts'
-import type { Assign, Blocks, Have, Hello, Message, Opened, Refused } from '../wire/message-types.ts'
+import type { Assign, Blocks, Have, Hello, Message, NewPass, Opened, Refused } from '../wire/message-types.ts'
 import { Requests } from './requests.ts'
 
 const VERSION = 1
@@ -28,12 +30,16 @@ export interface ConnectionEvents {
 export interface ConnectionComponents {
   channel: Channel
   clock: Clock
+  admission: Admission
   events: ConnectionEvents
   /** Where the bodies of `blocks` come from; who has used one gives it back. */
   buffers: BufferPool
 }
 
-/** One channel with the exchange protocol on it: hello, our requests and their answers, the other side's requests. */
+/**
+ * One channel with the exchange protocol on it: hello, our requests and their answers, the other side's requests. Whoever
+ * was dialled says nothing of itself before the pass of the other side is accepted.
+ */
 export class Connection {
   readonly peer: PeerKey
   readonly inbound: boolean
@@ -41,16 +47,20 @@ export class Connection {
   wireSentBytes = 0
   readonly #channel: Channel
   readonly #clock: Clock
+  readonly #admission: Admission
   readonly #events: ConnectionEvents
   readonly #buffers: BufferPool
   readonly #requests: Requests
   readonly #hello = Promise.withResolvers<Hello>()
+  #agent = ''
   #greeted = false
   #closed = false
+  #passMs = Number.NEGATIVE_INFINITY
 
   constructor(components: ConnectionComponents) {
     this.#channel = components.channel
     this.#clock = components.clock
+    this.#admission = components.admission
     this.#events = components.events
     this.#buffers = components.buffers
     this.peer = components.channel.peer
@@ -63,9 +73,15 @@ export class Connection {
     return this.#closed
   }
 
-  /** Sends our hello and begins to read. */
+  /** Whether the pass of the other side was accepted. */
+  get greeted(): boolean {
+    return this.#greeted
+  }
+
+  /** Begins to read; sends our hello, or answers with it. */
   start(agent: string): void {
-    this.send({ type: 'hello', version: VERSION, credit: EXCHANGE_CREDIT_BYTES, agent })
+    this.#agent = agent
+    if (!this.inbound) this.#sayHello()
     const cancel = this.#clock.after(EXCHANGE_HELLO_TIMEOUT_MS, () =>
       this.drop(new TimeoutError('peer did not say hello in time')),
     )
@@ -102,6 +118,11 @@ export class Connection {
       this.drop(new TimeoutError('peer did not read in time')),
     )
     await this.#channel.drained().finally(cancel)
+  }
+
+  /** Shows the other side a newer pass of ours. */
+  renewPass(pass: string): void {
+    if (this.#greeted) this.send({ type: 'pass', pass })
   }
 
   /** Joins a swarm at the other side; `id` is then ours for it in this connection. Errors: GrantError when refused. */
@@ -164,13 +185,17 @@ export class Connection {
   async #read(): Promise<void> {
     const reader = new MessageReader({
       expectsBulk: () => this.#requests.expectsBulk,
+      greeted: () => this.#greeted,
       allocate: (length) => this.#buffers.take(length),
     })
     try {
       for await (const piece of this.#channel.receive()) {
         this.wireReceivedBytes += piece.length
-        for (const message of reader.push(piece)) this.#dispatch(message)
-        if (this.#closed) return
+        for (const message of reader.push(piece)) {
+          if (message.type === 'hello') await this.#onHello(message)
+          else this.#dispatch(message)
+          if (this.#closed) return
+        }
       }
       // the other side has closed; a half open channel would stay
       await this.close()
@@ -180,8 +205,6 @@ export class Connection {
   }
 
   #dispatch(message: Message): void {
-    if (message.type === 'hello') return this.#onHello(message)
-    if (!this.#greeted) throw new ProtocolError('first message is not hello')
     switch (message.type) {
       case 'opened':
       case 'refused':
@@ -193,24 +216,62 @@ export class Connection {
         return this.#requests.settle(message)
       case 'have':
         return this.#events.have(this, message)
+      case 'pass':
+        return void this.#onNewPass(message)
+      case 'denied':
+        return this.drop(new GrantError('peer does not accept our pass'))
       default:
         return this.#events.asked(this, message)
     }
   }
 
-  #onHello(hello: Hello): void {
+  #sayHello(): void {
+    const pass = this.#admission.own()
+    if (pass === undefined) return this.drop(new GrantError('this peer has no pass'))
+    this.send({ type: 'hello', version: VERSION, credit: EXCHANGE_CREDIT_BYTES, agent: this.#agent, pass })
+  }
+
+  /** Reads nothing more before the pass is checked. */
+  async #onHello(hello: Hello): Promise<void> {
     if (this.#greeted) throw new ProtocolError('second hello')
     if (hello.version !== VERSION)
       throw new ProtocolError(`peer speaks version ${hello.version}, not ${VERSION}`)
+    try {
+      await this.#admission.admit(this.peer, hello.pass)
+    } catch (error) {
+      if (error instanceof BootswarmError) return await this.#deny(error)
+      throw error
+    }
+    if (this.inbound) this.#sayHello()
+    if (this.#closed) return
     this.#greeted = true
     this.#hello.resolve(hello)
+  }
+
+  /** One answer for every reason. */
+  async #deny(reason: Error): Promise<void> {
+    this.send({ type: 'denied' })
+    this.#end(reason)
+    await this.#channel.close()
+  }
+
+  /** A pass that is not accepted changes nothing: the one before counts to its end. */
+  async #onNewPass({ pass }: NewPass): Promise<void> {
+    const nowMs = this.#clock.monotonic()
+    if (nowMs - this.#passMs < EXCHANGE_RENEW_INTERVAL_MS) return
+    this.#passMs = nowMs
+    try {
+      await this.#admission.admit(this.peer, pass)
+    } catch (error) {
+      if (!(error instanceof BootswarmError)) this.drop(asError(error))
+    }
   }
 
   #end(reason: Error | undefined): void {
     if (this.#closed) return
     this.#closed = true
     const error = new UnreachableError('connection to the peer ended', { cause: reason })
-    this.#hello.reject(error)
+    this.#hello.reject(reason instanceof GrantError ? reason : error)
     this.#requests.failAll(error)
     this.#events.closed(this, reason)
   }

@@ -1,10 +1,12 @@
+import type { Admission } from '../core/admission.ts'
 import type { Bitmap } from '../core/bitmap.ts'
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import type { Carrier, Channel } from '../core/carrier.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
-import { BusyError, StateError } from '../core/errors.ts'
+import { BusyError, GrantError, StateError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
+import type { Grant } from '../core/grant.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
 import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFERS_KEPT_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
@@ -29,6 +31,7 @@ export interface ExchangeComponents {
   clock: Clock
   log: Log
   random: Random
+  admission: Admission
   verifyGrant: GrantVerifier
   /** Seconds that an expired grant still counts for; 0 while the tracker can be asked. */
   graceS(): number
@@ -49,6 +52,8 @@ export interface ExchangeInit {
 /** What is known of one connection, for `peers`. */
 export interface PeerStat {
   readonly peer: PeerKey
+  /** Name of the node, from its pass. */
+  readonly node: string | undefined
   readonly inbound: boolean
   readonly manifests: readonly string[]
   readonly wireReceivedBytes: number
@@ -67,12 +72,14 @@ export class Exchange implements Lifecycle {
   readonly #dials = new Map<PeerKey, Promise<Connection>>()
   readonly #events: ConnectionEvents
   #wireSentBytes = 0
+  #ignorePasses = () => {}
 
   constructor(components: ExchangeComponents, init: ExchangeInit) {
     this.#components = components
     this.#init = init
     this.#links = new Links({
       clock: components.clock,
+      admits: ({ peer }) => components.admission.of(peer) !== undefined,
       fetches: (connection) => [...this.#sessions.values()].some((session) => session.uses(connection)),
     })
     this.#segments = new SegmentReader({ nodes: components.nodes })
@@ -84,12 +91,15 @@ export class Exchange implements Lifecycle {
   }
 
   async start(): Promise<void> {
-    this.#components.carrier.accept((channel) => this.#accept(channel))
+    const { carrier, admission } = this.#components
+    this.#ignorePasses = admission.listen((own) => this.#passChanged(own))
+    carrier.accept((channel) => this.#accept(channel))
     this.#links.start()
   }
 
   async stop(): Promise<void> {
     this.#components.carrier.accept((channel) => channel.abort(new BusyError('stopping')))
+    this.#ignorePasses()
     await this.#links.stop()
   }
 
@@ -103,11 +113,27 @@ export class Exchange implements Lifecycle {
   peers(): PeerStat[] {
     return this.#links.all.map(({ connection, server }) => ({
       peer: connection.peer,
+      node: this.#components.admission.of(connection.peer)?.node,
       inbound: connection.inbound,
       manifests: server.manifests,
       wireReceivedBytes: connection.wireReceivedBytes,
       wireSentBytes: connection.wireSentBytes,
     }))
+  }
+
+  /** Grants under which others are in swarms here. */
+  grants(): Grant[] {
+    return this.#links.all.flatMap(({ server }) => server.grants)
+  }
+
+  /** Serves nothing more under this grant. */
+  endGrant(grant: Grant): void {
+    for (const { server } of this.#links.all) server.end(grant)
+  }
+
+  /** Ends all channels with a peer. */
+  dismiss(peer: PeerKey, reason: Error): void {
+    for (const { connection } of this.#links.all) if (connection.peer === peer) connection.drop(reason)
   }
 
   swarm(id: ManifestId): Swarm | undefined {
@@ -159,8 +185,9 @@ export class Exchange implements Lifecycle {
     this.#sessions.delete(session.manifest)
   }
 
-  /** A connection to the peer: the one there is, or a new one. Errors: those of the carrier. */
+  /** A connection to the peer: the one there is, or a new one. Errors: those of the carrier, GrantError without a pass. */
   connect(address: PeerAddress, options?: CallOptions): Promise<Connection> {
+    if (this.#components.admission.own() === undefined) return Promise.reject(withoutPass())
     const known = this.#links.take(address.peer)
     if (known !== undefined) return Promise.resolve(known)
     const dialling = this.#dials.get(address.peer)
@@ -179,22 +206,25 @@ export class Exchange implements Lifecycle {
     return { superseed: new Superseed({ runs, random: this.#components.random }) }
   }
 
+  /** Without a pass this peer is nobody: what it has open ends. */
+  #passChanged(own: string | undefined): void {
+    if (own === undefined) return this.#links.dropAll(withoutPass())
+    for (const { connection } of this.#links.all) connection.renewPass(own)
+  }
+
   #accept(channel: Channel): void {
-    if (this.#links.makeRoom(channel.peer)) this.#adopt(channel)
+    if (this.#components.admission.own() === undefined) channel.abort(withoutPass())
+    else if (this.#links.makeRoom(channel.peer)) this.#adopt(channel)
     else channel.abort(new BusyError('too many channels'))
   }
 
   #adopt(channel: Channel): Connection {
-    const { blocks, nodes, clock, log, verifyGrant, graceS } = this.#components
-    const connection = new Connection({ channel, clock, events: this.#events, buffers: this.#buffers })
+    const { blocks, nodes, clock, log, admission, verifyGrant, graceS } = this.#components
+    const parts = { channel, clock, admission }
+    const connection = new Connection({ ...parts, events: this.#events, buffers: this.#buffers })
     const server = new Server(
       {
-        blocks,
-        nodes,
-        clock,
-        log,
-        verifyGrant,
-        graceS,
+        ...{ blocks, nodes, clock, log, admission, verifyGrant, graceS },
         segments: this.#segments,
         swarm: (id) => this.#swarmOf(id),
         used: (by) => this.#links.used(by),
@@ -231,4 +261,8 @@ export class Exchange implements Lifecycle {
     link.server.close()
     for (const session of this.#sessions.values()) session.onClosed(connection)
   }
+}
+
+function withoutPass(): GrantError {
+  return new GrantError('this peer has no pass')
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { BusyError, TimeoutError } from '../core/errors.ts'
+import { BusyError, GrantError, TimeoutError } from '../core/errors.ts'
 import {
   CONNECTION_IDLE_MS,
   EXCHANGE_CHANNELS_MAX,
@@ -19,18 +19,25 @@ export interface Link {
   usedMs: number
 }
 
+export interface LinkComponents {
+  clock: Clock
+  /** Whether the other side has a pass that is in force. */
+  admits(connection: Connection): boolean
+  /** Whether a session of ours has opened a swarm in the connection. */
+  fetches(connection: Connection): boolean
+}
+
 /** The connections of an exchange: who may have one, and for how long when nobody uses it. */
 export class Links {
+  readonly #components: LinkComponents
   readonly #clock: Clock
-  readonly #fetches: (connection: Connection) => boolean
   /** The oldest first. */
   readonly #links = new Map<Connection, Link>()
   #cancelSweep = () => {}
 
-  /** `fetches`: whether a session of ours has opened a swarm in the connection. */
-  constructor(components: { clock: Clock; fetches(connection: Connection): boolean }) {
+  constructor(components: LinkComponents) {
+    this.#components = components
     this.#clock = components.clock
-    this.#fetches = components.fetches
   }
 
   get all(): Link[] {
@@ -84,16 +91,25 @@ export class Links {
     return oldest !== undefined
   }
 
-  /** Begins to close connections that nobody uses. */
+  /** Begins to close connections that nobody uses, and those of peers whose pass has ended. */
   start(): void {
     this.#cancelSweep = this.#clock.after(EXCHANGE_GRANT_TIMEOUT_MS / 3, () => this.start())
     const nowMs = this.#clock.monotonic()
     for (const link of this.all) {
+      if (link.connection.greeted && !this.#components.admits(link.connection)) {
+        link.connection.drop(new GrantError('the pass of the peer has ended'))
+        continue
+      }
       const idleMs = nowMs - link.usedMs
       if (idleMs < EXCHANGE_GRANT_TIMEOUT_MS || this.#isUsed(link)) continue
       if (!link.admitted) link.connection.drop(new TimeoutError('no swarm was opened in time'))
       else if (idleMs > CONNECTION_IDLE_MS) void link.connection.close()
     }
+  }
+
+  /** Drops every connection at once. */
+  dropAll(reason: Error): void {
+    for (const { connection } of this.all) connection.drop(reason)
   }
 
   async stop(): Promise<void> {
@@ -102,6 +118,6 @@ export class Links {
   }
 
   #isUsed({ connection, server }: Link): boolean {
-    return server.admits || this.#fetches(connection)
+    return server.admits || this.#components.fetches(connection)
   }
 }

@@ -1,9 +1,10 @@
+import type { Admission } from '../core/admission.ts'
 import type { BlockStore } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { BootswarmError, GrantError, ProtocolError } from '../core/errors.ts'
 import { checkGrant, type Grant } from '../core/grant.ts'
-import { EXCHANGE_MANIFESTS_MAX, EXCHANGE_REQUESTS_MAX } from '../core/limits.ts'
+import { EXCHANGE_MANIFESTS_MAX, EXCHANGE_RENEW_INTERVAL_MS, EXCHANGE_REQUESTS_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Ask, Have, Message, Open, Renew, Want, WantNode } from '../wire/message-types.ts'
 import { Allowance } from './allowance.ts'
@@ -15,8 +16,6 @@ import type { Swarm } from './swarm.ts'
 
 /** Refused opens of one channel: each costs a signature check. */
 const REFUSALS = { max: EXCHANGE_MANIFESTS_MAX, perSecond: 1 }
-/** Renewals that come faster are ignored: each costs a signature check. */
-const RENEW_INTERVAL_MS = 1000
 
 /** Verifies signature and claims of a grant that a peer shows. Throws GrantError or what the signature check throws. */
 export type GrantVerifier = (token: string) => Promise<Grant>
@@ -27,6 +26,7 @@ export interface ServerComponents {
   nodes: BlockStore
   clock: Clock
   log: Log
+  admission: Pick<Admission, 'of'>
   verifyGrant: GrantVerifier
   /** Seconds that an expired grant still counts for: 0 while the tracker can be asked. */
   graceS(): number
@@ -51,7 +51,10 @@ export interface Served {
 
 type Job = Want | WantNode
 
-/** The serving side of one connection: nothing is answered without a grant for just that manifest and peer. */
+/**
+ * The serving side of one connection: nothing is answered without a pass that is in force and a grant for just that manifest
+ * and peer.
+ */
 export class Server {
   readonly #components: ServerComponents
   readonly #connection: Connection
@@ -70,6 +73,15 @@ export class Server {
 
   get manifests(): string[] {
     return [...this.#served.values()].map((served) => served.swarm.id)
+  }
+
+  get grants(): Grant[] {
+    return [...this.#served.values()].map((served) => served.grant)
+  }
+
+  /** Serves nothing more under this grant. */
+  end(grant: Grant): void {
+    for (const [id, served] of this.#served) if (served.grant === grant) this.#leave(id)
   }
 
   /** Whether the other side is in a swarm here now. */
@@ -136,16 +148,16 @@ export class Server {
     if (grant.manifest !== manifest) throw new GrantError('grant is for another manifest')
     this.#check(grant)
     const swarm = await this.#components.swarm(grant.manifest)
-    if (swarm === undefined) throw new GrantError('manifest is not here')
+    if (swarm === undefined || swarm.withheld) throw new GrantError('manifest is not here')
     return { grant, swarm }
   }
 
   #check(grant: Grant): void {
-    checkGrant(grant, {
-      peer: this.#connection.peer,
-      nowMs: this.#components.clock.now(),
-      graceS: this.#components.graceS(),
-    })
+    const { admission, clock, graceS } = this.#components
+    const { peer } = this.#connection
+    if (admission.of(peer) === undefined)
+      throw new GrantError('the pass of the peer is not in force any more')
+    checkGrant(grant, { peer, nowMs: clock.now(), graceS: graceS() })
   }
 
   #opened(id: number, admitted: { grant: Grant; swarm: Swarm }): void {
@@ -163,7 +175,7 @@ export class Server {
   #renew(message: Renew): void {
     const served = this.#served.get(message.id)
     const nowMs = this.#components.clock.monotonic()
-    if (served === undefined || nowMs - served.renewedMs < RENEW_INTERVAL_MS) return
+    if (served === undefined || nowMs - served.renewedMs < EXCHANGE_RENEW_INTERVAL_MS) return
     served.renewedMs = nowMs
     this.#admit(message.grant, served.swarm.id).then(
       ({ grant }) => {
@@ -194,7 +206,7 @@ export class Server {
 
   #authorised(id: number): Served | undefined {
     const served = this.#served.get(id)
-    if (served === undefined) return undefined
+    if (served === undefined || served.swarm.withheld) return undefined
     try {
       this.#check(served.grant)
       return served

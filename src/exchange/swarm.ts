@@ -18,6 +18,8 @@ export class Swarm {
   readonly have: Bitmap
   /** Present at an origin. */
   readonly superseed: Superseed | undefined
+  /** Set while this peer gives nothing of it to others: it has lost its own right to it. */
+  withheld = false
   readonly #listeners = new Set<HaveListener>()
   readonly #dropListeners = new Set<DropListener>()
   #nodes: Set<DigestKey> | undefined

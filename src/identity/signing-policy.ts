@@ -3,7 +3,7 @@ import { SIGNING_POLICY_BYTES_MAX } from '../core/limits.ts'
 import type { Name } from './distinguished-name.ts'
 import { onelineForm, onelineText } from './distinguished-name.ts'
 
-/** Which names an authority may sign: patterns in which `*` stands for any text and `?` for any one character. */
+/** Which names an authority may sign: patterns in which `*` stands for any text and `?` for any one character, in either case. */
 interface Entry {
   /** Names of authorities as OpenSSL prints them in one line. */
   readonly authorities: readonly string[]
@@ -44,7 +44,7 @@ export class SigningPolicy {
 
   /** Whether this authority may sign this subject. */
   allows(authority: Name, subject: Name): boolean {
-    const [name, text] = [onelineForm(authority), onelineForm(subject)]
+    const [name, text] = [onelineForm(authority), onelineForm(subject).toLowerCase()]
     const own = this.#entries.filter(({ authorities }) => authorities.includes(name))
     return own.some(({ subjects }) => subjects.some((pattern) => matches(pattern, text)))
   }
@@ -142,7 +142,7 @@ function unusable(source: string, line: number, what: string): CertificateError 
 function patternsOf(value: string): string[] {
   const quoted = [...value.matchAll(/"([^"]*)"/g)].map(([, pattern = '']) => pattern)
   const patterns = quoted.length > 0 ? quoted : [value.trim()]
-  return patterns.filter((pattern) => pattern !== '').map(onelineText)
+  return patterns.filter((pattern) => pattern !== '').map((pattern) => onelineText(pattern).toLowerCase())
 }
 
 /** Whether `text` fits. Goes back to the last `*` alone, so that it takes at most the product of both lengths. */

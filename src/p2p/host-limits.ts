@@ -28,6 +28,14 @@ export interface HostLimits {
   readonly dialTimeoutMs: number
   /** Time for the handshake of an inbound connection: with 500 at once, the last waits for 5 s of CPU. */
   readonly inboundUpgradeTimeoutMs: number
+  /** Time for a new connection to show a pass: all of a mass boot take their turn at one CPU. */
+  readonly passTimeoutMs: number
+  /** Interval of looking for peers whose pass has ended. */
+  readonly passSweepIntervalMs: number
+  /** Passes being shown in one connection and direction at once. */
+  readonly passStreamsPerConnectionMax: number
+  /** Connections that have shown no pass yet; past it the oldest is dropped. A mass boot comes at once. */
+  readonly strangersMax: number
   /** Time for agreeing on the protocol of a stream. */
   readonly negotiationTimeoutMs: number
   /** Time for what is queued to leave when a channel closes: sendQueueBytesMax at 10 Mbit/s. */
@@ -95,6 +103,10 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   addressDialTimeoutMs: 5_000,
   dialTimeoutMs: 15_000,
   inboundUpgradeTimeoutMs: 15_000,
+  passTimeoutMs: 15_000,
+  passSweepIntervalMs: 5_000,
+  passStreamsPerConnectionMax: 2,
+  strangersMax: 1024,
   negotiationTimeoutMs: 10_000,
   flushTimeoutMs: 20_000,
   closeTimeoutMs: 5_000,

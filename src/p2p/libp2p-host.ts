@@ -1,7 +1,8 @@
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, PeerId, Stream } from '@libp2p/interface'
 import { LevelDatastore } from 'datastore-level'
 import { createLibp2p } from 'libp2p'
+import type { Admission } from '../core/admission.ts'
 import type { CallOptions } from '../core/blockstore.ts'
 import { type Carrier, type Channel, EXCHANGE_PROTOCOL } from '../core/carrier.ts'
 import { type Clock, systemClock } from '../core/clock.ts'
@@ -13,9 +14,11 @@ import type { PeerAddress, PeerKey } from '../core/router.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { DhtContentRouting } from './dht-content-routing.ts'
 import { dialError } from './dial-errors.ts'
+import { admittedOnly } from './gated-components.ts'
 import { type HostLimits, hostLimits } from './host-limits.ts'
 import { DHT_PROTOCOL, type HostLibp2p, libp2pOptions } from './libp2p-options.ts'
 import { listenError } from './listen-errors.ts'
+import { PassGate } from './pass-gate.ts'
 import { addressText, dialableAddresses, parsePeer, peerKeyOf } from './peer-addresses.ts'
 import { StreamChannel } from './stream-channel.ts'
 
@@ -36,12 +39,14 @@ export interface HostInit {
 
 interface HostComponents {
   log: Log
+  admission: Admission
   clock?: Clock
 }
 
 interface HostParts {
   libp2p: HostLibp2p
   datastore: LevelDatastore | undefined
+  gate: PassGate
   limits: HostLimits
   log: Log
   clock: Clock
@@ -53,6 +58,8 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   const dir = init.dht?.datastoreDir
   const datastore = dir === undefined ? undefined : new LevelDatastore(dir, LEVEL_OPTIONS)
   await datastore?.open()
+  const { log, admission, clock = systemClock } = components
+  const gate = new PassGate({ log, admission, clock }, { limits })
   try {
     const libp2p: HostLibp2p = await createLibp2p(
       libp2pOptions({
@@ -61,11 +68,11 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
         announce: init.announce ?? [],
         withDht: init.dht !== undefined,
         datastore,
+        gate,
         limits,
       }),
     )
-    const clock = components.clock ?? systemClock
-    const host = new Libp2pHost({ libp2p, datastore, limits, log: components.log, clock })
+    const host = new Libp2pHost({ libp2p, datastore, gate, limits, log, clock })
     host.introduce(init.dht?.bootstrap ?? [])
     return host
   } catch (error) {
@@ -101,15 +108,17 @@ export class Libp2pHost implements Carrier, Lifecycle {
   /** Throws ConfigError when it cannot listen. */
   async start(): Promise<void> {
     if (this.#stopped !== undefined) throw new StateError('a stopped host does not start again')
-    const { libp2p, limits, log } = this.#parts
+    const { libp2p, gate, limits, log } = this.#parts
+    await gate.start(libp2p)
     await libp2p.handle(EXCHANGE_PROTOCOL, (stream, connection) => this.#onStream(stream, connection), {
       maxInboundStreams: limits.channelsPerConnectionMax,
       maxOutboundStreams: limits.channelsPerConnectionMax,
     })
-    await libp2p.register(DHT_PROTOCOL, {
-      onConnect: (peer) => void this.#dhtPeers.add(peerKeyOf(peer)),
-      onDisconnect: (peer) => void this.#dhtPeers.delete(peerKeyOf(peer)),
-    })
+    const topology = {
+      onConnect: (peer: PeerId) => void this.#dhtPeers.add(peerKeyOf(peer)),
+      onDisconnect: (peer: PeerId) => void this.#dhtPeers.delete(peerKeyOf(peer)),
+    }
+    await libp2p.register(DHT_PROTOCOL, admittedOnly(topology, gate))
     try {
       await libp2p.start()
     } catch (error) {
@@ -190,7 +199,8 @@ export class Libp2pHost implements Carrier, Lifecycle {
   /** Connections first: libp2p stops everything at once, and its listener drops what inbound sockets have queued. */
   async #stop(): Promise<void> {
     this.#bootstrap.stop()
-    const { libp2p, log, limits } = this.#parts
+    const { libp2p, gate, log, limits } = this.#parts
+    gate.stop()
     const signal = AbortSignal.timeout(limits.closeTimeoutMs)
     const closing = libp2p.getConnections().map(async (connection) => {
       try {

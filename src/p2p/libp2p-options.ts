@@ -1,14 +1,16 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
 import type { PrivateKey } from '@libp2p/interface'
-import { type KadDHT, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { LevelDatastore } from 'datastore-level'
 import type { Libp2p, Libp2pOptions } from 'libp2p'
+import { gatedComponents } from './gated-components.ts'
 import { gatheringNoise } from './gathering-noise.ts'
 import type { HostLimits } from './host-limits.ts'
 import { noiseCrypto } from './noise-crypto.ts'
+import type { PassGate } from './pass-gate.ts'
 import { announceable } from './peer-addresses.ts'
 
 /** Of a private network: peers of the public IPFS network do not even understand the first word. */
@@ -24,12 +26,13 @@ export interface Libp2pOptionsInit {
   announce: string[]
   withDht: boolean
   datastore: LevelDatastore | undefined
+  gate: PassGate
   limits: HostLimits
 }
 
 /** Options of libp2p with every limit said. */
 export function libp2pOptions(init: Libp2pOptionsInit): Libp2pOptions<HostServices> {
-  const { limits } = init
+  const { limits, gate } = init
   return {
     privateKey: init.privateKey,
     addresses: { listen: init.listen, announce: init.announce, announceFilter: announceable },
@@ -38,6 +41,7 @@ export function libp2pOptions(init: Libp2pOptionsInit): Libp2pOptions<HostServic
     connectionEncrypters: [gatheringNoise({ crypto: noiseCrypto })],
     streamMuxers: [yamux(yamuxOptions(limits))],
     connectionManager: connectionManagerOptions(limits),
+    connectionGater: { denyDialPeer: () => !gate.open },
     connectionMonitor: {
       protocolPrefix: PROTOCOL_PREFIX,
       pingInterval: limits.pingIntervalMs,
@@ -53,7 +57,7 @@ export function libp2pOptions(init: Libp2pOptionsInit): Libp2pOptions<HostServic
         maxInboundStreams: limits.pingsPerConnectionMax,
         maxOutboundStreams: limits.pingsPerConnectionMax,
       }),
-      ...(init.withDht ? { dht: kadDHT(dhtOptions(limits)) } : {}),
+      ...(init.withDht ? { dht: gatedDht(limits, gate) } : {}),
     },
   }
 }
@@ -99,6 +103,11 @@ function connectionManagerOptions(limits: HostLimits): NonNullable<Libp2pOptions
     inboundStreamProtocolNegotiationTimeout: limits.negotiationTimeoutMs,
     reconnectRetries: 0,
   }
+}
+
+function gatedDht(limits: HostLimits, gate: PassGate): (components: KadDHTComponents) => KadDHT {
+  const make = kadDHT(dhtOptions(limits))
+  return (components) => make(gatedComponents(components, gate))
 }
 
 /**

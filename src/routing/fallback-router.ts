@@ -1,12 +1,13 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
-import { AbortedError, TimeoutError, UnreachableError } from '../core/errors.ts'
+import { AbortedError, NotAuthorisedError, TimeoutError, UnreachableError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { PeerAddress, PeerKey, Router } from '../core/router.ts'
 
 /**
- * Asks several routers in order: the next when one cannot be reached or finds nobody. Announces to all of them and
- * fails only when all have failed, with the error of the first.
+ * Asks several routers in order: the next when one cannot be reached or finds nobody. Announces to all of them in order and
+ * fails when all have failed, with the error of the first; or at once when one refuses, so that nobody hears from the others
+ * what this peer may not have.
  */
 export class FallbackRouter implements Router {
   readonly name: string
@@ -20,7 +21,18 @@ export class FallbackRouter implements Router {
   }
 
   async announce(manifest: ManifestId, options: CallOptions = {}): Promise<void> {
-    await this.#all('announce', (router) => router.announce(manifest, options), options)
+    const failures: unknown[] = []
+    for (const router of this.#routers) {
+      try {
+        await router.announce(manifest, options)
+      } catch (error) {
+        if (error instanceof NotAuthorisedError) throw error
+        failures.push(error)
+        this.#logFailure(router, 'announce', error)
+      }
+      if (options.signal?.aborted === true) throw new AbortedError('stopped on request')
+    }
+    if (failures.length > 0 && failures.length === this.#routers.length) throw failures[0]
   }
 
   async withdraw(manifest: ManifestId, options: CallOptions = {}): Promise<void> {

@@ -8,7 +8,8 @@ export interface TrackerAnnouncement {
   manifest: ManifestId
   peer: PeerKey
   addresses: string[]
-  labels?: Record<string, string>
+  /** What a user has signed for this node. */
+  delegation?: string
   /** Runs of the manifest that the peer holds, of `runsTotal`. */
   runs: number
   runsTotal: number
@@ -54,17 +55,7 @@ export class TrackerRouter implements Router {
 
   async *find(manifest: ManifestId, options: CallOptions = {}): AsyncGenerator<PeerAddress> {
     const announcement = this.#describe(manifest)
-    for (const peer of await this.#handout(announcement, options)) {
-      if (peer.peer !== announcement.peer) yield peer
-    }
-  }
-
-  async #handout(body: TrackerAnnouncement, options: CallOptions): Promise<readonly PeerAddress[]> {
-    try {
-      return (await this.#tracker.announce(body, options)).peers
-    } catch (error) {
-      if (error instanceof NotFoundError) return []
-      throw error
-    }
+    const { peers } = await this.#tracker.announce(announcement, options)
+    for (const peer of peers) if (peer.peer !== announcement.peer) yield peer
   }
 }

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
 import type { CallOptions } from '../core/blockstore.ts'
+import { InternalError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import { WorkerPool, workerModule } from '../util/worker-pool.ts'
+import { CheckedFrames } from './checked-frames.ts'
 import { encodeTable, type FrameEntry, framesOf, packFrames } from './frame-table.ts'
-import type { FrameAnswer, FrameRequest } from './frame-worker.ts'
+import type { FileRead, FrameAnswer, FrameRequest, MovedFrames } from './frame-worker.ts'
 
 /** Workers by default, one core left to the main thread: two verify more than one connection brings, and each costs 10 to 15 MB. */
 const WORKERS_MAX = 2
@@ -28,9 +30,22 @@ export interface VerifiedRun {
   readonly frames: (Frame | undefined)[]
 }
 
+/** Frames in files, and where their blocks go. */
+export interface ReadIntoInit {
+  readonly reads: readonly FileRead[]
+  /** Offsets count from the first byte of the first read. */
+  readonly entries: readonly FrameEntry[]
+  /** For each entry the index of its first byte in the target; in order. */
+  readonly places: readonly number[]
+  /** One byte longer than what it is to hold. */
+  readonly target: Uint8Array<SharedArrayBuffer>
+}
+
 /** Inflates and hashes frames in workers, which start with the first request. Errors: BusyError, AbortedError, StateError after `close`. */
 export class FramePool {
-  readonly #pool: WorkerPool<FrameRequest, FrameAnswer>
+  readonly #pool: WorkerPool<FrameRequest, FrameAnswer | undefined>
+
+  #checked: CheckedFrames | undefined
 
   constructor(init: { workers?: number } = {}) {
     const workers = init.workers ?? Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1))
@@ -71,17 +86,29 @@ export class FramePool {
     return (await Promise.all(batches)).flat()
   }
 
+  /** Reads, inflates and verifies frames, each to its place. Throws IntegrityError, StorageError. */
+  async readInto(init: ReadIntoInit, options: CallOptions = {}): Promise<void> {
+    const { reads, places, target } = init
+    const table = encodeTable(init.entries)
+    this.#checked ??= new CheckedFrames()
+    const { memory: checked } = this.#checked
+    const request: FrameRequest = {
+      ...{ do: 'read', reads, table, places: Uint32Array.from(places), target, checked },
+    }
+    await this.#pool.run(request, { ...options, transfer: [table.buffer] })
+  }
+
   close(): Promise<void> {
     return this.#pool.close()
   }
 
-  #run(what: FrameRequest['do'], run: FrameRun, options: CallOptions): Promise<FrameAnswer> {
+  async #run(what: MovedFrames['do'], run: FrameRun, options: CallOptions): Promise<FrameAnswer> {
     const buffer = whole(run.buffer)
     const table = encodeTable(run.frames)
-    return this.#pool.run(
-      { do: what, buffer, table },
-      { ...options, transfer: [buffer.buffer, table.buffer] },
-    )
+    const transfer = [buffer.buffer, table.buffer]
+    const answer = await this.#pool.run({ do: what, buffer, table }, { ...options, transfer })
+    if (answer === undefined) throw new InternalError('a worker gave no frames')
+    return answer
   }
 }
 

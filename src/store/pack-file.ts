@@ -57,6 +57,11 @@ export class PackFile {
     while (this.#holders > 0) await new Promise<void>((resolve) => this.#whenFree.push(resolve))
   }
 
+  /** The number of the open file, for threads of this process; good while the caller holds the file. */
+  async descriptor(): Promise<number> {
+    return (await this.#open()).fd
+  }
+
   /** Reads as many of `length` bytes as the file has. */
   read(offset: number, length: number): Promise<Buffer> {
     return this.#use(async (file) => {

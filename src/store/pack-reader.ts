@@ -12,14 +12,16 @@ const GAP_BYTES = 64 * 1024
 /** Bytes of one read at most, unless one entry is larger. */
 const READ_BYTES = 4 * 1024 * 1024
 
-interface Wanted {
+/** A block that is asked for and where it is. */
+export interface Wanted {
   /** Place in the answer. */
   readonly at: number
   readonly digest: Digest
   readonly location: Location
 }
 
-interface Span {
+/** Neighbours in a pack that are read at once: bytes `start` to `end` (exclusive). */
+export interface Span {
   readonly file: PackFile
   readonly wanted: Wanted[]
   readonly start: number
@@ -35,19 +37,23 @@ export async function readFrames(
   digests: readonly Digest[],
 ): Promise<(Frame | undefined)[]> {
   const answer: (Frame | undefined)[] = new Array(digests.length).fill(undefined)
-  const wanted: Wanted[] = []
-  digests.forEach((digest, at) => {
-    const location = index.find(digest)
-    if (location !== undefined) wanted.push({ at, digest, location })
-  })
-  const spans = spansOf(wanted, files)
+  const spans = findSpans({ index, files }, digests)
   for (const { file } of spans) file.retain()
   await Promise.all(spans.map((span) => readSpan(span, answer).finally(() => span.file.release())))
   await files.trim()
   return answer
 }
 
-function spansOf(wanted: Wanted[], files: PackFiles): Span[] {
+/** The reads that bring these blocks, as far as the index has them. */
+export function findSpans(
+  { index, files }: { index: PackIndex; files: PackFiles },
+  digests: readonly Digest[],
+): Span[] {
+  const wanted: Wanted[] = []
+  digests.forEach((digest, at) => {
+    const location = index.find(digest)
+    if (location !== undefined) wanted.push({ at, digest, location })
+  })
   wanted.sort((a, b) => a.location.pack - b.location.pack || a.location.offset - b.location.offset)
   const spans: Span[] = []
   for (const one of wanted) {

@@ -43,7 +43,7 @@ export const HAVE_RUNS_MAX = 4096
 
 /** Fields of each control message; they travel as a dag-cbor map. */
 const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
-  hello: { version: uint(255), credit: uint(2 ** 40), agent: text(128) },
+  hello: { version: uint(255), credit: uint(2 ** 40), agent: text(128), pass: text(JWS_BYTES_MAX) },
   open: { id: ID, manifest: text(128), grant: text(JWS_BYTES_MAX) },
   opened: { id: ID, runs: RUN, have: bytes(0, HAVE_BITMAP_BYTES_MAX) },
   refused: { id: ID },
@@ -57,10 +57,14 @@ const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
   assign: { request: ID, runs: list(RUN, 64), retryMs: uint(3_600_000) },
   wantNode: { id: ID, request: ID, digest: bytes(32, 32) },
   leave: { id: ID },
+  pass: { pass: text(JWS_BYTES_MAX) },
+  denied: {},
 }
 
 /** Longest body of a control message. */
 export const CONTROL_BYTES_MAX = HAVE_BITMAP_BYTES_MAX + 1024
+/** Longest body of a `hello`: all that a peer may send before its pass is known. */
+export const HELLO_BYTES_MAX = JWS_BYTES_MAX + 1024
 
 const TYPE_OF = new Map<number, MessageType>(
   (Object.keys(MESSAGE_TYPES) as MessageType[]).map((type) => [MESSAGE_TYPES[type], type]),

@@ -1,10 +1,17 @@
 import { ProtocolError } from '../core/errors.ts'
 import { EXCHANGE_MESSAGE_BYTES_MAX } from '../core/limits.ts'
-import { CONTROL_BYTES_MAX, decodeMessage, HEADER_BYTES, messageTypeOf } from './message-codec.ts'
+import {
+  CONTROL_BYTES_MAX,
+  decodeMessage,
+  HEADER_BYTES,
+  HELLO_BYTES_MAX,
+  messageTypeOf,
+} from './message-codec.ts'
 import type { Message, MessageType } from './message-types.ts'
 
 /** Longest body of each type. `bulk` says whether the receiver awaits bulk messages at all. */
 function bodyBytesMax(type: MessageType, bulk: boolean): number {
+  if (type === 'hello') return HELLO_BYTES_MAX
   if (type !== 'blocks' && type !== 'node') return CONTROL_BYTES_MAX
   return bulk ? EXCHANGE_MESSAGE_BYTES_MAX : 0
 }
@@ -12,6 +19,8 @@ function bodyBytesMax(type: MessageType, bulk: boolean): number {
 export interface MessageReaderInit {
   /** Whether a `blocks` or `node` may come now: only after a request of ours. */
   expectsBulk(): boolean
+  /** Whether the other side has said a hello that was accepted; until then nothing else is taken from it. Always unless given. */
+  greeted?(): boolean
   /** Memory for the body of a `blocks` that has arrived. */
   allocate?(length: number): Uint8Array
 }
@@ -49,6 +58,8 @@ export class MessageReader {
     const head = this.#take(HEADER_BYTES)
     const length = new DataView(head.buffer, head.byteOffset, HEADER_BYTES).getUint32(0, true)
     const type = messageTypeOf(head[4] ?? 0)
+    if (this.#init.greeted?.() === false && type !== 'hello' && type !== 'denied')
+      throw new ProtocolError('first message is not hello')
     if (length < 1 || length - 1 > bodyBytesMax(type, this.#init.expectsBulk())) {
       throw new ProtocolError(`${type} of ${length} bytes is too long or was not asked for`)
     }

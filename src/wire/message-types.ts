@@ -18,6 +18,8 @@ export const MESSAGE_TYPES = {
   wantNode: 14,
   node: 15,
   leave: 16,
+  pass: 17,
+  denied: 18,
 } as const
 
 export type MessageType = keyof typeof MESSAGE_TYPES
@@ -28,6 +30,20 @@ export interface Hello {
   version: number
   credit: number
   agent: string
+  /** Compact JWS. */
+  pass: string
+}
+
+/** A newer pass of the sender. */
+export interface NewPass {
+  type: 'pass'
+  /** Compact JWS. */
+  pass: string
+}
+
+/** The pass of the other side is not accepted, whatever the reason; nothing follows. */
+export interface Denied {
+  type: 'denied'
 }
 
 /** Asks to take part in the swarm of a manifest. `id` names it in this channel, chosen by the opener. */
@@ -168,3 +184,5 @@ export type Message =
   | WantNode
   | NodePart
   | Leave
+  | NewPass
+  | Denied

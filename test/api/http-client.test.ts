@@ -19,6 +19,7 @@ import { withScratch } from '../fixtures/scratch.ts'
 import { Site } from '../fixtures/site.ts'
 
 type Handler = Parameters<typeof createServer>[1]
+const NO_IMAGES = '{"images":[],"next":null}'
 const test = suite<{
   site: Site
   own: Identity
@@ -55,7 +56,7 @@ test.after(({ server }) => {
 })
 
 test('takes the name of the server from its address', async (context) => {
-  context.handler = (_request, response) => response.end('[]')
+  context.handler = (_request, response) => response.end(NO_IMAGES)
   const client = new TrackerClient({ url: context.url, ...context.pems })
   assert.equal(await client.listImages(), [])
   await client.close()
@@ -70,7 +71,7 @@ test('nobody there is unreachable, and says what to check', async ({ pems }) => 
 })
 
 test('judges the server beyond what TLS does, and says why it refuses', async (context) => {
-  context.handler = (_request, response) => response.end('[]')
+  context.handler = (_request, response) => response.end(NO_IMAGES)
   const chains: (readonly Uint8Array[])[] = []
   const checkServer = (chain: readonly Uint8Array[]) => {
     chains.push(chain)
@@ -93,7 +94,7 @@ test('judges the server beyond what TLS does, and says why it refuses', async (c
 })
 
 test('refuses a server whose certificate a list has taken back', async (context) => {
-  context.handler = (_request, response) => response.end('[]')
+  context.handler = (_request, response) => response.end(NO_IMAGES)
   await withScratch(async (dir) => {
     await writeFile(join(dir, 'ca.pem'), context.site.ca.certificatePem)
     await writeFile(join(dir, 'ca.crl'), context.site.crl(context.own))
@@ -106,7 +107,7 @@ test('refuses a server whose certificate a list has taken back', async (context)
 })
 
 test('takes up authorities that change', async (context) => {
-  context.handler = (_request, response) => response.end('[]')
+  context.handler = (_request, response) => response.end(NO_IMAGES)
   let caPem = (await Site.create('Elsewhere')).ca.certificatePem
   const client = new TrackerClient({ url: context.url, ...context.pems, caPem: () => caPem })
   assert.is((await failureOf(client.listImages())).code, 'E_CERTIFICATE')

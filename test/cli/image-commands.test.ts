@@ -30,6 +30,7 @@ listen: 127.0.0.1:0
 identity: { certificate: localhost.pem, key: localhost.key, ca: ca.pem }
 p2p: { listen: [/ip4/127.0.0.1/tcp/0] }
 admins: [/O=Example/OU=users/CN=alice]
+users: { onFirstContact: active }
 log: { level: warn }
 `
   await writeFile(join(dir, 'tracker.yaml'), config)
@@ -106,7 +107,7 @@ test('images are listed, shown and named', async () => {
   )
   assert.match(
     (await run('image', 'ls')).stdout,
-    /^IMAGE +VERSIONS +TAGS +SIZE +PUSHED\nsite\/disk +2 +latest=2 one=1 two=2 +6\.0 MiB/,
+    /^IMAGE +VERSIONS +TAGS +SIZE +STATE +PUSHED\nsite\/disk +2 +latest=2 one=1 two=2 +6\.0 MiB +available/,
   )
   assert.is((await run('image', 'show', 'site/none')).code, 3)
   assert.is((await run('image', 'show', 'site/disk:none')).code, 3)
@@ -119,8 +120,10 @@ test('a tag is moved and removed', async () => {
   assert.equal((await json('image', 'show', 'site/disk')).tags, { latest: 1, one: 1 })
 })
 
-test('somebody else may read and not write', async () => {
-  assert.is((await json('image', 'ls', '--context', 'bob')).length, 2)
+test('somebody else reads what is public, and does not write', async () => {
+  assert.equal(await json('image', 'ls', '--context', 'bob'), [])
+  assert.is((await run('image', 'set', 'site/disk', 'permission=public')).code, 0)
+  assert.is((await json('image', 'ls', '--context', 'bob')).length, 1)
   for (const argv of [
     ['push', 'disk.img', 'site/disk'],
     ['tag', 'site/disk@1', 'x'],

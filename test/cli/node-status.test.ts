@@ -15,6 +15,7 @@ const STATUS: NodeStatus = {
   peer: '12D3',
   addresses: [],
   tracker: { url: 'https://tracker:8443' },
+  enrolment: { state: 'active', name: 'node-1' },
   store: { blocks: 0, storedBytes: 0 },
   images: 0,
   pulls: [],

@@ -1,4 +1,5 @@
 import { suite } from 'uvu'
+import { testsThatNeed } from '../fixtures/programs.ts'
 import { accessTests } from './catalog/access.ts'
 import { imageTests } from './catalog/images.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
@@ -21,10 +22,9 @@ export interface CatalogBackend {
 export function testCatalog(backend: CatalogBackend): void {
   const { name, missing } = backend
   const test = suite(`${name}, as every catalog`)
-  if (missing !== undefined) console.log(`${name} is not tested: ${missing}`)
-  const on: On = (title, body) => {
-    if (missing !== undefined) return test.skip(title)
-    return test(title, async () => {
+  const declare = testsThatNeed(test, missing)
+  const on: On = (title, body) =>
+    declare(title, async () => {
       const it = await backend.open()
       try {
         await body(it)
@@ -32,7 +32,6 @@ export function testCatalog(backend: CatalogBackend): void {
         await it.close()
       }
     })
-  }
   for (const tests of [
     imageTests,
     uploadTests,

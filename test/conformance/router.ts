@@ -18,6 +18,8 @@ export interface RouterSite {
 export interface RouterTraits {
   /** Withdrawn records stay at other peers until they expire. */
   withdrawsLazily?: boolean
+  /** Tells nobody whether it knows a manifest that the asker may not have. */
+  refusesUnknown?: boolean
 }
 
 /** Names that a site's `manifest` is asked for, for sites that must prepare them. */
@@ -44,7 +46,9 @@ export function routerConformance(
   })
 
   test('finds nobody for a manifest that it has never heard of', async ({ site }) => {
-    assert.equal(await collect(routerOf(site, 0).find(anyManifest('never heard of'))), [])
+    const answer = collect(routerOf(site, 0).find(anyManifest('never heard of')))
+    if (traits.refusesUnknown === true) assert.is((await failureOf(answer)).code, 'E_NOT_AUTHORISED')
+    else assert.equal(await answer, [])
   })
 
   test('finds a peer that announces, with addresses, and not itself', async ({ site }) => {

@@ -5,6 +5,7 @@ import { EXCHANGE_DRAIN_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { Connection } from '../../src/exchange/connection.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
+import { testBook } from '../fixtures/admission.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 
 const test = suite('connection')
@@ -27,6 +28,7 @@ test('a peer that does not read is dropped after a while', async () => {
   let reason: Error | undefined
   const connection = new Connection({
     ...{ channel: fullChannel(), clock, buffers: new BufferPool({ bytes: 1, keepMax: 0 }) },
+    admission: testBook({ clock, peer: 'own' }),
     events: { asked() {}, have() {}, closed: (_, error) => (reason = error) },
   })
   const drained = connection.drained().then(
@@ -51,6 +53,7 @@ test('closes its side when the other side has closed', async () => {
     },
   }
   const connection = new Connection({
+    admission: testBook({ clock: new FakeClock(), peer: 'own' }),
     ...{ channel, clock: new FakeClock(), buffers: new BufferPool({ bytes: 1, keepMax: 0 }) },
     events: { asked() {}, have() {}, closed() {} },
   })

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { JoinAnswer } from '../../src/api/tracker-schemas.ts'
+import type { JoinAnswer } from '../../src/api/swarm-schemas.ts'
+import type { TrackerClient } from '../../src/api/tracker-client.ts'
 import { Bitmap } from '../../src/core/bitmap.ts'
 import { digestOf, type ManifestId, manifestIdOf, parseManifestId } from '../../src/core/cid.ts'
 import { systemClock } from '../../src/core/clock.ts'
@@ -11,7 +12,7 @@ import { GrantError } from '../../src/core/errors.ts'
 import { GRANT_TYPE } from '../../src/core/grant.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { decodeManifest, runCount } from '../../src/core/manifest.ts'
-import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
+import type { PeerAddress } from '../../src/core/router.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
 import { loadIdentity } from '../../src/identity/identity-files.ts'
 import { signJws } from '../../src/identity/jws.ts'
@@ -19,12 +20,13 @@ import { importImage } from '../../src/image/import.ts'
 import { openSource } from '../../src/image/source.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import type { Testnet } from '../../testnet/handles.ts'
+import { TRACKER_NAME } from '../../testnet/layout.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
+import { careless } from '../fixtures/admission.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { inlineVerifier } from '../fixtures/exchange-peers.ts'
-import { startHost } from '../fixtures/hosts.ts'
 import { lyingStore } from '../fixtures/lying-store.ts'
-import { Outsider } from '../fixtures/outsider.ts'
+import { type Enrolled, enrolByHand, Outsider } from '../fixtures/outsider.ts'
 import { assertExportIs, pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
@@ -35,6 +37,7 @@ interface Context {
   dir: string
   image: string
   testnet: Testnet
+  clients: TrackerClient[]
   outsider: Outsider
   /** The tracker's peer and the node, both complete. */
   servers: PeerAddress[]
@@ -44,13 +47,20 @@ interface Context {
 
 const test = suite<Context>('hostile peers')
 
-async function enter(testnet: Testnet, reference: string, peer: PeerKey): Promise<JoinAnswer> {
-  const client = await testnet.tracker.client()
-  try {
-    return await client.join({ reference, peer, addresses: ['/ip4/127.0.0.1/tcp/1'] })
-  } finally {
-    await client.close()
-  }
+/** A node of the testnet that keeps to no rule. */
+interface Hostile extends Enrolled {
+  readonly client: TrackerClient
+  enter(reference: string): Promise<JoinAnswer>
+}
+
+async function hostile(context: Context, name: string): Promise<Hostile> {
+  const client = await context.testnet.tracker.nodeClient(name)
+  context.clients.push(client)
+  const dn = `/O=Testnet/OU=nodes/CN=${name}`
+  const enrolled = await enrolByHand(client, { dn, tracker: TRACKER_NAME })
+  const { peer } = enrolled
+  const enter = (reference: string) => client.join({ reference, peer, addresses: ['/ip4/127.0.0.1/tcp/1'] })
+  return { ...enrolled, client, enter }
 }
 
 test.before(async (context) => {
@@ -66,17 +76,19 @@ test.before(async (context) => {
   const node = testnet.nodes[0]
   assert.ok(node)
   await withNode(node, (client) => client.pull(REFERENCE))
-  context.outsider = await Outsider.start()
-  const self = context.outsider.host.self
-  context.joined = await enter(testnet, REFERENCE, self)
-  context.other = await enter(testnet, OTHER, self)
+  context.clients = []
+  const self = await hostile(context, 'outsider')
+  context.outsider = await Outsider.start(self)
+  context.joined = await self.enter(REFERENCE)
+  context.other = await self.enter(OTHER)
   context.servers = context.joined.peers.filter(
     ({ peer }) => peer === node.peer || peer === testnet.tracker.peer,
   )
   assert.is(context.servers.length, 2)
 })
 
-test.after(async ({ dir, testnet, outsider }) => {
+test.after(async ({ dir, testnet, outsider, clients }) => {
+  for (const client of clients) await client.close()
   await outsider.stop()
   await testnet.destroy()
   await rm(dir, { recursive: true })
@@ -85,20 +97,14 @@ test.after(async ({ dir, testnet, outsider }) => {
 const nowS = () => Math.floor(Date.now() / 1000)
 
 /** What should be refused, with the reason that the refusal must not tell. */
-async function badGrants({
-  testnet,
-  outsider,
-  joined,
-  other,
-}: Context): Promise<[string, ManifestId, string][]> {
+async function badGrants(context: Context): Promise<[string, ManifestId, string][]> {
+  const { testnet, outsider, joined, other } = context
   const peer = outsider.host.self
   const { manifest } = joined
-  const claims = { sub: '/CN=x', peer, manifest, iat: nowS() - 100, exp: nowS() + 100 }
+  const claims = { sub: '/CN=x', node: 'x', peer, manifest, iat: nowS() - 100, exp: nowS() + 100 }
   const sign = async (name: string, more: object) =>
     signJws(await loadIdentity(testnet.layout.identity(name)), { ...claims, ...more }, { typ: GRANT_TYPE })
-  const somebody = await Outsider.start()
-  const theirs = (await enter(testnet, REFERENCE, somebody.host.self)).grant
-  await somebody.stop()
+  const theirs = (await (await hostile(context, 'somebody')).enter(REFERENCE)).grant
   const unknown = manifestIdOf(digestOf(new Uint8Array(1)))
   return [
     ['no grant', manifest, ''],
@@ -167,17 +173,20 @@ test('with a grant it gets blocks of that manifest and of no other', async ({
 })
 
 /** An exchange that claims the whole image and sends other bytes than the digests say. */
-async function startLiar({ testnet, image }: Context) {
+async function startLiar(context: Context) {
+  const { image } = context
+  const self = await hostile(context, 'liar')
   const blocks = new MemoryStore()
   const { manifestId } = await importImage({ sink: blocks }, { source: await openSource(image) })
   const [root] = await blocks.get([parseManifestId(manifestId)])
   assert.ok(root)
   const manifest = decodeManifest(root.bytes)
-  const host = await startHost()
+  const { host } = await Outsider.start(self)
   const exchange = new Exchange(
     {
       ...{ carrier: host, blocks: lyingStore(blocks), nodes: blocks, verifier: inlineVerifier },
       ...{ clock: systemClock, log: silentLog, random: Math.random, graceS: () => 0 },
+      admission: careless(self.pass),
       verifyGrant: async (token) =>
         JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()),
     },
@@ -185,11 +194,9 @@ async function startLiar({ testnet, image }: Context) {
   )
   await exchange.start()
   exchange.addSwarm(manifestId, manifest, Bitmap.full(runCount(manifest)))
-  const client = await testnet.tracker.client()
   const runs = runCount(manifest)
-  const self = { peer: host.self, addresses: host.addresses() }
-  await client.announce({ manifest: manifestId, ...self, runs, runsTotal: runs })
-  await client.close()
+  const place = { peer: host.self, addresses: host.addresses() }
+  await self.client.announce({ manifest: manifestId, ...place, runs, runsTotal: runs })
   const stop = async () => {
     await exchange.stop()
     await host.stop()

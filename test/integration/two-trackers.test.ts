@@ -10,7 +10,6 @@ import type { TrackerClient } from '../../src/api/tracker-client.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { parseReference, type Tag } from '../../src/core/reference.ts'
-import type { PeerKey } from '../../src/core/router.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { Forwarder } from '../fixtures/forwarder.ts'
@@ -18,6 +17,7 @@ import { until } from '../fixtures/hosts.ts'
 import { HttpsCaller } from '../fixtures/https-caller.ts'
 import { imageKey } from '../fixtures/image-key.ts'
 import { noPostgres, PostgresServer } from '../fixtures/postgres.ts'
+import { testsThatNeed } from '../fixtures/programs.ts'
 import { testImage } from '../fixtures/test-image.ts'
 import { ADMIN_DN, collect, pushImage, TRACKER_NAME, TrackerSite } from '../fixtures/tracker.ts'
 import { TrackerProcess } from '../fixtures/tracker-process.ts'
@@ -32,9 +32,8 @@ interface Place {
 }
 
 const missing = noPostgres()
-if (missing !== undefined) console.log(`several trackers are not tested: ${missing}`)
 const test = suite('two trackers on one database')
-const on: typeof test = missing === undefined ? test : (test.skip as typeof test)
+const on = testsThatNeed(test, missing)
 
 const image = testImage({ seed: 'at A', blocks: 300, zeros: true })
 const raw = '/api/images/raw/alice/debian'
@@ -167,21 +166,19 @@ control: { socket: node.sock }`
 })
 
 on('a join hands out those that have the image', async () => {
-  const join = async (alice: TrackerClient, reference: string) => {
-    const answer = await alice.join({
-      reference,
-      peer: 'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N' as PeerKey,
-      addresses: [],
-    })
+  const { peer, identity } = await a.site.node(a.process.url, 'node-1')
+  const clientOf = ({ site, process }: Place) => site.client(process.url, identity)
+  const join = async (place: Place, reference: string) => {
+    const answer = await clientOf(place).join({ reference, peer, addresses: [] })
     return answer.peers.filter(({ origin }) => origin === true).map(({ peer }) => peer)
   }
-  const [atA, atB] = [await join(a.alice, 'alice/debian'), await join(b.alice, 'alice/debian')]
+  const [atA, atB] = [await join(a, 'alice/debian'), await join(b, 'alice/debian')]
   assert.is(atA.length, 1)
   assert.equal(atB, atA)
-  assert.not.equal(await join(b.alice, 'alice/both@2'), await join(b.alice, 'alice/both@1'))
+  assert.not.equal(await join(b, 'alice/both@2'), await join(b, 'alice/both@1'))
   const { sent } = await pushImage(b.alice, image, { to: 'alice/debian' })
   assert.ok(sent > image.blocks.length, 'the other tracker has blocks of its own')
-  assert.is((await join(a.alice, 'alice/debian')).length, 2)
+  assert.is((await join(a, 'alice/debian')).length, 2)
   await b.alice.removeImage(...names('alice/twice0'))
 })
 

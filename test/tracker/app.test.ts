@@ -20,6 +20,7 @@ import { buildApp } from '../../tracker/app.ts'
 import type { Catalog } from '../../tracker/catalog/catalog.ts'
 import type { RouteContext } from '../../tracker/context.ts'
 import type { App } from '../../tracker/http/app-type.ts'
+import { Images } from '../../tracker/images/images.ts'
 import { TrackerMetrics } from '../../tracker/metrics.ts'
 import { Gate } from '../../tracker/uploads/gate.ts'
 import { Uploads } from '../../tracker/uploads/uploads.ts'
@@ -75,11 +76,12 @@ function contextOf(context: Context, log: Log): RouteContext {
     ...{ fingerprint256: '', proxyDepth: 0, limited: false },
   }
   const askers = new Askers(
-    { authenticate: () => principal, users: catalog.users, clock: systemClock },
+    { ...catalog, authenticate: () => principal, clock: systemClock },
     { onFirstContact: 'active' },
   )
+  const images = new Images({ catalog, access, clock: systemClock })
   const uploads = new Uploads({
-    ...{ catalog, access, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
+    ...{ catalog, access, images, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
     quota: new QuotaMeter({ usage: catalog.usage, clock: systemClock }),
     stores: { blocks, nodes: new MemoryStore() },
     pool: {
@@ -91,7 +93,7 @@ function contextOf(context: Context, log: Log): RouteContext {
   })
   const parts: Partial<RouteContext> = {
     ...{ askers, catalog, access, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
-    audit: { write: () => {}, read: async () => ({ lines: [], next: null }) },
+    rightsChanged: () => {},
     checkReady: async () => {
       if (!context.ready) throw new BusyError('the tracker is stopping')
     },
@@ -136,9 +138,8 @@ test('a full disk is a 507 that says so, and the push goes on when there is spac
 })
 
 test('a defect is a 500 that tells nothing', async ({ app, lines }) => {
-  // Joining needs parts that are not here, which is a TypeError.
-  const payload = { reference: 'alice/debian', peer: '12D3KooWAAAAAAAAAAAAAAAA1', addresses: [] }
-  const answer = await app.inject({ method: 'POST', url: TRACKER_PATHS.join, payload })
+  // Listing swarms needs parts that are not here, which is a TypeError.
+  const answer = await app.inject({ method: 'GET', url: TRACKER_PATHS.swarms })
   assert.is(answer.statusCode, 500)
   assert.is((answer.json() as Problem).code, 'E_INTERNAL')
   assert.not.match(answer.body, /undefined|TypeError/)

@@ -21,6 +21,8 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
     namespaces: { nodesRead: true },
     quotas: { bytes: null, images: null },
     admins: [],
+    adminsFile: undefined,
+    nodes: { enrolment: 'machines' },
     grants: { lifetimeSeconds: 300 },
     gc: { intervalSeconds: 3600 },
     metrics: undefined,
@@ -34,6 +36,7 @@ listen: '[::1]:0'
 p2p: { listen: [/ip4/127.0.0.1/tcp/0], announce: [/dns4/t/tcp/4001] }
 admins: ["/O=Example/CN=Alice"]
 grants: { lifetimeSeconds: 60 }
+nodes: { enrolment: approve }
 gc: { intervalSeconds: 0 }
 name: registry.example.org
 namespaces: { nodesRead: false }
@@ -43,6 +46,7 @@ log: { level: debug }`)
   assert.equal(config.metrics, { listen: { host: '127.0.0.1', port: 9443 } })
   assert.equal(config.p2p.announce, ['/dns4/t/tcp/4001'])
   assert.is(config.grants.lifetimeSeconds, 60)
+  assert.is(config.nodes.enrolment, 'approve')
   assert.is(config.gc.intervalSeconds, 0)
   assert.is(config.name, 'registry.example.org')
   assert.is(config.namespaces.nodesRead, false)
@@ -73,6 +77,8 @@ test('names the key that is unknown or wrong', () => {
     ['grants: { lifetimeSeconds: soon }', /grants\.lifetimeSeconds/],
     ['gc: { intervalSeconds: -1 }', /gc\.intervalSeconds/],
     ['grants: { lifetime: 3 }', /grants\.lifetime/],
+    ['grants: { lifetimeSeconds: 1 }', /grants\.lifetimeSeconds/],
+    ['nodes: { enrolment: everybody }', /nodes\.enrolment/],
     ['metrics: { listen: 127.0.0.1:9443, path: /m }', /metrics\.path/],
     ['log: { level: loud }', /log\.level/],
     ['ownUrl: http://a.example', /ownUrl/],

@@ -1,10 +1,12 @@
 import { type Acl, type AclEntry, covers, type Right, strongest } from '../../src/core/acl.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { type BootswarmError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { isLockedByOwner } from '../../src/core/image-state.ts'
 import { NODES_GROUP, type Permission } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { StoredImage } from '../catalog/image-catalog.ts'
+import type { NamespaceOwner } from '../catalog/namespace-owner.ts'
 import type { Access } from './access.ts'
 import { type Asker, type KnownAsker, refusalOf, type UserAsker } from './asker.ts'
 
@@ -12,6 +14,7 @@ export interface AccessComponents {
   /** Signed texts: owners and entries come from nowhere else. */
   readonly acls: Pick<AclBook, 'ofImage' | 'ofNamespace'>
   readonly users: { shareGroup(user: number, other: number): Promise<boolean> }
+  readonly namespaces: { holderOf(name: Namespace): Promise<NamespaceOwner | undefined> }
   readonly clock: Clock
 }
 
@@ -64,16 +67,29 @@ export class AccessControl implements Access {
     if (asker.kind === 'tracker') return 'read'
     const acls = await this.#c.acls.ofImage(image)
     if (isOwner(asker, acls.image)) return 'admin'
-    if (image.expiresAtMs !== null && this.#c.clock.now() >= image.expiresAtMs) return undefined
+    if (this.#hasExpired(image)) return undefined
     const right = strongest(rightBy(asker, acls.namespace), rightBy(asker, acls.image))
-    if (asker.kind !== 'user' || covers(right, 'write')) return right
-    const isOwners = image.ownerName === acls.image.owner.subject
-    return isOwners && (await this.#mayModify(asker, image)) ? strongest(right, 'write') : right
+    if (covers(right, 'write')) return right
+    if (asker.kind === 'user' && (await this.#has(asker, 'image_modify', { image, acl: acls.image })))
+      return 'write'
+    return isLockedByOwner(image) ? undefined : right
   }
 
   async image(asker: Asker, image: StoredImage, right: Right): Promise<void> {
     if (right !== 'read') this.user(asker, { change: true })
     if (covers(await this.rightTo(asker, image), right)) return
+    throw refused(asker, right, `the image ${image.namespace}/${image.name}`)
+  }
+
+  async changeOf(
+    asker: Asker,
+    image: StoredImage,
+    { right, permission }: { right: Right; permission: 'image_modify' | 'image_delete' },
+  ): Promise<UserAsker> {
+    const user = this.user(asker, { change: true })
+    if (covers(await this.rightTo(asker, image), right)) return user
+    const { image: acl } = await this.#c.acls.ofImage(image)
+    if (!this.#hasExpired(image) && (await this.#has(user, permission, { image, acl }))) return user
     throw refused(asker, right, `the image ${image.namespace}/${image.name}`)
   }
 
@@ -87,13 +103,27 @@ export class AccessControl implements Access {
   async #rightToNamespace(asker: Asker, namespace: Namespace): Promise<Right | undefined> {
     const acl = await this.#c.acls.ofNamespace(namespace)
     if (acl !== undefined) return rightBy(asker, acl)
-    const may = asker.kind === 'user' && (asker.name === namespace || this.#init.openNamespaces)
-    return may ? 'admin' : undefined
+    if (asker.kind !== 'user') return undefined
+    const holder = await this.#c.namespaces.holderOf(namespace)
+    if (holder === undefined) return this.#init.openNamespaces ? 'admin' : undefined
+    if (holder.kind === 'user') return holder.id === asker.id ? 'admin' : undefined
+    return asker.groups.has(holder.name) ? 'write' : undefined
   }
 
-  async #mayModify(asker: UserAsker, image: StoredImage): Promise<boolean> {
-    if (asker.permissions.has('image_modify')) return true
-    if (!asker.permissions.has('image_modify_group') || image.ownerId === null) return false
+  #hasExpired({ expiresAtMs }: StoredImage): boolean {
+    return expiresAtMs !== null && this.#c.clock.now() >= expiresAtMs
+  }
+
+  /** Whether a permission, or that for images of one's groups, is for this image. */
+  async #has(
+    asker: UserAsker,
+    permission: 'image_modify' | 'image_delete',
+    { image, acl }: { image: StoredImage; acl: Acl },
+  ): Promise<boolean> {
+    // The row is no proof of whose it is.
+    if (image.ownerName !== acl.owner.subject) return false
+    if (asker.permissions.has(permission)) return true
+    if (!asker.permissions.has(`${permission}_group`) || image.ownerId === null) return false
     return await this.#c.users.shareGroup(asker.id, image.ownerId)
   }
 }

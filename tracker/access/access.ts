@@ -19,11 +19,21 @@ export interface Access {
 
   /**
    * The strongest right that the asker has to an image: as its owner, by its ACL, by that of its namespace, by
-   * permissions, as an admin, as anybody. An expired image is only for its owner and admins.
+   * permissions, as an admin, as anybody. An expired image is only for its owner and admins, one that its owner locked only for
+   * those who may write it.
    */
   rightTo(asker: Asker, image: StoredImage): Promise<Right | undefined>
   /** Throws NotAuthorisedError without this right. */
   image(asker: Asker, image: StoredImage, right: Right): Promise<void>
-  /** The same for a namespace, which need not exist: a user's own is made when it is first used. */
+  /**
+   * An active user with this right to an image, or with the permission that stands for it: `image_modify` and `image_delete` for any
+   * image, `image_modify_group` and `image_delete_group` for those of members of the asker's groups. Throws NotAuthorisedError.
+   */
+  changeOf(
+    asker: Asker,
+    image: StoredImage,
+    need: { right: Right; permission: 'image_modify' | 'image_delete' },
+  ): Promise<UserAsker>
+  /** The same as `image` for a namespace, which need not exist: a user's own is made when it is first used. */
   namespace(asker: Asker, namespace: Namespace, right: Right): Promise<void>
 }

@@ -5,6 +5,7 @@ import {
   NotAuthorisedError,
 } from '../../src/core/errors.ts'
 import type { Permission, UserState } from '../../src/core/permission.ts'
+import type { PeerKey } from '../../src/core/router.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 
 /** Somebody in the table of users, with what the groups allow. */
@@ -22,13 +23,16 @@ export interface UserAsker {
   readonly admin: boolean
 }
 
-/** An enrolled node. */
+/** A node that is enrolled and active. */
 export interface NodeAsker {
   readonly kind: 'node'
   readonly principal: Principal
   readonly dn: string
   readonly name: string
-  readonly peer: string
+  /** The peer ID that it has proved to have. */
+  readonly peer: PeerKey
+  /** site, zone, rack, as the tracker has them. */
+  readonly labels: Readonly<Record<string, string>>
   readonly admin: false
 }
 

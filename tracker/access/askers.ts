@@ -3,13 +3,12 @@ import type { Clock } from '../../src/core/clock.ts'
 import { BootswarmError } from '../../src/core/errors.ts'
 import { ADMINS_GROUP } from '../../src/core/permission.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
+import type { NodeCatalog, StoredNode } from '../catalog/node-catalog.ts'
 import type { StoredUser, UserCatalog } from '../catalog/user-catalog.ts'
 import type { Authenticate } from '../http/authentication.ts'
+import { NODE_REASONS } from '../nodes/node-reasons.ts'
 import type { AnonymousAsker, Asker } from './asker.ts'
-
-/** Organizational units by which `bootswarm ca issue` marks the certificates of machines. */
-const NODE_UNIT = 'OU=nodes'
-const TRACKER_UNIT = 'OU=trackers'
+import { isNodeCertificate, isTrackerCertificate } from './machines.ts'
 
 /** What happens when a valid certificate comes that no user has. */
 export type FirstContact = 'refuse' | 'pending' | 'active'
@@ -17,6 +16,7 @@ export type FirstContact = 'refuse' | 'pending' | 'active'
 export interface AskersComponents {
   readonly authenticate: Authenticate
   readonly users: UserCatalog
+  readonly nodes: Pick<NodeCatalog, 'byDn'>
   readonly clock: Clock
 }
 
@@ -30,8 +30,11 @@ export class Askers {
     this.#onFirstContact = init.onFirstContact
   }
 
-  /** Never refuses: whoever is not known is anonymous, with the reason for those who turn it away. */
-  async of(socket: Socket): Promise<Asker> {
+  /**
+   * Never refuses: whoever is not known is anonymous, with the reason for those who turn it away. With `contact` a certificate
+   * that comes for the first time may become a user by that.
+   */
+  async of(socket: Socket, use: { contact: boolean } = { contact: true }): Promise<Asker> {
     let principal: Principal
     try {
       principal = this.#c.authenticate(socket)
@@ -39,29 +42,38 @@ export class Askers {
       if (!(error instanceof BootswarmError)) throw error
       return anonymous(undefined, error.message)
     }
-    return await this.#known(principal)
+    const known = await this.known(principal)
+    return known ?? (await this.#stranger(principal, use))
   }
 
-  /** Makes sure that these distinguished names are active users and admins. */
-  async appoint(admins: readonly string[]): Promise<void> {
-    for (const dn of admins) {
-      const wanted = /CN=(?<name>(?:\\.|[^/\\])*)(?!.*CN=)/.exec(dn)?.groups?.['name'] ?? 'admin'
-      await this.#c.users.ensure({ dn, wanted, state: 'active', nowMs: this.#c.clock.now() }, [ADMINS_GROUP])
-    }
-  }
-
-  async #known(principal: Principal): Promise<Asker> {
+  /** Who this is, if it is a user, a node or a tracker; nothing is made. */
+  async known(principal: Principal): Promise<Asker | undefined> {
     const { dn } = principal
     const user = await this.#c.users.byDn(dn)
     if (user !== undefined) return await this.#user(principal, user)
-    const units = unitsOf(dn)
-    if (units.has(TRACKER_UNIT)) return { kind: 'tracker', principal, dn, admin: false }
-    if (units.has(NODE_UNIT)) {
-      return { kind: 'node', principal, dn, name: principal.commonName, peer: '', admin: false }
-    }
-    if (this.#onFirstContact === 'refuse') {
+    const node = await this.#c.nodes.byDn(dn)
+    if (node !== undefined) return nodeAsker(principal, node)
+    return isTrackerCertificate(dn) ? { kind: 'tracker', principal, dn, admin: false } : undefined
+  }
+
+  /** A user who is not here, for what it has delegated before. */
+  async userNamed(name: string): Promise<Asker | undefined> {
+    const user = await this.#c.users.byName(name)
+    return user && (await this.#user(absent(user), user))
+  }
+
+  /** The node with this distinguished name, when it is not here. */
+  async nodeNamed(dn: string): Promise<Asker | undefined> {
+    const node = await this.#c.nodes.byDn(dn)
+    return node && nodeAsker(absent(node), node)
+  }
+
+  async #stranger(principal: Principal, { contact }: { contact: boolean }): Promise<Asker> {
+    const { dn } = principal
+    if (isNodeCertificate(dn))
+      return anonymous(principal, `${dn} is no enrolled node of this tracker: bootswarm node enroll`)
+    if (this.#onFirstContact === 'refuse' || !contact)
       return anonymous(principal, `${dn} is no user of this tracker; an admin can add it: bootswarm user add`)
-    }
     const state = this.#onFirstContact
     const nowMs = this.#c.clock.now()
     return await this.#user(
@@ -89,7 +101,16 @@ function anonymous(principal: Principal | undefined, reason: string): AnonymousA
   return { kind: 'anonymous', principal, dn: principal?.dn, reason, admin: false }
 }
 
-/** Slash form: `\\` stands before a `/` or `+` that belongs to a value. */
-function unitsOf(dn: string): ReadonlySet<string> {
-  return new Set(dn.split(/(?<!\\)[/+]/))
+function nodeAsker(principal: Principal, node: StoredNode): Asker {
+  const { dn, name, peer, labels, state } = node
+  if (state !== 'active') return anonymous(principal, NODE_REASONS[state](name))
+  if (principal.proxyDepth > 0)
+    return anonymous(principal, `the node ${name} speaks with its own certificate, not with a proxy`)
+  return { kind: 'node', principal, dn, name, peer, labels, admin: false }
+}
+
+/** Stands for somebody whose certificate nobody has shown now. */
+function absent({ dn, name }: { dn: string; name: string }): Principal {
+  const unknown = { fingerprint256: '', proxyDepth: 0, limited: false }
+  return { dn, commonName: name, notAfterMs: Number.POSITIVE_INFINITY, ...unknown }
 }

@@ -4,6 +4,7 @@ import {
   type AclEntry,
   type AclOwner,
   type AclTarget,
+  covers,
   imageTarget,
   linkOfAcl,
   namespaceTarget,
@@ -15,6 +16,7 @@ import { ConflictError, NotFoundError, type TamperedError } from '../../src/core
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import { copyAcl } from './acl-copies.ts'
+import { tellShares } from './acl-history.ts'
 import { ChainBook, type ChainComponents, type Held } from './chain-book.ts'
 import type { ChainTransaction } from './chain-transactions.ts'
 
@@ -64,6 +66,14 @@ export class AclBook {
     const [acl] = await this.all([target])
     if (acl === undefined) throw this.#lacking(target)
     return acl
+  }
+
+  /** The ACL of a target that exists, with its JWS, which outlives this day. Errors: as `get`. */
+  async signed(target: AclTarget): Promise<{ acl: Acl; token: string }> {
+    const held = (await this.chains.newest([target])).get(target)
+    if (held === undefined) throw this.#lacking(target)
+    if (held.statement.ended) throw new NotFoundError(`there is no ${target} any more`)
+    return { acl: held.statement, token: await this.chains.token(held) }
   }
 
   /** What decides about an image: both in one query. Errors: TamperedError. */
@@ -142,6 +152,15 @@ export class AclBook {
     return await this.#change(target, change, ({ entries }) => ({
       entries: [...entries.filter((one) => !isOf(one, entry)), entry],
     }))
+  }
+
+  /** Gives a subject a right; a stronger one that it has stays. Errors: as `grant`. */
+  async allow(target: AclTarget, entry: AclEntry, change: AclChange): Promise<Acl> {
+    return await this.#change(target, change, ({ entries }) => {
+      const held = entries.find((one) => isOf(one, entry))
+      if (covers(held?.right, entry.right)) return {}
+      return { entries: [...entries.filter((one) => one !== held), entry] }
+    })
   }
 
   async revoke(target: AclTarget, subject: Omit<AclEntry, 'right'>, change: AclChange): Promise<Acl> {
@@ -268,6 +287,8 @@ export class AclBook {
     }
     await this.chains.append(trx, acl)
     await copyAcl(trx, acl)
+    if (held !== undefined && !ended)
+      await tellShares(trx, { before: held.statement, acl, nowMs: this.#c.clock.now() })
     return acl
   }
 

@@ -16,6 +16,7 @@ import {
 import { ChainRaceError, type ChainTransaction, type ChainTransactions } from './chain-transactions.ts'
 import { claimsOf, signedAtMs } from './claims.ts'
 import type { Journal, Seen } from './journal.ts'
+import { isRenewable, renew } from './renewal.ts'
 import type { Opened, Seal } from './seal.ts'
 
 export interface ChainComponents {
@@ -94,6 +95,20 @@ export class ChainBook<T> {
     }
     if (db === this.#c.db) this.#learn(found)
     return found
+  }
+
+  /**
+   * The JWS of a statement that was verified; signed anew where the certificate of its signer ends, or is not good any more.
+   * Throws TamperedError when it has gone since.
+   */
+  async token({ statement, digest, notAfterMs }: Held<T>): Promise<string> {
+    const { table, linkOf } = this.init
+    const { target, serial } = linkOf(statement)
+    const [row] = await statementsAfter(this.#c.db, { table, target, after: serial - 1, limit: 1 })
+    if (row?.version !== serial || payloadDigest(row.token) !== digest)
+      throw this.tampered(target, 'was replaced')
+    const isDue = notAfterMs === 0 || isRenewable(this.#c, row.token)
+    return isDue ? await renew(this.#c, { ...row, table }) : row.token
   }
 
   /** The octets that are signed for a statement. */

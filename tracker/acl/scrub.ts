@@ -75,6 +75,7 @@ export class ChainScrub {
     const held = (await acls.chains.newest([target])).get(target)
     if (held === undefined) return
     for await (const _ of acls.chains.since(held, { after: undefined })) this.#report.statements++
+    if (held.notAfterMs === 0) await acls.chains.token(held)
     if (!isConsistent(held.statement, await readCopy(db, target))) await this.#copy(target)
   }
 

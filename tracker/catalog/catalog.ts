@@ -8,14 +8,15 @@ import type { Seal } from '../acl/seal.ts'
 import type { SignedParts } from '../acl/signed-parts.ts'
 import { ImageLists } from '../query/image-lists.ts'
 import { ImageSearch } from '../query/image-search.ts'
-import { AccessCounts } from './access-counts.ts'
 import { type CatalogLocation, openDatabase } from './database.ts'
 import { GroupCatalog } from './group-catalog.ts'
 import { GroupChanges } from './group-changes.ts'
 import { HistoryCatalog } from './history-catalog.ts'
 import { ImageCatalog } from './image-catalog.ts'
 import { ImageChanges } from './image-changes.ts'
+import { ImageDetailsCatalog } from './image-details.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
+import { NodeCatalog } from './node-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { TrackerCatalog } from './tracker-catalog.ts'
 import { UploadCatalog } from './upload-catalog.ts'
@@ -26,15 +27,16 @@ import { UserChanges } from './user-changes.ts'
 export interface Catalog {
   readonly images: ImageCatalog
   readonly changes: ImageChanges
+  readonly details: ImageDetailsCatalog
   readonly namespaces: NamespaceCatalog
   readonly users: UserCatalog
   readonly userChanges: UserChanges
   readonly groups: GroupCatalog
   readonly groupChanges: GroupChanges
+  readonly nodes: NodeCatalog
   readonly uploads: UploadCatalog
   readonly history: HistoryCatalog
   readonly usage: UsageCatalog
-  readonly accesses: AccessCounts
   /** Images that an asker may read. */
   readonly lists: ImageLists
   readonly search: ImageSearch
@@ -82,15 +84,16 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
   return {
     images: new ImageCatalog({ db, acls, records, transactions }, { quotas }),
     changes: new ImageChanges({ db, acls, records, transactions }, { quotas }),
+    details: new ImageDetailsCatalog({ db }),
     namespaces: new NamespaceCatalog({ db, acls, transactions }),
     users: new UserCatalog({ db }),
     userChanges: new UserChanges({ db, acls, transactions }),
     groups: new GroupCatalog({ db }),
     groupChanges: new GroupChanges({ acls, transactions }),
+    nodes: new NodeCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),
-    accesses: new AccessCounts({ db }),
     lists: new ImageLists({ db }),
     search: new ImageSearch({ db }),
     acls,

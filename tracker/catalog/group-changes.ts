@@ -51,14 +51,15 @@ export class GroupChanges {
     { to, by: { author } }: { to: string; by: Change },
   ): Promise<void> {
     await checkNameIsFree(trx, to)
-    await this.#acls.renameSubject({ kind: 'group', subject: group.name, to }, { author, trx })
-    await this.#renameOwner(trx, { group, to, author })
     const { numUpdatedRows } = await trx
       .updateTable('groups')
       .set({ name: to })
       .where('id', '=', group.id)
       .executeTakeFirstOrThrow()
     if (numUpdatedRows === 0n) throw gone(group)
+    // Afterwards: the copies of ACLs look the group up by its name.
+    await this.#acls.renameSubject({ kind: 'group', subject: group.name, to }, { author, trx })
+    await this.#renameOwner(trx, { group, to, author })
   }
 
   /** The name goes from every ACL. Errors: NotFoundError, StateError while it owns namespaces. */

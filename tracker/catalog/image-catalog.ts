@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { type Kysely, sql } from 'kysely'
-import { imageTarget } from '../../src/core/acl.ts'
+import type { Kysely } from 'kysely'
+import { type AclEntry, imageTarget } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { type BootswarmError, LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
-import { IMAGE_VERSIONS_MAX } from '../../src/core/limits.ts'
+import { NotFoundError } from '../../src/core/errors.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
 import type { ImageState } from '../../src/core/permission.ts'
 import {
@@ -15,6 +14,7 @@ import {
   type Tag,
 } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
+import type { Accesses } from '../accounting/access-counter.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
 import type { RecordBook } from '../acl/record-book.ts'
@@ -23,7 +23,9 @@ import { formerNumber } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
 import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
-import { stateExpression, stepState } from './image-states.ts'
+import { stepState } from './image-states.ts'
+import { nextVersion, readOnly } from './next-version.ts'
+import { padded, VALUES_PER_QUERY } from './padded.ts'
 import { checkQuota, type Quotas } from './quota.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -89,6 +91,8 @@ export interface NewImage {
   /** Distinguished name of who makes it. */
   readonly author: string
   readonly change?: MetadataChange
+  /** Of its ACL. */
+  readonly entries?: readonly AclEntry[]
   readonly nowMs: number
 }
 
@@ -190,6 +194,8 @@ export class ImageCatalog {
       await setProperties(trx, row.id, change.properties)
       const founder = { owner: { kind: 'user', subject: owner.name }, author } as const
       await this.#acls.foundImage(trx, { uuid, namespace, name, ...founder })
+      for (const entry of init.entries ?? [])
+        await this.#acls.grant(imageTarget(uuid), entry, { author, trx })
       await writeHistory(trx, { uuid, ...image }, { author, nowMs, action: 'created', details: {} })
       return true
     })
@@ -198,6 +204,17 @@ export class ImageCatalog {
   /** Throws NotFoundError. */
   async get(image: ImageKey): Promise<StoredImage> {
     return await imageRow(this.#db, image)
+  }
+
+  /** The images with these ids that still exist, in this order. */
+  async byIds(ids: readonly number[]): Promise<StoredImage[]> {
+    const found = new Map<number, StoredImage>()
+    for (let at = 0; at < ids.length; at += VALUES_PER_QUERY) {
+      const part = padded(ids.slice(at, at + VALUES_PER_QUERY), -1)
+      const rows = await selectImages(this.#db).where('images.id', 'in', part).execute()
+      for (const row of rows) found.set(row.id, storedImage(row))
+    }
+    return ids.flatMap((id) => found.get(id) ?? [])
   }
 
   /** Images of one or of all namespaces, by name. */
@@ -299,11 +316,11 @@ export class ImageCatalog {
     })
   }
 
-  /** Throws NotFoundError when the image or the version does not exist. */
+  /** Throws NotFoundError when the image or the version does not exist, StateError when the image is read only. */
   async setTag(image: ImageKey, tag: Tag, init: Change & { version: number }): Promise<void> {
     const { version, ...by } = init
     await this.#db.transaction().execute(async (trx) => {
-      const { id, uuid } = await imageRow(trx, image)
+      const { id, uuid } = await changeableRow(trx, image)
       const row = await trx
         .selectFrom('versions')
         .select('version')
@@ -317,10 +334,10 @@ export class ImageCatalog {
     })
   }
 
-  /** Throws NotFoundError. */
+  /** Errors: NotFoundError, StateError when the image is read only. */
   async removeTag(image: ImageKey, tag: Tag, by: Change): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
-      const { id, uuid } = await imageRow(trx, image)
+      const { id, uuid } = await changeableRow(trx, image)
       const query = trx.deleteFrom('tags').where('image', '=', id).where('tag', '=', tag)
       if ((await query.executeTakeFirst()).numDeletedRows === 0n)
         throw new NotFoundError(`there is no tag ${formatReference({ ...image, tag })}`)
@@ -328,10 +345,10 @@ export class ImageCatalog {
     })
   }
 
-  /** Removes a version and the tags that point to it. Its number is never given again. Throws NotFoundError. */
+  /** Removes a version and the tags that point to it. Its number is never given again. Errors: as removeTag. */
   async removeVersion(image: ImageKey, version: number, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
-      const { id, uuid } = await imageRow(trx, image)
+      const { id, uuid } = await changeableRow(trx, image)
       const query = trx.deleteFrom('versions').where('image', '=', id).where('version', '=', version)
       if ((await query.executeTakeFirst()).numDeletedRows === 0n) {
         throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
@@ -348,10 +365,19 @@ export class ImageCatalog {
     })
   }
 
-  /** Removes an image with its versions, tags and open uploads, and ends its ACL. Throws NotFoundError. */
+  /** Adds what was counted; all of it is one write. */
+  async addAccesses(accesses: readonly Accesses[]): Promise<void> {
+    // In one order everywhere, so that two trackers that write at once do not wait for each other.
+    const sorted = accesses.toSorted((one, other) => one.image - other.image)
+    await this.#db.transaction().execute(async (trx) => {
+      for (const one of sorted) await countAccesses(trx, one)
+    })
+  }
+
+  /** Removes an image with its versions, tags and open uploads, and ends its ACL. Errors: as removeTag. */
   async remove(image: ImageKey, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
-      const { id, uuid } = await imageRow(trx, image)
+      const { id, uuid } = await changeableRow(trx, image)
       // First, as in nextVersion: whoever changes versions has the row of the image, so that nobody adds one meanwhile.
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
       await this.#acls.end(imageTarget(uuid), { author: by.author, trx })
@@ -364,6 +390,17 @@ export class ImageCatalog {
       await writeHistory(trx, { ...image, uuid }, { ...by, action: 'removed', details: {} })
     })
   }
+}
+
+async function countAccesses(trx: Db, { image, count, lastMs }: Accesses): Promise<void> {
+  await trx
+    .updateTable('images')
+    .set((eb) => ({
+      access_count: eb('access_count', '+', count),
+      accessed_at: eb.case().when('accessed_at', '>', lastMs).then(eb.ref('accessed_at')).else(lastMs).end(),
+    }))
+    .where('id', '=', image)
+    .execute()
 }
 
 async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
@@ -380,51 +417,11 @@ async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
  * Ends the upload and gives its image the next number. The row of the image comes first, here and wherever versions change: who
  * has changed it is alone with the image until the transaction ends.
  */
-async function nextVersion(
-  trx: Db,
-  { upload, nowMs }: Pick<NewVersion, 'upload' | 'nowMs'>,
-): Promise<ImageKey & { id: number; uuid: string; owner: number | null; version: number }> {
-  const row = await trx
-    .updateTable('images')
-    .set((eb) => ({
-      last_version: sql<number>`last_version + 1`,
-      ...{ state: stateExpression(eb, 'version-added'), uploaded_at: nowMs, modified_at: nowMs },
-    }))
-    .where('id', '=', (sub) => sub.selectFrom('uploads').select('image').where('upload', '=', upload))
-    .where('removed', '=', 0)
-    .where('read_only', '=', 0)
-    .returning(['id', 'uuid', 'owner', 'namespace', 'name', 'last_version as version'])
-    .executeTakeFirst()
-  if (row === undefined) throw await notForVersions(trx, upload)
-  const ended = await trx.deleteFrom('uploads').where('upload', '=', upload).executeTakeFirst()
-  if (ended.numDeletedRows === 0n) throw new NotFoundError('the upload has ended')
-  await checkVersionCount(trx, row)
+/** Throws NotFoundError, and StateError when the image is read only. */
+async function changeableRow(db: Db, image: ImageKey): Promise<StoredImage> {
+  const row = await imageRow(db, image)
+  if (row.readOnly) throw readOnly(`${image.namespace}/${image.name}`)
   return row
-}
-
-async function checkVersionCount(trx: Db, image: ImageKey & { id: number }): Promise<void> {
-  const { versions } = await trx
-    .selectFrom('versions')
-    .select((select) => select.fn.countAll<number>().as('versions'))
-    .where('image', '=', image.id)
-    .executeTakeFirstOrThrow()
-  if (versions < IMAGE_VERSIONS_MAX) return
-  throw new LimitError(
-    `${image.namespace}/${image.name} has ${versions} versions, which is as many as it may: remove some`,
-    { data: { limit: IMAGE_VERSIONS_MAX } },
-  )
-}
-
-async function notForVersions(trx: Db, upload: string): Promise<BootswarmError> {
-  const row = await trx
-    .selectFrom('uploads')
-    .innerJoin('images', 'images.id', 'uploads.image')
-    .select('images.removed')
-    .where('uploads.upload', '=', upload)
-    .executeTakeFirst()
-  if (row === undefined) return new NotFoundError('the upload has ended')
-  if (row.removed !== 0) return new NotFoundError('the image was removed meanwhile')
-  return new StateError('the image is read only: unset read_only first')
 }
 
 /** Throws NotFoundError. */

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { imageTarget } from '../../src/core/acl.ts'
+import { type AclEntry, imageTarget } from '../../src/core/acl.ts'
 import { ConflictError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import { PROPERTY_PREFIX } from '../../src/core/metadata.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
@@ -21,6 +21,7 @@ import {
 import { checkImageCount } from './image-counts.ts'
 import { imageColumns, setProperties } from './image-fields.ts'
 import { stepState } from './image-states.ts'
+import { readOnly } from './next-version.ts'
 import { checkQuota, type Quotas } from './quota.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -38,6 +39,13 @@ export interface RenamePlan {
 /** A plan with the new record of each version, in its order. */
 export interface SignedPlan extends RenamePlan {
   readonly records: PreparedRecords
+}
+
+/** What a request changes beside names and owners. */
+export interface ImageEdit extends MetadataChange {
+  /** What the ACL allows from then on, and subjects that go from it. */
+  readonly grants?: readonly AclEntry[]
+  readonly revokes?: readonly Omit<AclEntry, 'right'>[]
 }
 
 export interface Rename {
@@ -68,8 +76,11 @@ export class ImageChanges {
    * Changes metadata and state. A change that unsets `read_only` may change other things too. Errors: NotFoundError, StateError,
    * LimitError.
    */
-  async change(image: StoredImage, change: MetadataChange, by: Change): Promise<void> {
-    await this.#db.transaction().execute((trx) => applyChange(trx, image, { ...change, ...by }))
+  async change(image: StoredImage, edit: ImageEdit, by: Change): Promise<void> {
+    await this.#transactions.run(async (trx) => {
+      await applyChange(trx, image, { ...edit, ...by })
+      await this.#changeAcl(trx, image, { ...edit, ...by })
+    })
   }
 
   /** Signs what a rename makes of the records, before the transaction that does it. Errors: NotFoundError, TamperedError. */
@@ -84,10 +95,11 @@ export class ImageChanges {
    * Gives an image another name, with what else a request changes. Errors: ConflictError when the name is taken, or when something
    * changed since the plan was made (data: `again` true); those of `change`; LimitError, QuotaError of a new owner.
    */
-  async rename(rename: Rename, change: MetadataChange, by: Change): Promise<void> {
+  async rename(rename: Rename, edit: ImageEdit, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
       await takeTurn(trx, `images:${rename.to.namespace}`)
-      await applyChange(trx, rename.image, { ...change, ...by })
+      await applyChange(trx, rename.image, { ...edit, ...by })
+      await this.#changeAcl(trx, rename.image, { ...edit, ...by })
       await checkPlan(trx, rename)
       await checkNewOwner(trx, rename, this.#quotas)
       await takeName(trx, rename)
@@ -96,6 +108,16 @@ export class ImageChanges {
       await this.#tellAcl(trx, rename, by)
       await tellRename(trx, rename, by)
     })
+  }
+
+  async #changeAcl(
+    trx: ChainTransaction,
+    { uuid }: StoredImage,
+    { grants = [], revokes = [], author }: ImageEdit & Change,
+  ): Promise<void> {
+    const target = imageTarget(uuid)
+    for (const entry of grants) await this.#acls.allow(target, entry, { author, trx })
+    for (const subject of revokes) await this.#acls.revoke(target, subject, { author, trx })
   }
 
   async #tellAcl(trx: ChainTransaction, { image, to, owner }: Rename, { author }: Change): Promise<void> {
@@ -119,7 +141,7 @@ async function applyChange(
   if (fields.read_only !== false) update = update.where('read_only', '=', 0)
   if ((await update.executeTakeFirstOrThrow()).numUpdatedRows === 0n) {
     const { namespace, name } = await imageRow(trx, image)
-    throw new StateError(`${namespace}/${name} is read only: unset read_only first`)
+    throw readOnly(`${namespace}/${name}`)
   }
   const { state } = fields
   const event = state === 'locked' ? 'lock' : 'unlock'
@@ -135,7 +157,7 @@ async function applyChange(
 /** The numbers move with the name, and what it takes from its owner's quota with the owner. */
 async function tellRename(trx: Db, { image, to, owner }: Rename, by: Change): Promise<void> {
   const subject = { ...to, uuid: image.uuid }
-  if (to.namespace !== image.namespace || to.name !== image.name) {
+  if (!isSame(image, to)) {
     const details = { from: `${image.namespace}/${image.name}` }
     await writeHistory(trx, subject, { ...by, action: 'renamed', details })
   }
@@ -163,6 +185,10 @@ function renamed(record: ImageRecord, { to, by }: { to: ImageKey; by: number }):
   }
 }
 
+function isSame(image: ImageKey, to: ImageKey): boolean {
+  return to.namespace === image.namespace && to.name === image.name
+}
+
 async function planOf(db: Db, image: StoredImage, to: ImageKey): Promise<RenamePlan> {
   const row = await db
     .selectFrom('images')
@@ -173,6 +199,7 @@ async function planOf(db: Db, image: StoredImage, to: ImageKey): Promise<RenameP
     .executeTakeFirst()
   if (row?.namespace !== image.namespace || row.name !== image.name)
     throw new NotFoundError(`there is no image ${image.namespace}/${image.name}`)
+  if (isSame(image, to)) return { numbersFrom: 0, lastVersion: row.last_version, versions: [] }
   const gone = await db
     .selectFrom('images')
     .select('last_version')
@@ -203,6 +230,10 @@ async function checkPlan(trx: Db, { image, to, plan }: Rename): Promise<void> {
 
 async function takeName(trx: Db, { image, to, owner, plan }: Rename): Promise<void> {
   const { namespace, name } = to
+  if (isSame(image, to)) {
+    await trx.updateTable('images').set({ owner: owner.id }).where('id', '=', image.id).execute()
+    return
+  }
   const others = trx.selectFrom('images').select('id').where('namespace', '=', namespace)
   const taken = others.where('name', '=', name).where('removed', '=', 0)
   if ((await taken.executeTakeFirst()) !== undefined)

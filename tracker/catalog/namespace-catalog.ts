@@ -36,6 +36,20 @@ export class NamespaceCatalog {
     return await ownerOf(this.#db, namespace)
   }
 
+  /**
+   * Whose a namespace of this name is, or will be when it is made: the user's or group's that is called so. Undefined when
+   * nobody is.
+   */
+  async holderOf(name: Namespace): Promise<NamespaceOwner | undefined> {
+    const owner = await ownerOf(this.#db, name)
+    if (owner !== undefined) return owner
+    const user = await this.#db.selectFrom('users').select('id').where('name', '=', name).executeTakeFirst()
+    if (user !== undefined) return { kind: 'user', id: user.id, name }
+    const groups = this.#db.selectFrom('groups').select('id').where('name', '=', name)
+    const group = await groups.executeTakeFirst()
+    return group === undefined ? undefined : { kind: 'group', id: group.id, name }
+  }
+
   async ownedBy(user: { id: number }): Promise<Namespace[]> {
     const query = this.#db.selectFrom('namespaces').select('namespace').where('owner_user', '=', user.id)
     return (await query.orderBy('namespace').execute()).map((row) => row.namespace)

@@ -40,6 +40,8 @@ export interface CatalogSchema {
     peer: PeerKey
     /** JSON object of texts. */
     labels: Defaulted<string>
+    /** 1 when an admin has set the labels. */
+    labelled: Defaulted<number>
     state: NodeState
     created_at: Fixed<number>
     modified_at: number

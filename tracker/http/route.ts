@@ -28,3 +28,10 @@ export type Handler<S extends FastifySchema, More = unknown> = (
 
 /** Registers the routes of one file. */
 export type Registration = (app: App, context: RouteContext) => void
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** For machines: nobody becomes a user by coming here. */
+    machines?: boolean
+  }
+}

@@ -12,8 +12,14 @@ export type Part<T = SqlBool> = RawBuilder<T>
 export function readable(asker: Asker, nowMs: number): Part {
   if (asker.admin || asker.kind === 'tracker') return sql`true`
   const inForce = sql`(images.expires_at is null or images.expires_at > ${nowMs})`
-  // Each on its own with what it needs, so that a database can find each by an index.
-  const ways = [byNamespace, byImage].map((way) => sql<SqlBool>`(${way(meantFor(asker))} and ${inForce})`)
+  const open = sql`(images.state <> 'locked' or images.uploaded_at is null)`
+  const meant = meantFor(asker)
+  const mayWrite = sql<SqlBool>`(${meant} and ${sql.ref('acl_entries.right')} <> 'read')`
+  // Each on its own with what it needs, so that a database can find each by an index. What its owner locked is rare.
+  const ways = [byNamespace, byImage].map(
+    (way) =>
+      sql<SqlBool>`(${way(meant)} and ${inForce} and (${open} or ${byNamespace(mayWrite)} or ${byImage(mayWrite)}))`,
+  )
   if (asker.kind === 'user') {
     ways.push(sql`images.owner = ${asker.id}`)
     for (const way of waysOfUser(asker)) ways.push(sql`(${way} and ${inForce})`)

@@ -1,100 +1,168 @@
+import type { FastifyRequest } from 'fastify'
+import {
+  ChangeImageBody,
+  CreateImageBody,
+  ImageObject,
+  ImageParams,
+  ImagesAnswer,
+  OwnImageParams,
+  RemoveImageQuery,
+  SearchParameters,
+} from '../../src/api/image-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { CreateImageBody, ImageParams, ImageView, ImageViews } from '../../src/api/tracker-schemas.ts'
-import { ConflictError } from '../../src/core/errors.ts'
+import { InternalError } from '../../src/core/errors.ts'
+import type { Namespace } from '../../src/core/reference.ts'
 import { type Asker, askerOf } from '../access/asker.ts'
-import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
+import type { ImageKey, StoredImage } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
 import type { Handler, Registration } from '../http/route.ts'
-import { NoContent, problems } from './answers.ts'
+import { allowLong } from '../http/signal.ts'
+import { imagePath, rawPath } from '../images/image-object.ts'
+import { findObjects, findRows, parseSearch } from '../images/listing.ts'
+import { imageObjects } from '../images/objects.ts'
+import { Empty, problems } from './answers.ts'
 
 const tags = ['images']
 
-const listImagesSchema = { tags, summary: 'Every image', response: { 200: ImageViews, ...problems } }
+const listImagesSchema = {
+  tags,
+  summary: 'Addresses of the images that the asker may read; with parameters, what a search finds',
+  querystring: SearchParameters,
+  response: { 200: ImagesAnswer, ...problems },
+}
 
 const createImageSchema = {
   tags,
-  summary: 'Make an image without versions',
+  summary: 'Make an image without bytes; Location says where these go',
   body: CreateImageBody,
-  response: { 201: ImageView, ...problems },
+  response: { 201: ImageObject, ...problems },
 }
 
 const showImageSchema = {
   tags,
   summary: 'One image with its versions and tags',
   params: ImageParams,
-  response: { 200: ImageView, ...problems },
+  response: { 200: ImageObject, ...problems },
 }
+const showOwnImageSchema = { ...showImageSchema, params: OwnImageParams }
+
+const changeImageSchema = {
+  tags,
+  summary: 'Change what is said of an image, its name, its owner, its state',
+  params: ImageParams,
+  body: ChangeImageBody,
+  response: { 200: Empty, ...problems },
+}
+const changeOwnImageSchema = { ...changeImageSchema, params: OwnImageParams }
 
 const removeImageSchema = {
   tags,
-  summary: 'Remove an image with all its versions',
+  summary: 'Remove an image with all its versions, or one version',
   params: ImageParams,
-  response: { 204: NoContent, ...problems },
+  querystring: RemoveImageQuery,
+  response: { 200: Empty, ...problems },
 }
+const removeOwnImageSchema = { ...removeImageSchema, params: OwnImageParams }
 
 const listImages: Handler<typeof listImagesSchema> = (context) => async (request) => {
-  return await viewsFor(context, context.access.known(askerOf(request)))
+  const asker = context.access.known(askerOf(request))
+  const nowMs = context.clock.now()
+  const baseUrl = context.baseUrl(request)
+  const search = parseSearch(request.query)
+  if (search === undefined) {
+    const images = await context.catalog.lists.list(asker, {}, { nowMs })
+    return images.map((image) => baseUrl + imagePath(image))
+  }
+  const init = { asker, nowMs, baseUrl, openUrl: context.openUrl(request) }
+  return search.objects
+    ? await findObjects(context, search.query, init)
+    : await findRows(context, search.query, init)
 }
 
 const createImage: Handler<typeof createImageSchema> = (context) => async (request, reply) => {
-  const { namespace, name } = request.body
-  const made = await context.uploads.createImage(askerOf(request), request.body)
-  if (!made) throw new ConflictError(`the image ${namespace}/${name} exists`)
-  reply.code(201)
-  return await viewWithVersions(context, await context.catalog.images.get(request.body))
+  const image = await context.images.create(askerOf(request), request.body)
+  reply.code(201).header('location', rawPath(image))
+  return await objectOf(context, request, image)
 }
 
-const showImage: Handler<typeof showImageSchema> = (context) => async (request) => {
-  const image = await context.catalog.images.get(request.params)
-  await context.access.image(askerOf(request), image, 'read')
-  return await viewWithVersions(context, image)
+const showImage: Handler<typeof showImageSchema> = (context) => (request) =>
+  show(context, request, request.params)
+
+const showOwnImage: Handler<typeof showOwnImageSchema> = (context) => (request) =>
+  show(context, request, ownKey(context, askerOf(request), request.params))
+
+const changeImage: Handler<typeof changeImageSchema> = (context) => async (request, reply) => {
+  // A rename signs the record of every version.
+  allowLong(reply)
+  await context.images.change(askerOf(request), request.params, request.body)
+  return reply.send()
+}
+
+const changeOwnImage: Handler<typeof changeOwnImageSchema> = (context) => async (request, reply) => {
+  const asker = askerOf(request)
+  allowLong(reply)
+  await context.images.change(asker, ownKey(context, asker, request.params), request.body)
+  return reply.send()
 }
 
 const removeImage: Handler<typeof removeImageSchema> = (context) => async (request, reply) => {
+  await context.images.remove(askerOf(request), request.params, request.query)
+  return reply.send()
+}
+
+const removeOwnImage: Handler<typeof removeOwnImageSchema> = (context) => async (request, reply) => {
   const asker = askerOf(request)
-  const image = await context.catalog.images.get(request.params)
-  await context.access.image(asker, image, 'admin')
-  const { dn: author } = context.access.user(asker, { change: true })
-  await context.catalog.images.remove(request.params, { author, nowMs: context.clock.now() })
-  return reply.code(204).send(null)
+  await context.images.remove(asker, ownKey(context, asker, request.params), request.query)
+  return reply.send()
 }
 
-type Versions = readonly (StoredVersion & { image: number })[]
-type Tags = readonly { image: number; tag: string; version: number }[]
-
-async function viewWithVersions({ catalog }: RouteContext, image: StoredImage): Promise<ImageView> {
-  const versions = await catalog.images.versions(image)
-  return viewOf(image, versions, await catalog.images.tags(image))
+/** The image of this name in the asker's own namespace. */
+export function ownKey(
+  { access }: RouteContext,
+  asker: Asker,
+  params: { image: ImageKey['name'] },
+): ImageKey {
+  const { name } = access.user(asker, { change: false })
+  return { namespace: name as Namespace, name: params.image }
 }
 
-async function viewsFor({ catalog, access }: RouteContext, asker: Asker): Promise<ImageView[]> {
-  const images: StoredImage[] = []
-  for (const image of await catalog.images.list())
-    if ((await access.rightTo(asker, image)) !== undefined) images.push(image)
-  const versions = Map.groupBy(await catalog.images.versions(), (row) => row.image)
-  const tags = Map.groupBy(await catalog.images.tags(), (row) => row.image)
-  return images.map((image) => viewOf(image, versions.get(image.id) ?? [], tags.get(image.id) ?? []))
+async function show(context: RouteContext, request: FastifyRequest, key: ImageKey): Promise<ImageObject> {
+  const asker = context.access.known(askerOf(request))
+  const image = await context.catalog.images.get(key)
+  await context.access.image(asker, image, 'read')
+  return await objectOf(context, request, image)
 }
 
-function viewOf(image: StoredImage, versions: Versions, tags: Tags): ImageView {
-  return {
-    namespace: image.namespace,
-    name: image.name,
-    ownerDn: image.ownerDn ?? '',
-    createdAt: new Date(image.createdAtMs).toISOString(),
-    tags: Object.fromEntries(tags.map(({ tag, version }) => [tag, version])),
-    versions: versions.map(({ version, manifest, size, sha256, publisher, createdAtMs }) => {
-      const createdAt = new Date(createdAtMs).toISOString()
-      return { version, manifest, size, sha256, publisher, createdAt }
-    }),
-  }
+async function objectOf(
+  context: RouteContext,
+  request: FastifyRequest,
+  image: StoredImage,
+): Promise<ImageObject> {
+  const asker = askerOf(request)
+  const urls = { baseUrl: context.baseUrl(request), openUrl: context.openUrl(request) }
+  const [object] = await imageObjects(context, [image], { asker, ...urls })
+  if (object !== undefined) return object
+  throw new InternalError('an image has no details')
 }
 
 /** Images as a whole. */
 export const imageRoutes: Registration = (app, context) => {
-  const { images, image } = TRACKER_PATHS
-  app.route({ method: 'GET', url: images, schema: listImagesSchema, handler: listImages(context) })
+  const { images, image, ownImage } = TRACKER_PATHS
+  app.route({
+    ...{ method: 'GET', url: images, schema: listImagesSchema, handler: listImages(context) },
+    // One of three forms: a serializer made from the schema would try each on every image.
+    serializerCompiler: () => (answer) => JSON.stringify(answer),
+  })
   app.route({ method: 'POST', url: images, schema: createImageSchema, handler: createImage(context) })
   app.route({ method: 'GET', url: image, schema: showImageSchema, handler: showImage(context) })
+  app.route({ method: 'GET', url: ownImage, schema: showOwnImageSchema, handler: showOwnImage(context) })
+  app.route({ method: 'POST', url: image, schema: changeImageSchema, handler: changeImage(context) })
+  app.route({ method: 'POST', url: ownImage, schema: changeOwnImageSchema, handler: changeOwnImage(context) })
   app.route({ method: 'DELETE', url: image, schema: removeImageSchema, handler: removeImage(context) })
+  app.route({
+    method: 'DELETE',
+    url: ownImage,
+    schema: removeOwnImageSchema,
+    handler: removeOwnImage(context),
+  })
 }

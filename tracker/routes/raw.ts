@@ -1,17 +1,13 @@
-import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
 import { askerOf } from '../access/asker.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
-import { matchesEtag, parseRange } from '../http/range.ts'
 import type { Handler, Registration } from '../http/route.ts'
-import { allowLong, signalOf } from '../http/signal.ts'
+import { signalOf } from '../http/signal.ts'
+import { rawAnswer } from '../raw/raw-answer.ts'
 import { Octets, problems } from './answers.ts'
-
-/** Bytes that are read ahead of a slow client. */
-const READ_AHEAD_BYTES = 1024 * 1024
 
 const showRawSchema = {
   tags: ['images'],
@@ -37,59 +33,30 @@ function isRead({ method, headers }: FastifyRequest): boolean {
   )
 }
 
-interface Exchange {
-  readonly request: Pick<FastifyRequest, 'asker' | 'headers' | 'method'>
-  readonly reply: FastifyReply
-}
-
 async function sendImage(
   context: RouteContext,
   version: StoredVersion,
-  { request, reply }: Exchange,
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
 ): Promise<FastifyReply> {
-  const { manifest, size } = version
-  const etag = `"${manifest}"`
-  reply.header('etag', etag).header('accept-ranges', 'bytes')
-  reply.header('last-modified', new Date(version.createdAtMs).toUTCString())
-  if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send()
-  const ifRange = request.headers['if-range']
-  const wanted = ifRange === undefined || ifRange === etag ? request.headers.range : undefined
-  const range = parseRange(wanted, size)
-  if (range === 'unsatisfiable') {
-    return reply.code(416).header('content-range', `bytes */${size}`).header('content-length', 0).send()
-  }
-  const { start, end } = range ?? { start: 0, end: size }
-  const isEmpty = request.method === 'HEAD' || end === start
+  const { status, headers, range } = rawAnswer(request, version)
+  if (range === undefined) return reply.code(status).headers(headers).send()
+  const asker = askerOf(request)
   const signal = signalOf(reply)
-  const relay = askerOf(request).kind !== 'tracker'
-  // Before the headers: an answer that says 200 must be able to begin.
-  const bytes = isEmpty ? undefined : await context.reader.open({ version, start, end }, { signal, relay })
-  reply.type('application/octet-stream').header('content-length', end - start)
-  if (range !== undefined)
-    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`)
-  if (bytes === undefined) return reply.send()
-  // A client that reads nothing for so long is cut off; the signal then stops the reading here.
-  allowLong(reply)
-  const body = counted(context, version, { bytes, signal })
-  return reply.send(Readable.from(body, { objectMode: false, highWaterMark: READ_AHEAD_BYTES }))
-}
-
-/** Errors destroy the connection: an answer that breaks off must not look complete. */
-async function* counted(
-  context: RouteContext,
-  { manifest }: StoredVersion,
-  init: { bytes: AsyncIterable<Uint8Array>; signal: AbortSignal },
-): AsyncGenerator<Uint8Array> {
-  const { bytes, signal } = init
+  const leave = await context.downloads.place(asker.dn ?? request.ip, signal)
   try {
-    for await (const piece of bytes) {
-      context.metrics.rawBytes.inc(piece.length)
-      yield piece
-    }
-  } catch (error) {
-    if (!signal.aborted) context.log.error({ err: error, manifest }, 'a raw download broke off')
-    throw error
+    const relay = asker.kind !== 'tracker'
+    // Before the headers: an answer that says 200 must be able to begin.
+    const pieces = await context.reader.open({ version, ...range }, { signal, relay })
+    reply.hijack()
+    await context.downloads.send(
+      reply.raw,
+      { status, headers: { ...reply.getHeaders(), ...headers } },
+      pieces,
+    )
+  } finally {
+    leave()
   }
+  return reply
 }
 
 /** The bytes of images, for clients that know nothing of blocks. */

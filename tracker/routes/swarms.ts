@@ -1,4 +1,4 @@
-import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import type { FastifyRequest } from 'fastify'
 import {
   AnnounceAnswer,
   AnnounceBody,
@@ -7,12 +7,17 @@ import {
   LeaveBody,
   type SwarmView,
   SwarmViews,
-} from '../../src/api/tracker-schemas.ts'
+} from '../../src/api/swarm-schemas.ts'
+import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { InvalidError, NotFoundError } from '../../src/core/errors.ts'
+import { ConflictError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
 import { formatReference, parseReference } from '../../src/core/reference.ts'
-import { askerOf } from '../access/asker.ts'
+import type { PeerKey } from '../../src/core/router.ts'
+import { askerOf, type NodeAsker } from '../access/asker.ts'
+import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
+import type { FetchRight } from '../grants/fetch-rights.ts'
+import type { Issued } from '../grants/short-lived.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import type { SwarmPeer } from '../swarm/swarm.ts'
 import { NoContent, problems } from './answers.ts'
@@ -43,61 +48,75 @@ const leaveSwarmSchema = {
 }
 
 const listSwarms: Handler<typeof listSwarmsSchema> = (context) => async (request) => {
-  context.access.known(askerOf(request))
+  const asker = context.access.known(askerOf(request))
   const views: SwarmView[] = []
-  for (const { manifest, peers } of context.swarms.list()) views.push(await viewOf(context, manifest, peers))
+  for (const { manifest, peers } of context.swarms.list()) {
+    const versions = await context.rights.readable(asker, manifest)
+    if (versions.length > 0 || asker.admin) views.push(viewOf({ manifest, peers }, versions))
+  }
   return views
 }
 
 const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) => {
-  const { reference, peer, addresses, labels } = request.body
-  const asker = context.access.known(askerOf(request))
-  const { dn } = asker
+  const { reference, peer, addresses, delegation } = request.body
+  const node = nodeOf(request, peer)
   const wanted = parseReference(reference)
-  const image = await context.catalog.images.get(wanted)
-  await context.access.image(asker, image, 'read')
+  const { image, right } = await context.rights.image(node, wanted, delegation)
   const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
-  const facts = { manifest, principal: dn, peer, addresses, labels }
-  context.swarms.announce({ ...facts, runs: 0, runsTotal: runs })
+  context.swarms.announce({ manifest, node, addresses, runs: 0, runsTotal: runs })
   const origins = await context.holders.origins(manifest)
-  const grant = await context.grants.issue({ sub: dn, peer, manifest })
-  const peers = context.swarms.handout(manifest, { peer, principal: dn }, origins)
+  const { token, renewAfterSeconds } = await grantFor(context, { node, manifest, right })
+  const peers = context.swarms.handout(manifest, node, origins)
   context.accesses.count(image)
-  return { record, grant: grant.token, manifest, peers, renewAfterSeconds: grant.renewAfterSeconds }
+  return { record, grant: token, manifest, peers, renewAfterSeconds }
 }
 
 const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (request) => {
-  const asker = context.access.known(askerOf(request))
-  const { dn } = asker
-  const { manifest, peer, runs } = request.body
-  const [version] = await context.catalog.images.withManifest(manifest)
-  if (version === undefined) throw new NotFoundError('no image has this manifest')
-  await context.access.image(asker, await context.catalog.images.get(version), 'read')
+  const { manifest, peer, addresses, runs, delegation } = request.body
+  const node = nodeOf(request, peer)
+  const { version, right } = await context.rights.manifest(node, manifest, delegation)
   if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
-  context.swarms.announce({ ...request.body, principal: dn, runsTotal: version.runs })
+  context.swarms.announce({ manifest, node, addresses, runs, runsTotal: version.runs })
   const origins = await context.holders.origins(manifest)
-  const grant = await context.grants.issue({ sub: dn, peer, manifest })
-  const peers = context.swarms.handout(manifest, { peer, principal: dn }, origins)
-  return { grant: grant.token, peers, renewAfterSeconds: grant.renewAfterSeconds }
+  const { token, renewAfterSeconds } = await grantFor(context, { node, manifest, right })
+  return { grant: token, peers: context.swarms.handout(manifest, node, origins), renewAfterSeconds }
 }
 
 const leaveSwarm: Handler<typeof leaveSwarmSchema> = (context) => async (request, reply) => {
   const { manifest, peer } = request.body
-  context.swarms.leave(manifest, { peer, principal: context.access.known(askerOf(request)).dn })
+  context.swarms.leave(manifest, nodeOf(request, peer).peer)
   return reply.code(204).send(null)
 }
 
-async function viewOf(context: RouteContext, manifest: ManifestId, peers: SwarmPeer[]): Promise<SwarmView> {
-  const versions = await context.catalog.images.withManifest(manifest)
+/** Only nodes take part in swarms, each with the peer that it has enrolled. */
+function nodeOf(request: FastifyRequest, peer: PeerKey): NodeAsker {
+  const asker = askerOf(request)
+  if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
+  if (asker.kind !== 'node')
+    throw new NotAuthorisedError(`${asker.dn} is a ${asker.kind}; only enrolled nodes take part in swarms`)
+  if (asker.peer === peer) return asker
+  throw new ConflictError(`the node ${asker.name} has enrolled another peer: bootswarm node enroll`)
+}
+
+function grantFor(
+  context: RouteContext,
+  init: { node: NodeAsker; manifest: ManifestId; right: FetchRight },
+): Promise<Issued> {
+  const { node, manifest, right } = init
+  return context.grants.issue({ sub: node.dn, node: node.name, ...right, peer: node.peer, manifest })
+}
+
+function viewOf(swarm: { manifest: ManifestId; peers: SwarmPeer[] }, versions: StoredVersion[]): SwarmView {
+  const { manifest, peers } = swarm
   const complete = peers.filter((peer) => peer.runs === peer.runsTotal).length
   return {
     manifest,
     references: versions.map(({ namespace, name, version }) => formatReference({ namespace, name, version })),
     complete,
     partial: peers.length - complete,
-    peers: peers.map(({ address, principal, runs, runsTotal, announcedAtMs }) => {
+    peers: peers.map(({ address, node, runs, runsTotal, announcedAtMs }) => {
       const { peer, labels } = address
-      return { peer, principal, labels, runs, runsTotal, announcedAt: new Date(announcedAtMs).toISOString() }
+      return { peer, node, labels, runs, runsTotal, announcedAt: new Date(announcedAtMs).toISOString() }
     }),
   }
 }
@@ -106,7 +125,14 @@ async function viewOf(context: RouteContext, manifest: ManifestId, peers: SwarmP
 export const swarmRoutes: Registration = (app, context) => {
   const { swarms, join, announce, leave } = TRACKER_PATHS
   app.route({ method: 'GET', url: swarms, schema: listSwarmsSchema, handler: listSwarms(context) })
-  app.route({ method: 'POST', url: join, schema: joinSwarmSchema, handler: joinSwarm(context) })
-  app.route({ method: 'POST', url: announce, schema: announcePeerSchema, handler: announcePeer(context) })
-  app.route({ method: 'POST', url: leave, schema: leaveSwarmSchema, handler: leaveSwarm(context) })
+  const config = { machines: true }
+  app.route({ method: 'POST', url: join, config, schema: joinSwarmSchema, handler: joinSwarm(context) })
+  app.route({
+    method: 'POST',
+    url: announce,
+    config,
+    schema: announcePeerSchema,
+    handler: announcePeer(context),
+  })
+  app.route({ method: 'POST', url: leave, config, schema: leaveSwarmSchema, handler: leaveSwarm(context) })
 }

@@ -14,10 +14,10 @@ export interface ReadOptions {
 export interface ImageReaderComponents {
   readonly holders: Pick<Holders, 'of'>
   readonly relay: Pick<Relay, 'open'>
-  /** Verified bytes from the own store. */
+  /** Verified bytes from the own store, in pieces that stay as they are until the next is asked for. */
   readonly read: (
     range: { manifest: ManifestId; start: number; end: number },
-    options: CallOptions,
+    options: Required<CallOptions>,
   ) => AsyncIterable<Uint8Array>
 }
 

@@ -5,7 +5,6 @@ import {
   ANNOUNCE_EXPIRY_MS,
   HANDOUT_PEERS_MAX,
   SWARM_PEERS_MAX,
-  SWARM_PEERS_PER_PRINCIPAL_MAX,
   SWARM_PLACES_MAX,
   SWARMS_MAX,
 } from '../../src/core/limits.ts'
@@ -13,13 +12,17 @@ import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
 import { chooseHandout } from './handout.ts'
 import { Swarm, type SwarmPeer } from './swarm.ts'
 
+/** A node, as the tracker knows it. */
+export interface SwarmNode {
+  readonly name: string
+  readonly peer: PeerKey
+  readonly labels: Readonly<Record<string, string>>
+}
+
 export interface Announcement {
   readonly manifest: ManifestId
-  readonly principal: string
-  readonly peer: PeerKey
+  readonly node: SwarmNode
   readonly addresses: readonly string[]
-  /** Those of the announcement before when left out. */
-  readonly labels?: Readonly<Record<string, string>> | undefined
   readonly runs: number
   readonly runsTotal: number
 }
@@ -38,55 +41,50 @@ export class Swarms {
     this.#clock = components.clock
   }
 
-  /** Enters the peer of this principal into the swarm or renews it. Errors: LimitError when there is no room. */
+  /** Enters the node into the swarm or renews it. Errors: LimitError when there is no room. */
   announce(announcement: Announcement): void {
-    const { manifest, principal, peer, addresses, labels, runs, runsTotal } = announcement
-    const before = this.#living(manifest)?.find(peer, principal)
-    if (before === undefined) this.#makeRoom(announcement)
+    const { manifest, node, addresses, runs, runsTotal } = announcement
+    if (this.#living(manifest)?.has(node.peer) !== true) this.#makeRoom(manifest)
     // Looked up again: making room drops swarms that nobody is in.
     const swarm = this.#swarms.get(manifest) ?? this.#make(manifest)
-    const address = { peer, addresses, labels: labels ?? before?.address.labels ?? {} }
+    const address = { peer: node.peer, addresses, labels: node.labels }
     const sizeBefore = swarm.size
-    swarm.put({ address, principal, runs, runsTotal, announcedAtMs: this.#clock.now() })
+    swarm.put({ address, node: node.name, runs, runsTotal, announcedAtMs: this.#clock.now() })
     this.#places += swarm.size - sizeBefore
   }
 
-  /** The origins and other peers of the swarm for the peer of this principal, each peer ID once. */
-  handout(
-    manifest: ManifestId,
-    asker: { peer: PeerKey; principal: string },
-    origins: readonly PeerAddress[] = [],
-  ): PeerAddress[] {
-    const swarm = this.#living(manifest)
-    const without = new Set([asker.peer, ...origins.map(({ peer }) => peer)])
-    const others = swarm?.addresses(without) ?? []
-    const labels = swarm?.find(asker.peer, asker.principal)?.address.labels ?? {}
-    return [...origins, ...chooseHandout(others, { max: HANDOUT_PEERS_MAX - origins.length, labels })]
+  /** The origins and other peers of the swarm for this node, each once. */
+  handout(manifest: ManifestId, node: SwarmNode, origins: readonly PeerAddress[] = []): PeerAddress[] {
+    const without = new Set([node.peer, ...origins.map(({ peer }) => peer)])
+    const others = this.#living(manifest)?.addresses(without) ?? []
+    const max = HANDOUT_PEERS_MAX - origins.length
+    return [...origins, ...chooseHandout(others, { max, labels: node.labels })]
   }
 
-  /** Takes out the peer of this principal. Unknown ones are ignored. */
-  leave(manifest: ManifestId, asker: { peer: PeerKey; principal: string }): void {
+  /** Takes a peer out of a swarm. Unknown ones are ignored. */
+  leave(manifest: ManifestId, peer: PeerKey): void {
     const swarm = this.#swarms.get(manifest)
-    const entry = swarm?.find(asker.peer, asker.principal)
-    if (swarm === undefined || entry === undefined) return
-    swarm.delete(entry)
+    if (swarm?.delete(peer) !== true) return
     this.#places--
     if (swarm.size === 0) this.#swarms.delete(manifest)
+  }
+
+  /** Takes a peer out of every swarm: its node was revoked, or has another key. */
+  forget(peer: PeerKey): void {
+    for (const manifest of [...this.#swarms.keys()]) this.leave(manifest, peer)
   }
 
   /** Swarms with somebody in them. */
   *list(): Generator<{ manifest: ManifestId; peers: SwarmPeer[] }> {
     for (const manifest of [...this.#swarms.keys()]) {
       const swarm = this.#living(manifest)
-      if (swarm !== undefined) yield { manifest, peers: swarm.entries() }
+      if (swarm !== undefined) yield { manifest, peers: swarm.peers() }
     }
   }
 
   /** Makes sure that one more peer has room. Throws LimitError. */
-  #makeRoom({ manifest, principal }: Announcement): void {
+  #makeRoom(manifest: ManifestId): void {
     const swarm = this.#swarms.get(manifest)
-    if ((swarm?.peersOf(principal) ?? 0) >= SWARM_PEERS_PER_PRINCIPAL_MAX)
-      throw full(`${principal} has too many peers in the swarm`, SWARM_PEERS_PER_PRINCIPAL_MAX)
     if ((swarm?.size ?? 0) >= SWARM_PEERS_MAX) throw full('the swarm is full', SWARM_PEERS_MAX)
     if (this.#isFull(manifest)) this.#dropSilent()
     if (!this.#isFull(manifest)) return

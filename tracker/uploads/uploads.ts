@@ -1,5 +1,4 @@
 import { type ArrivedFrames, FrameDecoder, RUN_BUFFER_BYTES } from '../../src/api/frame-stream.ts'
-import { RESERVED_NAMESPACES } from '../../src/api/tracker-paths.ts'
 import { Bitmap } from '../../src/core/bitmap.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { DIGEST_BYTES, type Digest, digestKey, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
@@ -17,12 +16,14 @@ import type { QuotaCheck } from '../accounting/quota-meter.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
+import type { Images } from '../images/images.ts'
 import { type CommitStores, checkAndKeepNodes } from './commit-check.ts'
 import type { Gate } from './gate.ts'
 
 export interface UploadsComponents {
   readonly catalog: Catalog
   readonly access: Access
+  readonly images: Pick<Images, 'forUpload'>
   readonly stores: CommitStores
   /** Checks frames away from the event loop. */
   readonly pool: {
@@ -55,31 +56,13 @@ export class Uploads {
     this.#c = components
   }
 
-  /** Makes an image without versions; false when it exists. Errors: NotAuthorisedError, InvalidError. */
-  async createImage(asker: Asker, image: ImageKey): Promise<boolean> {
-    if (RESERVED_NAMESPACES.has(image.namespace)) {
-      throw new InvalidError(`the namespace ${image.namespace} is a word of the interface: take another name`)
-    }
-    const owner = await this.#writer(asker, image.namespace)
-    const nowMs = this.#c.clock.now()
-    const { images, namespaces } = this.#c.catalog
-    if ((await namespaces.ownerOf(image.namespace)) === undefined)
-      await namespaces.create(image.namespace, {
-        owner: { kind: 'user', id: owner.id, name: owner.name },
-        author: owner.dn,
-        nowMs,
-      })
-    return await images.create(image, { owner, author: owner.dn, nowMs })
-  }
-
-  /** Opens an upload into an image, which is made where it does not exist. Errors: those of createImage, QuotaError. */
+  /** Opens an upload into an image, which is made where it does not exist. Errors: those of Images.forUpload, QuotaError. */
   async open(asker: Asker, image: ImageKey): Promise<{ upload: string; expiresAtMs: number }> {
-    await this.createImage(asker, image)
-    const { images, uploads } = this.#c.catalog
-    const { id, ownerId } = await images.get(image)
+    const { id, ownerId } = await this.#c.images.forUpload(asker, image)
     const { dn } = this.#c.access.user(asker, { change: true })
     await this.#c.quota.open(ownerId)
-    return await uploads.open(id, { principal: dn, tracker: this.#c.self, nowMs: this.#c.clock.now() })
+    const init = { principal: dn, tracker: this.#c.self, nowMs: this.#c.clock.now() }
+    return await this.#c.catalog.uploads.open(id, init)
   }
 
   /** Which of the digests, 32 bytes each, the tracker lacks. Those that it has are kept for the upload. */

@@ -3,11 +3,11 @@ import * as assert from 'uvu/assert'
 import { openDatabase } from '../../../tracker/catalog/database.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { noPostgres, PostgresServer } from '../../fixtures/postgres.ts'
+import { testsThatNeed } from '../../fixtures/programs.ts'
 
 const missing = noPostgres()
-if (missing !== undefined) console.log(`PostgreSQL is not tested: ${missing}`)
 const test = suite('database')
-const on: typeof test = missing === undefined ? test : (test.skip as typeof test)
+const on = testsThatNeed(test, missing)
 
 on('an older server is refused', async () => {
   const server = await PostgresServer.start()

@@ -6,11 +6,11 @@ import * as assert from 'uvu/assert'
 import { postgresDialect } from '../../../tracker/catalog/postgres-dialect.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { noPostgres, PostgresServer } from '../../fixtures/postgres.ts'
+import { testsThatNeed } from '../../fixtures/programs.ts'
 
 const missing = noPostgres()
-if (missing !== undefined) console.log(`PostgreSQL is not tested: ${missing}`)
 const test = suite('PostgreSQL')
-const on: typeof test = missing === undefined ? test : (test.skip as typeof test)
+const on = testsThatNeed(test, missing)
 let server: PostgresServer
 let address: string
 

@@ -9,7 +9,7 @@ import { FakeClock } from '../../fixtures/fake-clock.ts'
 
 const test = suite('grant issuer')
 const manifest = manifestIdOf(digestOf(Buffer.from('image')))
-const use = { sub: '/CN=node-1', peer: 'peer1' as PeerKey, manifest }
+const use = { sub: '/CN=node-1', node: 'node-1', peer: 'peer1' as PeerKey, manifest }
 
 function make() {
   const clock = new FakeClock()
@@ -52,6 +52,24 @@ test('never gives the grant of one to another', async () => {
   await issuer.issue({ ...use, sub: '/CN=node-2' })
   await issuer.issue({ ...use, peer: 'peer2' as PeerKey })
   assert.is(signed(), 3)
+})
+
+test('what was taken back is not given again', async () => {
+  const { clock, issuer, signed } = make()
+  const first = await issuer.issue(use)
+  issuer.purge(({ peer }) => peer === 'another')
+  assert.is((await issuer.issue(use)).token, first.token)
+  await clock.advance(1000)
+  issuer.purge(({ peer }) => peer === use.peer)
+  assert.is.not((await issuer.issue(use)).token, first.token)
+  assert.is(signed(), 2)
+})
+
+test('by the right of a user it says so, and is another grant', async () => {
+  const { issuer } = make()
+  const own = parseGrant(JSON.parse((await issuer.issue(use)).token).claims)
+  const lent = parseGrant(JSON.parse((await issuer.issue({ ...use, user: 'alice' })).token).claims)
+  assert.equal([own.node, own.user, lent.user], ['node-1', undefined, 'alice'])
 })
 
 test('does not keep a grant that could not be signed', async () => {

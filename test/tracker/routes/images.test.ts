@@ -27,7 +27,7 @@ test.after(async ({ site, tracker }) => {
 test('an image can be made before anything is pushed, once', async ({ alice, bob }) => {
   const view = await alice.createImage(key)
   assert.equal(
-    [view.namespace, view.name, view.ownerDn, view.tags, view.versions],
+    [view.namespace, view.name, view.owner_dn, view.tags, view.versions],
     ['alice', 'debian', '/O=Example/OU=users/CN=alice', {}, []],
   )
   assert.is((await failureOf(alice.createImage(key))).code, 'E_CONFLICT')

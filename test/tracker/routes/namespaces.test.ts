@@ -54,7 +54,7 @@ test('the namespace that is called like somebody is that one’s', async ({ site
   const post = async (body: object) => outcome(await site.as('admin', `POST ${namespaces}`, body))
   assert.is(await post({ namespace: 'bob', user: 'carol' }), '409 E_CONFLICT')
   assert.is(await post({ namespace: 'physics', user: 'alice' }), '409 E_CONFLICT')
-  assert.is((await failureOf(push(site, 'carol', 'bob/x'))).code, 'E_CONFLICT')
+  assert.is((await failureOf(push(site, 'carol', 'bob/x'))).code, 'E_NOT_AUTHORISED')
   assert.is(await post({ namespace: 'physics', group: 'physics' }), '201')
   assert.is(
     outcome(await site.as('admin', `POST ${TRACKER_PATHS.groups}`, { name: 'atlas' })),

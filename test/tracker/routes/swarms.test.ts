@@ -10,81 +10,116 @@ import { failureOf } from '../../fixtures/failure.ts'
 import { testImage } from '../../fixtures/test-image.ts'
 import { pushImage, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
-const test = suite<{ site: TrackerSite; tracker: Tracker; one: TrackerClient; two: TrackerClient }>(
-  'swarm routes',
-)
+interface TestNode {
+  readonly client: TrackerClient
+  readonly peer: PeerKey
+}
+const test = suite<{
+  site: TrackerSite
+  tracker: Tracker
+  alice: TrackerClient
+  one: TestNode
+  two: TestNode
+}>('swarm routes')
 const image = testImage({ seed: 'swarm', blocks: 400 })
 const runsTotal = runCount(image.manifest)
-const peers = ['12D3KooWAAAAAAAAAAAAAAAA1', '12D3KooWAAAAAAAAAAAAAAAA2'] as PeerKey[]
-const [peer1 = '' as PeerKey, peer2 = '' as PeerKey] = peers
-const place = (peer: PeerKey) => ({ peer, addresses: ['/ip4/10.0.0.1/tcp/4002'], labels: { rack: 'a' } })
+const addresses = ['/ip4/10.0.0.1/tcp/4002']
 
 test.before(async (context) => {
   context.site = await TrackerSite.create()
   context.tracker = await context.site.start()
-  const node = async (commonName: string) =>
-    context.site.client(context.tracker.url, await context.site.site.issue({ kind: 'node', commonName }))
-  context.one = await node('node-1')
-  context.two = await node('node-2')
-  const alice = context.site.client(context.tracker.url, await context.site.user('alice'))
-  await pushImage(alice, image, { to: 'team/debian' })
+  const { site, tracker } = context
+  context.one = await site.node(tracker.url, 'node-1', { labels: { rack: 'a' } })
+  context.two = await site.node(tracker.url, 'node-2')
+  context.alice = site.client(tracker.url, await site.user('alice'))
+  await pushImage(context.alice, image, { to: 'team/debian' })
 })
 test.after(async ({ site, tracker }) => {
   await tracker?.stop()
   await site?.remove()
 })
 
+const join = ({ client, peer }: TestNode, reference: string) => client.join({ reference, peer, addresses })
+const announce = (
+  { client, peer }: TestNode,
+  more: { runs?: number; manifest?: typeof image.manifestId } = {},
+) => client.announce({ manifest: image.manifestId, peer, addresses, runs: 0, runsTotal, ...more })
 const others = (list: readonly { peer: string; origin?: boolean }[]) =>
   list.filter((peer) => peer.origin !== true).map((peer) => peer.peer)
 
 test('a join gives record, grant and handout at once', async ({ one, two, site }) => {
-  const first = await one.join({ reference: 'team/debian', ...place(peer1) })
+  const first = await join(one, 'team/debian')
   assert.is(first.manifest, image.manifestId)
   assert.equal(others(first.peers), [])
   const nowMs = Date.now()
   const trusted = { trust: site.site.trust, nowMs, host: TRACKER_NAME }
   const grant = parseGrant((await verifyJws(first.grant, { ...trusted, typ: GRANT_TYPE })).claims)
   assert.is(grant.sub, '/O=Example/OU=nodes/CN=node-1')
-  assert.is(grant.manifest, image.manifestId)
-  checkGrant(grant, { peer: peer1, nowMs, graceS: 0 })
+  assert.equal([grant.node, grant.user, grant.manifest], ['node-1', undefined, image.manifestId])
+  checkGrant(grant, { peer: one.peer, nowMs, graceS: 0 })
   assert.ok(first.renewAfterSeconds > 0 && first.renewAfterSeconds < 300)
-  const second = await two.join({ reference: 'team/debian:latest', ...place(peer2) })
-  assert.equal(others(second.peers), [peer1])
-  assert.equal(second.peers.find((peer) => peer.peer === peer1)?.labels, { rack: 'a' })
+  const second = await join(two, 'team/debian:latest')
+  assert.equal(others(second.peers), [one.peer])
+  assert.equal(second.peers.find((peer) => peer.peer === one.peer)?.labels, { rack: 'a' })
 })
 
-test('announces show progress, renew the grant and the handout', async ({ one }) => {
-  const { peer, addresses } = place(peer1)
-  const body = { manifest: image.manifestId, peer, addresses, runs: runsTotal, runsTotal }
-  const answer = await one.announce(body)
-  assert.equal(others(answer.peers), [peer2])
-  const [swarm] = await one.swarms()
+test('announces show progress, renew the grant and the handout', async ({ one, two, alice }) => {
+  const answer = await announce(one, { runs: runsTotal })
+  assert.equal(others(answer.peers), [two.peer])
+  const [swarm] = await alice.swarms()
   assert.equal([swarm?.complete, swarm?.partial, swarm?.references], [1, 1, ['team/debian@1']])
-  assert.is((await failureOf(one.announce({ ...body, runs: runsTotal + 1 }))).code, 'E_INVALID')
+  assert.equal(swarm?.peers.map(({ node }) => node).sort(), ['node-1', 'node-2'])
+  assert.is((await failureOf(announce(one, { runs: runsTotal + 1 }))).code, 'E_INVALID')
 })
 
-test('nobody is kept out by another who announces its peer ID', async ({ one, two }) => {
-  const { peer, addresses } = place(peer1)
-  const body = { manifest: image.manifestId, peer, addresses, runs: 0, runsTotal }
-  assert.equal(others((await two.announce(body)).peers), [peer2])
-  assert.equal(others((await one.announce(body)).peers), [peer2])
-  await two.leave({ manifest: image.manifestId, peer })
+test('nobody speaks for the peer of another node', async ({ one, two }) => {
+  const { client } = two
+  const { peer } = one
+  const bodies = [
+    () => join({ client, peer }, 'team/debian'),
+    () => announce({ client, peer }),
+    () => client.leave({ manifest: image.manifestId, peer }),
+  ]
+  for (const body of bodies) assert.is((await failureOf(body())).code, 'E_CONFLICT')
+  assert.equal(others((await announce(two)).peers), [peer])
 })
 
-test('nobody announces a manifest or image that is not there', async ({ one }) => {
-  const { peer, addresses } = place(peer1)
-  const body = { manifest: image.manifestId, peer, addresses, runs: 0, runsTotal }
-  assert.is((await failureOf(one.join({ reference: 'team/none', ...place(peer1) }))).code, 'E_NOT_FOUND')
-  const unknown = testImage({ seed: 'unknown', blocks: 2 }).manifestId
-  assert.is((await failureOf(one.announce({ ...body, manifest: unknown }))).code, 'E_NOT_FOUND')
+test('users take part in no swarm', async ({ alice, one }) => {
+  const { peer } = one
+  for (const call of [
+    () => join({ client: alice, peer }, 'team/debian'),
+    () => announce({ client: alice, peer }),
+  ])
+    assert.is((await failureOf(call())).code, 'E_NOT_AUTHORISED')
+})
+
+test('an image that is not there is said so', async ({ one }) => {
+  assert.is((await failureOf(join(one, 'team/none'))).code, 'E_NOT_FOUND')
+})
+
+test('a manifest that a node may not have is as one that is nowhere', async () => {
+  const site = await TrackerSite.create()
+  const tracker = await site.start({ more: 'namespaces: { nodesRead: false }\n' })
+  try {
+    const one = await site.node(tracker.url, 'node-1')
+    const alice = site.client(tracker.url, await site.user('alice'))
+    await pushImage(alice, image, { to: 'team/debian' })
+    const unknown = testImage({ seed: 'unknown', blocks: 2 }).manifestId
+    const nowhere = await failureOf(announce(one, { manifest: unknown }))
+    const forbidden = await failureOf(announce(one))
+    assert.is(nowhere.code, 'E_NOT_AUTHORISED')
+    assert.equal([forbidden.code, forbidden.message], [nowhere.code, nowhere.message])
+    assert.is((await failureOf(join(one, 'team/debian'))).code, 'E_NOT_AUTHORISED')
+    assert.equal(await one.client.swarms(), [])
+  } finally {
+    await tracker.stop()
+    await site.remove()
+  }
 })
 
 test('who leaves is handed out no more', async ({ one, two }) => {
-  await two.leave({ manifest: image.manifestId, peer: peer1 })
-  await one.leave({ manifest: image.manifestId, peer: peer1 })
-  const { peer, addresses } = place(peer2)
-  const answer = await two.announce({ manifest: image.manifestId, peer, addresses, runs: 0, runsTotal })
-  assert.equal(others(answer.peers), [])
+  await one.client.leave({ manifest: image.manifestId, peer: one.peer })
+  assert.equal(others((await announce(two)).peers), [])
 })
 
 test.run()

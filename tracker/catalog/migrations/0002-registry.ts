@@ -25,7 +25,7 @@ function accounts({ id, int, text, end }: ColumnTypes): string[] {
     `create table group_permissions (group_id ${int} not null references groups on delete cascade,
       permission ${text} not null, primary key (group_id, permission))${end}`,
     `create table nodes (id ${id}, name ${text} not null unique, dn ${text} not null unique, peer ${text} not null unique,
-      labels ${text} not null default '{}', state ${text} not null, created_at ${int} not null, modified_at ${int} not null,
+      labels ${text} not null default '{}', labelled ${int} not null default 0, state ${text} not null, created_at ${int} not null, modified_at ${int} not null,
       seen_at ${int})${end}`,
   ]
 }

@@ -10,11 +10,12 @@ import { nodeSqliteDialect } from '../../../../tracker/catalog/sqlite-dialect.ts
 import { openTestCatalog } from '../../../fixtures/catalog.ts'
 import { imageKey } from '../../../fixtures/image-key.ts'
 import { noPostgres, PostgresServer } from '../../../fixtures/postgres.ts'
+import { testsThatNeed } from '../../../fixtures/programs.ts'
 import { withScratch } from '../../../fixtures/scratch.ts'
 
 const test = suite('migrations')
 const missing = noPostgres()
-if (missing !== undefined) console.log(`migrations are not tested on PostgreSQL: ${missing}`)
+const on = testsThatNeed(test, missing)
 let server: PostgresServer | undefined
 
 test.before(async () => {
@@ -90,7 +91,7 @@ test('a change of the tables that breaks off leaves nothing of itself', () =>
     await db.destroy()
   }))
 
-test('many trackers that start at once make the tables once', async () => {
+on('many trackers that start at once make the tables once', async () => {
   const address = await server?.database()
   if (address === undefined) return
   const databases = await Promise.all(Array.from({ length: 6 }, () => openDatabase({ postgres: address })))

@@ -1,0 +1,19 @@
+import type { Pass } from './pass.ts'
+import type { PeerKey } from './router.ts'
+
+/**
+ * Which peers may take part: those who have shown a pass that is in force. Everything that speaks to peers asks it.
+ */
+export interface Admission {
+  /** The pass of this peer itself, compact JWS; undefined while it has none. */
+  own(): string | undefined
+  /**
+   * Checks a pass that a peer shows, whose key the carrier has authenticated, and remembers it.
+   * Errors: GrantError, SignatureError, CertificateError.
+   */
+  admit(peer: PeerKey, token: string): Promise<Pass>
+  /** What the pass of a peer says, while it is in force. */
+  of(peer: PeerKey): Pass | undefined
+  /** Calls `changed` when this peer has got another pass, or has lost its own. The returned function ends that. */
+  listen(changed: (own: string | undefined) => void): () => void
+}
