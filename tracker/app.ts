@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { ServerOptions } from 'node:https'
 import fastifySwagger from '@fastify/swagger'
 import type { TSchema } from '@sinclair/typebox'
@@ -8,6 +9,7 @@ import {
   TRACKER_IDLE_TIMEOUT_MS,
   TRACKER_REQUEST_TIMEOUT_MS,
 } from '../src/core/limits.ts'
+import { auditRequests } from './audit/audit-requests.ts'
 import type { RouteContext } from './context.ts'
 import type { App } from './http/app-type.ts'
 import { addContinue } from './http/continue.ts'
@@ -17,6 +19,7 @@ import type { Registration } from './http/route.ts'
 import { OPENAPI } from './openapi.ts'
 import { aclRoutes } from './routes/acls.ts'
 import { SHARED_SCHEMAS } from './routes/answers.ts'
+import { auditRoutes } from './routes/audit.ts'
 import { chainRoutes } from './routes/chains.ts'
 import { groupRoutes } from './routes/groups.ts'
 import { historyRoutes } from './routes/history.ts'
@@ -52,6 +55,7 @@ const ROUTES: readonly Registration[] = [
   swarmRoutes,
   usageRoutes,
   chainRoutes,
+  auditRoutes,
   systemRoutes,
 ]
 
@@ -66,11 +70,15 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     requestTimeout: TRACKER_REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
+    genReqId: () => randomBytes(9).toString('base64url'),
   }).withTypeProvider<TypeBoxProvider>()
   app.setValidatorCompiler<TSchema>(validatorCompiler)
   app.setErrorHandler(problemHandler(context))
   app.setNotFoundHandler(unknownRoute)
   app.decorateRequest('asker', undefined)
+  app.decorateRequest('problem', undefined)
+  // Before all routes, so that none can forget it.
+  app.addHook('onResponse', auditRequests(context))
   app.addHook('onResponse', async (request, reply) => {
     const labels = {
       method: request.method,

@@ -3,6 +3,7 @@ import type { Log } from '../src/core/log.ts'
 import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
 import type { Accounting } from './accounting/accounting.ts'
+import type { AuditLog } from './audit/audit-log.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { FetchRights } from './grants/fetch-rights.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
@@ -20,6 +21,7 @@ import type { Uploads } from './uploads/uploads.ts'
 /** What the routes work with. */
 export interface RouteContext extends Accounting {
   readonly askers: Pick<Askers, 'of'>
+  readonly audit: Pick<AuditLog, 'write' | 'read'>
   readonly catalog: Catalog
   readonly access: Access
   readonly images: Images

@@ -13,6 +13,8 @@ import { tamperAlarm } from './acl/alarm.ts'
 import { keepChains } from './acl/keep-chains.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
+import type { AuditLog } from './audit/audit-log.ts'
+import { openAudit } from './audit/open-audit.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
@@ -62,6 +64,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
   const opening = { opened, log, ...signing }
   const { pool, blocks, nodes, catalog } = await openStores(opening, { ...config, ...config.namespaces })
+  const audit = await openAudit({ opened, clock, log }, { dataDir, dn: identity.principal.dn })
   await keepChains({ opened, ...catalog, clock, log }, { author: identity.principal.dn })
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
@@ -87,7 +90,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const parts = { opened, catalog, nodes, origin, read, clock, log }
   const { announce, ...siblings } = await meetSiblings(parts, { identity, name })
 
-  const { checkReady, end } = readinessOf({ catalog, blocks })
+  const { checkReady, end } = readinessOf({ catalog, blocks, audit })
   const serveOnly: Origin['serveOnly'] = (manifests) => origin.serveOnly(manifests)
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
@@ -95,7 +98,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const context: RouteContext = {
     ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: urls, openUrl: urls, ownUrl: config.ownUrl },
     rightsChanged: () => origin.rightsChanged(),
-    ...{ catalog, access, images, uploads, downloads, collector, metrics, clock, log, checkReady },
+    ...{ catalog, access, audit, images, uploads, downloads, collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   watchTrust({ opened, identity, app, metrics, clock, log })
@@ -114,13 +117,18 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   return { url, peer, addresses, stop }
 }
 
-/** Whether requests are welcome; never any more after `end`. */
-function readinessOf(parts: { catalog: Pick<Catalog, 'check'>; blocks: { stat(): Promise<unknown> } }) {
+/** Whether requests are welcome, and what the tracker writes to can be written to; never any more after `end`. */
+function readinessOf(parts: {
+  catalog: Pick<Catalog, 'check'>
+  blocks: { stat(): Promise<unknown> }
+  audit: Pick<AuditLog, 'check'>
+}) {
   let stopping = false
   const checkReady = async () => {
     if (stopping) throw new BusyError('the tracker is stopping')
     await parts.catalog.check()
     await parts.blocks.stat()
+    parts.audit.check()
   }
   const end = () => {
     stopping = true

@@ -219,6 +219,24 @@ export const QUOTA_NODES_BYTES = 64 * KiB
 export const QUOTA_USERS_MAX = 1024
 /** How long accesses are counted in memory before they are written down together: 500 joins are one write. */
 export const ACCESS_FLUSH_MS = 5000
+/** One line of the audit log: names and a reason. */
+export const AUDIT_LINE_BYTES_MAX = 16 * KiB
+/** Characters of a name or a reason in the audit log. */
+export const AUDIT_TEXT_CHARS_MAX = 512
+/** Size of a file of the audit log before the next begins: about 200,000 lines. */
+export const AUDIT_ROTATE_BYTES = 64 * MiB
+/** Time until lines of the audit log survive a crash of the machine. */
+export const AUDIT_SYNC_MS = 1000
+/** Lines that wait while the disk of the audit log is full: some MB. */
+export const AUDIT_QUEUE_LINES_MAX = 10_000
+/** Refusals of one asker that the audit log has of one minute; more are counted. All anonymous ones together are one asker. */
+export const AUDIT_REFUSALS_PER_MINUTE = 60
+/** Askers whose refusals are counted apart in one minute. */
+export const AUDIT_ASKERS_MAX = 1024
+/** Lines of one answer about the audit log. */
+export const AUDIT_ROWS_MAX = 1000
+/** Bytes of the audit log that one answer looks through; the next page goes on where it ended. */
+export const AUDIT_SCAN_BYTES_MAX = 16 * MiB
 /** Users of one tracker. */
 export const USERS_MAX = 100_000
 /** Names of users or groups in one request: what fits into its body. */

@@ -10,7 +10,7 @@ export interface Accesses {
 }
 
 export interface AccessCounterComponents {
-  readonly images: { addAccesses(accesses: readonly Accesses[]): Promise<void> }
+  readonly accesses: { add(accesses: readonly Accesses[]): Promise<void> }
   readonly clock: Clock
   readonly log: Log
 }
@@ -64,7 +64,7 @@ export class AccessCounter {
     this.#counted = new Map()
     if (counted.length === 0) return
     try {
-      await this.#c.images.addAccesses(counted)
+      await this.#c.accesses.add(counted)
     } catch (err) {
       this.#c.log.error({ err }, 'accesses could not be written down; trying again later')
       for (const accesses of counted) this.#add(accesses)

@@ -18,7 +18,7 @@ export function openAccounting(components: {
   log: Log
 }): Accounting {
   const { opened, catalog, clock, log } = components
-  const counter = new AccessCounter({ images: catalog.images, clock, log })
+  const counter = new AccessCounter({ accesses: catalog.accesses, clock, log })
   const accesses = opened.adopt(counter, () => counter.stop())
   return { accesses, quota: new QuotaMeter({ usage: catalog.usage, clock }) }
 }

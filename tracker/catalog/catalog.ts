@@ -8,6 +8,7 @@ import type { Seal } from '../acl/seal.ts'
 import type { SignedParts } from '../acl/signed-parts.ts'
 import { ImageLists } from '../query/image-lists.ts'
 import { ImageSearch } from '../query/image-search.ts'
+import { AccessCounts } from './access-counts.ts'
 import { type CatalogLocation, openDatabase } from './database.ts'
 import { GroupCatalog } from './group-catalog.ts'
 import { GroupChanges } from './group-changes.ts'
@@ -37,6 +38,7 @@ export interface Catalog {
   readonly uploads: UploadCatalog
   readonly history: HistoryCatalog
   readonly usage: UsageCatalog
+  readonly accesses: AccessCounts
   /** Images that an asker may read. */
   readonly lists: ImageLists
   readonly search: ImageSearch
@@ -94,6 +96,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     uploads: new UploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),
+    accesses: new AccessCounts({ db }),
     lists: new ImageLists({ db }),
     search: new ImageSearch({ db }),
     acls,

@@ -14,7 +14,6 @@ import {
   type Tag,
 } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
-import type { Accesses } from '../accounting/access-counter.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
 import type { RecordBook } from '../acl/record-book.ts'
@@ -365,15 +364,6 @@ export class ImageCatalog {
     })
   }
 
-  /** Adds what was counted; all of it is one write. */
-  async addAccesses(accesses: readonly Accesses[]): Promise<void> {
-    // In one order everywhere, so that two trackers that write at once do not wait for each other.
-    const sorted = accesses.toSorted((one, other) => one.image - other.image)
-    await this.#db.transaction().execute(async (trx) => {
-      for (const one of sorted) await countAccesses(trx, one)
-    })
-  }
-
   /** Removes an image with its versions, tags and open uploads, and ends its ACL. Errors: as removeTag. */
   async remove(image: ImageKey, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
@@ -390,17 +380,6 @@ export class ImageCatalog {
       await writeHistory(trx, { ...image, uuid }, { ...by, action: 'removed', details: {} })
     })
   }
-}
-
-async function countAccesses(trx: Db, { image, count, lastMs }: Accesses): Promise<void> {
-  await trx
-    .updateTable('images')
-    .set((eb) => ({
-      access_count: eb('access_count', '+', count),
-      accessed_at: eb.case().when('accessed_at', '>', lastMs).then(eb.ref('accessed_at')).else(lastMs).end(),
-    }))
-    .where('id', '=', image)
-    .execute()
 }
 
 async function imageExists(db: Db, image: ImageKey): Promise<boolean> {

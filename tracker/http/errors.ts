@@ -17,6 +17,7 @@ export function problemHandler(components: { log: Log }) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const known = error instanceof BootswarmError ? error : ofFramework(error)
     const problem = problemOf(known ?? error)
+    request.problem = problem
     if (problem.status >= 500) {
       const facts = { method: request.method, route: request.routeOptions.url }
       const { code, detail } = problem

@@ -31,7 +31,7 @@ async function fill(catalog: Catalog): Promise<void> {
   }
   await commit(catalog)
   const { id } = await catalog.images.get(imageKey('team/ubuntu'))
-  await catalog.images.addAccesses([{ image: id, count: 3, lastMs: nowMs }])
+  await catalog.accesses.add([{ image: id, count: 3, lastMs: nowMs }])
 }
 
 async function names(catalog: Catalog, text: string): Promise<string> {

@@ -11,12 +11,12 @@ function counting() {
   const clock = new FakeClock()
   const writes: (readonly Accesses[])[] = []
   const state = { fails: false }
-  const addAccesses = async (accesses: readonly Accesses[]) => {
+  const add = async (accesses: readonly Accesses[]) => {
     if (state.fails) throw new RangeError('no disk')
     writes.push(accesses)
   }
   return {
-    counter: new AccessCounter({ images: { addAccesses }, clock, log: silentLog }),
+    counter: new AccessCounter({ accesses: { add }, clock, log: silentLog }),
     clock,
     writes,
     state,
