@@ -3,13 +3,6 @@ import type { Outcome } from './totals.ts'
 /** Set by .ci/run: there every test is meant to run, so one that does not must not go unnoticed. */
 export const CI_VARIABLE = 'BOOTSWARM_CI'
 
-/** Reasons that a test file prints, each on a line of its own that begins with this word. */
-export function reasonsIn(output: string): string[] {
-  return [
-    ...new Set([...output.matchAll(/^skipped\b[:,]? *(.*)$/gm)].map(([, reason = '']) => reason.trim())),
-  ]
-}
-
 /** What a run says of the tests that were skipped, before its last line. Nothing when there are none. */
 export function skipLines(outcomes: readonly Outcome[], init: { inCi: boolean }): string[] {
   const skipping = outcomes.filter(({ skipped }) => skipped > 0)

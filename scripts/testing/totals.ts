@@ -1,5 +1,3 @@
-import { reasonsIn } from './skips.ts'
-
 /** What one test file or one check came to. */
 export interface Outcome {
   readonly name: string
@@ -47,6 +45,13 @@ export function readTotals(run: FileRun): Outcome {
     seconds: run.seconds,
     output: `${run.output.trimEnd()}\n${notes}`,
   }
+}
+
+/** Reasons that a test file prints, each on a line of its own that begins with this word. */
+function reasonsIn(output: string): string[] {
+  return [
+    ...new Set([...output.matchAll(/^skipped\b[:,]? *(.*)$/gm)].map(([, reason = '']) => reason.trim())),
+  ]
 }
 
 function figure(output: string, label: string): number | undefined {
