@@ -15,8 +15,21 @@ export function firstSignal(): Promise<void> {
   return promise
 }
 
-/** Calls `reload` at every SIGHUP, which otherwise would end the process; the returned function stops that. */
+const reloads = new Set<() => void>()
+
+function reloadAll(): void {
+  for (const reload of reloads) reload()
+}
+
+/**
+ * Calls `reload` at every SIGHUP, which otherwise would end the process; the returned function stops that. One listener of
+ * the process serves all, since tests run many programs in one process.
+ */
 export function onHangup(reload: () => void): () => void {
-  process.on('SIGHUP', reload)
-  return () => void process.off('SIGHUP', reload)
+  if (reloads.size === 0) process.on('SIGHUP', reloadAll)
+  reloads.add(reload)
+  return () => {
+    reloads.delete(reload)
+    if (reloads.size === 0) process.off('SIGHUP', reloadAll)
+  }
 }

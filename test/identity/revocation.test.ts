@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CertificateError } from '../../src/core/errors.ts'
+import { CRL_BYTES_MAX } from '../../src/core/limits.ts'
 import { parseCertificate } from '../../src/identity/certificate.ts'
 import { type Principal, validatePath } from '../../src/identity/path-validation.ts'
 import { RevocationList } from '../../src/identity/revocation-list.ts'
@@ -218,6 +219,15 @@ proven('a list that is none stops the site, since nobody knows what it would rev
   await Trust.load({ ca: tree.certificate('root'), crl: tree.path('gone.crl') }).then(
     () => assert.unreachable(),
     (error) => assert.match(error.message, /gone.crl does not exist/),
+  )
+})
+
+proven('a list of more than 16 MiB is not read', async () => {
+  assert.is(judge(Buffer.alloc(CRL_BYTES_MAX + 1, 0x30), alice), undefined)
+  writeFileSync(tree.path('huge.crl'), Buffer.alloc(1.5 * CRL_BYTES_MAX, 0x30))
+  await Trust.load({ ca: tree.certificate('root'), crl: tree.path('huge.crl') }).then(
+    () => assert.unreachable(),
+    (error) => assert.match(error.message, /huge.crl is larger than/),
   )
 })
 
