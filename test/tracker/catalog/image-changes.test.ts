@@ -154,12 +154,12 @@ test('a read-only image takes no change, no version and no other name until that
   }
   await change({ read_only: true, description: 'kept' })
   for (const refused of [
-    change({ description: 'x' }),
-    change({ read_only: true }),
-    push(context, 'alice/a'),
-    rename(context, 'alice/a', 'alice/b'),
+    () => change({ description: 'x' }),
+    () => change({ read_only: true }),
+    () => push(context, 'alice/a'),
+    () => rename(context, 'alice/a', 'alice/b'),
   ])
-    assert.is((await failureOf(refused)).code, 'E_STATE')
+    assert.is((await failureOf(refused())).code, 'E_STATE')
   await change({ read_only: false, description: 'new' })
   assert.is((await catalog.images.get(imageKey('alice/a'))).description, 'new')
   await rename(context, 'alice/a', 'alice/b')
