@@ -60,6 +60,7 @@ test('tells the life of an image, oldest first', async ({ catalog }) => {
   const entries = await catalog.history.ofImage(stored, all)
   assert.equal(told(entries), [
     { action: 'created' },
+    { action: 'state', from: 'locked', to: 'uploading' },
     { action: 'uploaded', version: 1, size: 10, manifest },
     { action: 'tagged', tag: 'latest', version: 1 },
     { action: 'state', from: 'available', to: 'locked' },
@@ -99,7 +100,7 @@ test('comes in pages', async ({ catalog }) => {
   const first = await catalog.history.ofImage(stored, { after: 0, limit: 2 })
   const rest = await catalog.history.ofImage(stored, { after: first.at(-1)?.id ?? 0, limit: 100 })
   assert.is(first.length, 2)
-  assert.is(rest.length, 3)
+  assert.is(rest.length, 4)
 })
 
 test('what fails leaves no history', async ({ catalog }) => {
