@@ -82,6 +82,7 @@ function contextOf(context: Context, log: Log): RouteContext {
   const images = new Images({ catalog, access, clock: systemClock })
   const uploads = new Uploads({
     ...{ catalog, access, images, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
+    publications: { check: () => Promise.reject(new RangeError('nobody signs here')) },
     quota: new QuotaMeter({ usage: catalog.usage, clock: systemClock }),
     stores: { blocks, nodes: new MemoryStore() },
     pool: {
