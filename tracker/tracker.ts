@@ -21,7 +21,7 @@ import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
 import type { Signer } from './grants/short-lived.ts'
 import type { App } from './http/app-type.ts'
-import { socketAuthenticator } from './http/authentication.ts'
+import { socketAuthenticator, trackerCheck } from './http/authentication.ts'
 import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { Images } from './images/images.ts'
@@ -70,7 +70,8 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   await keepChains({ opened, ...catalog, clock, log }, { author: identity.principal.dn })
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
-  const askers = new Askers({ ...catalog, authenticate, clock }, config.users)
+  const isTracker = trackerCheck({ trust: identity.trust, clock }, { name })
+  const askers = new Askers({ ...catalog, authenticate, isTracker, clock }, config.users)
   await appointAdmins({ users: catalog.users, clock }, config)
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })

@@ -76,7 +76,7 @@ function contextOf(context: Context, log: Log): RouteContext {
     ...{ fingerprint256: '', proxyDepth: 0, limited: false },
   }
   const askers = new Askers(
-    { ...catalog, authenticate: () => principal, clock: systemClock },
+    { ...catalog, authenticate: () => principal, isTracker: () => false, clock: systemClock },
     { onFirstContact: 'active' },
   )
   const images = new Images({ catalog, access, clock: systemClock })
