@@ -42,8 +42,8 @@ function judge(socket: Socket, init: { trust: Trust; nowMs: number }): Omit<Verd
     if (!(socket instanceof TLSSocket)) {
       throw new CertificateError('this needs TLS with a client certificate')
     }
-    const { principal, untilMs } = judgeSocket(socket, { ...init, purpose: 'client' })
-    return { outcome: principal, untilMs }
+    const { principal, listsUntilMs } = judgeSocket(socket, { ...init, purpose: 'client' })
+    return { outcome: principal, untilMs: Math.min(principal.notAfterMs, listsUntilMs) }
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error
     return { outcome: error, untilMs: Number.POSITIVE_INFINITY }
