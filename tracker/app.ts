@@ -29,7 +29,6 @@ import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { shareRoutes } from './routes/shares.ts'
-import { signatureRoutes } from './routes/signatures.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -49,7 +48,6 @@ const ROUTES: readonly Registration[] = [
   shareRoutes,
   versionRoutes,
   aclRoutes,
-  signatureRoutes,
   historyRoutes,
   uploadRoutes,
   rawRoutes,
@@ -72,6 +70,8 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     requestTimeout: TRACKER_REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
+    // Of paths that the router cannot even take apart.
+    frameworkErrors: problemHandler(context),
     genReqId: () => randomBytes(9).toString('base64url'),
   }).withTypeProvider<TypeBoxProvider>()
   app.setValidatorCompiler<TSchema>(validatorCompiler)

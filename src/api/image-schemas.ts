@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { METADATA_FIELDS } from '../core/metadata.ts'
 import { IMAGE_STATES } from '../core/permission.ts'
-import { ImageNameText, ManifestText, NamespaceText, TagText, VersionNumber } from './name-schemas.ts'
+import { ImageNameText, ManifestText, NamespaceText, VersionNumber } from './name-schemas.ts'
 
 /** Images as Repoman's clients know them, with what Bootswarm adds (docs/specs/registry-v1.md section 3). */
 
@@ -101,13 +101,6 @@ export const ChangeImageBody = Type.Object(
 export const RemoveImageQuery = Type.Object({ version: Type.Optional(VersionNumber) }, closed)
 
 export const OwnImageParams = Type.Object({ image: ImageNameText }, closed)
-export const ImageParams = Type.Object({ namespace: NamespaceText, name: ImageNameText }, closed)
-export const VersionParams = Type.Object(
-  { namespace: NamespaceText, name: ImageNameText, version: VersionNumber },
-  closed,
-)
-export const TagParams = Type.Object({ namespace: NamespaceText, name: ImageNameText, tag: TagText }, closed)
-
 export const ImageUrls = Type.Array(Url('of an image'))
 
 export type ImageObject = Static<typeof ImageObject>

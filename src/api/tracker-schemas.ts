@@ -1,6 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { COMMIT_TAGS_MAX } from '../core/limits.ts'
-import { PublicationText } from './acl-schemas.ts'
 import { ImageNameText, ManifestText, NamespaceText, TagText, VersionNumber } from './name-schemas.ts'
 
 /** Requests and answers of the tracker's HTTP interface. Objects of requests refuse unknown fields. */
@@ -30,33 +29,11 @@ export const VersionQuery = Type.Object(
   { ...closed, maxProperties: 1 },
 )
 
-export const CreateImageBody = Type.Object({ namespace: NamespaceText, name: ImageNameText }, closed)
 export const SetTagBody = Type.Object({ version: VersionNumber }, closed)
 export const CommitBody = Type.Object(
-  {
-    manifest: ManifestText,
-    tags: Type.Array(TagText, { maxItems: COMMIT_TAGS_MAX, uniqueItems: true }),
-    signature: Type.Optional(PublicationText),
-  },
+  { manifest: ManifestText, tags: Type.Array(TagText, { maxItems: COMMIT_TAGS_MAX, uniqueItems: true }) },
   closed,
 )
-export const VersionView = Type.Object({
-  version: VersionNumber,
-  manifest: ManifestText,
-  size: Type.Integer({ minimum: 0, description: 'bytes of the image' }),
-  sha256: Type.Union([Type.String(), Type.Null()], { description: 'hex, of the whole image' }),
-  publisher: Type.String({ description: 'distinguished name of who pushed it' }),
-  createdAt: Time,
-})
-export const ImageView = Type.Object({
-  namespace: NamespaceText,
-  name: ImageNameText,
-  ownerDn: Type.String({ description: 'distinguished name of the owner of the namespace' }),
-  createdAt: Time,
-  tags: Type.Record(Type.String(), VersionNumber),
-  versions: Type.Array(VersionView),
-})
-export const ImageViews = Type.Array(ImageView)
 export const UploadAnswer = Type.Object({
   upload: Type.String(),
   expiresAt: Time,
@@ -77,8 +54,6 @@ export const GcAnswer = Type.Object({
   freedBytes: Type.Integer({ description: 'stored bytes of what was deleted' }),
 })
 
-export type VersionView = Static<typeof VersionView>
-export type ImageView = Static<typeof ImageView>
 export type UploadAnswer = Static<typeof UploadAnswer>
 export type CommitAnswer = Static<typeof CommitAnswer>
 export type VersionQuery = Static<typeof VersionQuery>

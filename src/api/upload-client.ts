@@ -67,13 +67,13 @@ export class UploadClient implements Pick<BlockStore, 'has' | 'put'> {
   /** Makes the next version of the image from the manifest that was put, and lets `tags` point to it. */
   async commit(
     manifest: ManifestId,
-    init: { tags: readonly Tag[]; signature?: string | undefined },
+    init: { tags: readonly Tag[] },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
     const request = {
       method: 'POST',
       path: fillPath(TRACKER_PATHS.commit, { upload: this.id }),
-      json: { manifest, ...init },
+      json: { manifest, tags: init.tags },
       signal: options.signal,
       answerTimeoutMs: API_LONG_ANSWER_TIMEOUT_MS,
     } as const

@@ -76,13 +76,12 @@ function contextOf(context: Context, log: Log): RouteContext {
     ...{ fingerprint256: '', proxyDepth: 0, limited: false },
   }
   const askers = new Askers(
-    { ...catalog, authenticate: () => principal, isTracker: () => false, clock: systemClock },
+    { ...catalog, authenticate: () => principal, clock: systemClock },
     { onFirstContact: 'active' },
   )
   const images = new Images({ catalog, access, clock: systemClock })
   const uploads = new Uploads({
     ...{ catalog, access, images, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
-    publications: { check: () => Promise.reject(new RangeError('nobody signs here')) },
     quota: new QuotaMeter({ usage: catalog.usage, clock: systemClock }),
     stores: { blocks, nodes: new MemoryStore() },
     pool: {

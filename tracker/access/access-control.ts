@@ -145,7 +145,8 @@ function isOwner(asker: Asker, { owner }: Acl): boolean {
   return asker.kind === 'user' && owner.kind === 'user' && owner.subject === asker.name
 }
 
-function isMeant(asker: Asker, { kind, subject }: AclEntry): boolean {
+/** Whether an entry of an ACL is for the asker. */
+export function isMeant(asker: Asker, { kind, subject }: AclEntry): boolean {
   if (kind === 'anyone') return true
   if (asker.kind === 'user')
     return kind === 'user' ? subject === asker.name : kind === 'group' && asker.groups.has(subject)

@@ -45,7 +45,7 @@ function ofFramework(error: unknown): BootswarmError | undefined {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new LimitError('the body of the request is too large')
   const refused = statusCode !== undefined && statusCode >= 400 && statusCode < 500
   if (refused && code?.startsWith('FST_'))
-    return new InvalidError(`the request is malformed: ${error.message}`)
+    return new InvalidError(`the request is malformed: ${error.message.slice(0, 300)}`)
   if (code === 'ECONNRESET') return new AbortedError('the client has gone')
   // secure-json-parse and JSON.parse: Fastify gives their errors a status and no code of its own.
   if (statusCode === 400 && error instanceof SyntaxError) return new InvalidError('the body is not JSON')

@@ -12,8 +12,10 @@ export interface ViewInit {
   readonly baseUrl: string
   /** The same for who has no certificate. */
   readonly openUrl: string
-  /** Whether the distinguished name of the owner is for the one who asks. */
-  readonly withDn: (image: StoredImage) => boolean
+  /** Whether the asker owns it or is an admin: gets the distinguished name of its owner, and everybody whom it is shared with. */
+  readonly isKeeper: (image: StoredImage) => boolean
+  /** Whether an entry of an ACL is about the asker. */
+  readonly concerns: (entry: AclEntry) => boolean
 }
 
 /** An image as the interface shows it (docs/specs/registry-v1.md section 3). */
@@ -50,12 +52,12 @@ export function imagePath({ namespace, name }: Pick<StoredImage, 'namespace' | '
   return fillPath(TRACKER_PATHS.image, { namespace, name })
 }
 
-function ownerOf(image: StoredImage, { baseUrl, withDn }: ViewInit) {
+function ownerOf(image: StoredImage, { baseUrl, isKeeper }: ViewInit) {
   const { ownerName, ownerDn } = image
   return {
     owner_user_name: ownerName,
     owner: ownerName === null ? null : baseUrl + fillPath(TRACKER_PATHS.user, { user: ownerName }),
-    ...(ownerDn !== null && withDn(image) ? { owner_dn: ownerDn } : {}),
+    ...(ownerDn !== null && isKeeper(image) ? { owner_dn: ownerDn } : {}),
   }
 }
 
@@ -89,12 +91,14 @@ function saidOrNull(text: string): string | null {
   return text === '' ? null : text
 }
 
-function rightsOf(image: StoredImage, details: ImageDetails, { baseUrl, openUrl }: ViewInit) {
+function rightsOf(image: StoredImage, details: ImageDetails, init: ViewInit) {
+  const { baseUrl, openUrl } = init
   const { entries, namespaceEntries } = details
   const all = [...entries, ...namespaceEntries]
   const open = all.some(({ kind }) => kind === 'anyone')
+  const told = init.isKeeper(image) ? entries : entries.filter(init.concerns)
   const subjects = (kind: AclEntry['kind']) =>
-    entries.flatMap((entry) => (entry.kind === kind ? [entry.subject] : []))
+    told.flatMap((entry) => (entry.kind === kind ? [entry.subject] : []))
   const groups = subjects('group').filter((group) => group !== NODES_GROUP)
   return {
     permission: open || all.some(isPublic) ? ('public' as const) : ('private' as const),

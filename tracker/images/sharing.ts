@@ -1,9 +1,12 @@
-import { type AclEntry, imageTarget } from '../../src/core/acl.ts'
+import { type Acl, type AclEntry, type AclTarget, imageTarget } from '../../src/core/acl.ts'
+import type { Clock } from '../../src/core/clock.ts'
 import { InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
+import type { AclChange } from '../acl/acl-book.ts'
 import type { Catalog } from '../catalog/catalog.ts'
+import { writeHistory } from '../catalog/history-catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 
 /** With whom an image is shared. */
@@ -13,8 +16,9 @@ export interface SharedWith {
 }
 
 export interface SharingComponents {
-  readonly catalog: Pick<Catalog, 'acls' | 'groups' | 'images' | 'users'>
+  readonly catalog: Pick<Catalog, 'acls' | 'groups' | 'images' | 'transaction' | 'users'>
   readonly access: Access
+  readonly clock: Clock
 }
 
 /**
@@ -24,21 +28,58 @@ export interface SharingComponents {
 export async function shareImage(
   components: SharingComponents,
   asker: Asker,
-  { image, subject }: { image: ImageKey; subject: SharedWith },
+  share: { image: ImageKey; subject: SharedWith },
 ): Promise<void> {
-  const { target, user } = await checkSharing(components, asker, { image, subject })
-  const entry: AclEntry = { ...subject, right: 'read' }
-  await components.catalog.acls.allow(target, entry, { author: user.dn })
+  const { acls } = components.catalog
+  const entry: AclEntry = { ...share.subject, right: 'read' }
+  await change(components, asker, {
+    ...share,
+    edit: (target, by) => acls.allow(target, entry, by),
+    told: { action: 'shared', details: entry },
+  })
 }
 
 /** Takes a user or group from the ACL of an image, whatever they might do. Errors: as `shareImage`. */
 export async function unshareImage(
   components: SharingComponents,
   asker: Asker,
-  { image, subject }: { image: ImageKey; subject: SharedWith },
+  share: { image: ImageKey; subject: SharedWith },
 ): Promise<void> {
-  const { target, user } = await checkSharing(components, asker, { image, subject })
-  await components.catalog.acls.revoke(target, subject, { author: user.dn })
+  const { acls } = components.catalog
+  const { subject } = share
+  await change(components, asker, {
+    ...share,
+    edit: (target, by) => acls.revoke(target, subject, by),
+    told: { action: 'unshared', details: subject },
+  })
+}
+
+type Told =
+  | { readonly action: 'shared'; readonly details: AclEntry }
+  | { readonly action: 'unshared'; readonly details: SharedWith }
+
+interface Edit {
+  readonly image: ImageKey
+  readonly subject: SharedWith
+  readonly edit: (target: AclTarget, by: AclChange) => Promise<Acl>
+  readonly told: Told
+}
+
+/** ACL and history in one transaction; nothing is told where nothing changed. */
+async function change(
+  components: SharingComponents,
+  asker: Asker,
+  { edit, told, ...share }: Edit,
+): Promise<void> {
+  const { catalog, clock } = components
+  const { stored, user } = await checkSharing(components, asker, share)
+  const target = imageTarget(stored.uuid)
+  const before = await catalog.acls.get(target)
+  await catalog.transaction(async (trx) => {
+    const after = await edit(target, { author: user.dn, trx })
+    if (after.version === before.version) return
+    await writeHistory(trx, stored, { author: user.dn, nowMs: clock.now(), ...told })
+  })
 }
 
 async function checkSharing(
@@ -51,7 +92,7 @@ async function checkSharing(
   await access.image(user, stored, 'admin')
   await checkSubject(catalog, subject)
   if (subject.kind === 'group') checkMember(user, subject.subject)
-  return { user, target: imageTarget(stored.uuid) }
+  return { user, stored }
 }
 
 async function checkSubject(

@@ -3,13 +3,13 @@ import {
   ChangeImageBody,
   CreateImageBody,
   ImageObject,
-  ImageParams,
   ImagesAnswer,
   OwnImageParams,
   RemoveImageQuery,
   SearchParameters,
 } from '../../src/api/image-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import { ImageParams } from '../../src/api/tracker-schemas.ts'
 import { InternalError } from '../../src/core/errors.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import { type Asker, askerOf } from '../access/asker.ts'

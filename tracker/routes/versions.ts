@@ -48,8 +48,9 @@ const removeTagSchema = {
 }
 
 const showRecord: Handler<typeof showRecordSchema> = (context) => async (request) => {
+  const asker = context.access.known(askerOf(request))
   const image = await context.catalog.images.get(request.params)
-  await context.access.image(askerOf(request), image, 'read')
+  await context.access.image(asker, image, 'read')
   const { record } = await context.catalog.images.resolve({ ...request.params, ...request.query })
   return { record }
 }
@@ -78,10 +79,9 @@ async function authorise(
   { access, catalog, clock }: RouteContext,
   request: Pick<FastifyRequest, 'asker'> & { params: ImageKey },
 ): Promise<Change> {
-  const asker = askerOf(request)
-  await access.image(asker, await catalog.images.get(request.params), 'write')
-  const { dn: author } = access.user(asker, { change: true })
-  return { author, nowMs: clock.now() }
+  const user = access.user(askerOf(request), { change: true })
+  await access.image(user, await catalog.images.get(request.params), 'write')
+  return { author: user.dn, nowMs: clock.now() }
 }
 
 /** Versions, their records, and the tags that point to them. */

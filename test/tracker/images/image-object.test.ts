@@ -39,7 +39,7 @@ const details: ImageDetails = {
   entries: [],
   namespaceEntries: [],
 }
-const init = { baseUrl: 'https://t:1', openUrl: 'http://t:2', withDn: () => true }
+const init = { baseUrl: 'https://t:1', openUrl: 'http://t:2', isKeeper: () => true, concerns: () => false }
 const entry = (kind: AclEntry['kind'], subject: string): AclEntry => ({ kind, subject, right: 'read' })
 
 test('has every field that is promised, and no other', () => {
@@ -62,7 +62,7 @@ test('sizes past 2 GiB and past 4 GiB are whole numbers like any other', () => {
 })
 
 test('the name of the owner is for all, the distinguished name is not', () => {
-  const object = imageObject(image, details, { ...init, withDn: () => false })
+  const object = imageObject(image, details, { ...init, isKeeper: () => false })
   assert.is(object.owner, 'https://t:1/api/users/alice')
   assert.not('owner_dn' in object)
 })
@@ -97,6 +97,17 @@ test('its own ACL says with whom it is shared, that of the namespace counts too 
   assert.equal([open.permission, open.unauthenticated_access], ['public', true])
   assert.is(open.http_file_url, 'http://t:2/api/images/raw/alice/__hypervisor__/debian')
   assert.is(imageObject(image, { ...details, entries: [entry('group', 'users')] }, init).permission, 'public')
+})
+
+test('others learn of sharing only what concerns them', () => {
+  const entries = [entry('user', 'bob'), entry('user', 'carol'), entry('group', 'physics')]
+  const concerns = ({ subject }: AclEntry) => subject === 'bob'
+  const { shared_with } = imageObject(
+    image,
+    { ...details, entries },
+    { ...init, isKeeper: () => false, concerns },
+  )
+  assert.equal(shared_with, { users: ['https://t:1/api/users/bob'], groups: [], nodes: [] })
 })
 
 test('a slot has version 0 and no size', () => {
