@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import { testsThatNeed } from '../fixtures/programs.ts'
 import { accessTests } from './catalog/access.ts'
+import { accountTests } from './catalog/accounts.ts'
 import { imageTests } from './catalog/images.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
 import { queryTests } from './catalog/queries.ts'
@@ -37,6 +38,7 @@ export function testCatalog(backend: CatalogBackend): void {
     uploadTests,
     namespaceTests,
     userTests,
+    accountTests,
     accessTests,
     trackerTests,
     queryTests,
