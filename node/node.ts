@@ -7,7 +7,8 @@ import { InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
-import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
+import type { Identity } from '../src/identity/identity-files.ts'
+import { LiveIdentity, livePems } from '../src/identity/live-identity.ts'
 import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { serverCheck } from '../src/identity/server-check.ts'
@@ -58,7 +59,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     opened.defer(() => part.stop())
     await part.start()
   }
-  const identity = await loadIdentity({ ...config.identity, purpose: 'client' })
+  const identity = await LiveIdentity.load({ ...config.identity, purpose: 'client' })
   const { frames, packs, blocks, nodes } = await openStores(opened, { log }, config)
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
   const peerKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
@@ -87,7 +88,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   )
   const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
   const metrics = nodeMetrics(report.figures(), packageVersion())
-  const watcher = opened.adopt(new TrustWatcher({ trust: identity.trust, clock, log }), (it) => it.stop())
+  const watcher = opened.adopt(new TrustWatcher({ identity, clock, log }), (it) => it.stop())
   opened.defer(onHangup(() => void watcher.reload()))
   addTrustMetrics(metrics, { prefix: 'bootswarm_node', identity, watcher })
   const control = buildControlApi({
@@ -203,7 +204,6 @@ async function openHost(
 }
 
 function trackerClient(identity: Identity, config: NodeConfig): TrackerClient {
-  const { certificatePem, keyPem, trust } = identity
-  const checkServer = serverCheck({ trust, clock: systemClock })
-  return new TrackerClient({ ...config.tracker, certificatePem, keyPem, caPem: () => trust.pem, checkServer })
+  const checkServer = serverCheck({ trust: identity.trust, clock: systemClock })
+  return new TrackerClient({ ...config.tracker, ...livePems(identity), checkServer })
 }

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { BusyError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
-import { type Identity, loadIdentity } from '../src/identity/identity-files.ts'
 import { signJws } from '../src/identity/jws.ts'
+import { LiveIdentity } from '../src/identity/live-identity.ts'
 import { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import { onHangup } from '../src/util/signals.ts'
 import { AccessControl } from './access/access-control.ts'
@@ -57,7 +57,7 @@ export interface Tracker {
 export async function startTracker(components: TrackerComponents, config: TrackerConfig): Promise<Tracker> {
   const { log, clock = systemClock } = components
   await using opened = new AsyncDisposableStack()
-  const identity = await loadIdentity(config.identity)
+  const identity = await LiveIdentity.load(config.identity)
   const { dataDir, name = signingNameOf(identity) } = config
   const metrics = new TrackerMetrics()
   const seal = identitySeal({ identity, clock }, { name })
@@ -148,18 +148,17 @@ async function openPlain(
 
 interface TrustParts {
   readonly opened: AsyncDisposableStack
-  readonly identity: Identity
+  readonly identity: LiveIdentity
   readonly app: App
   readonly metrics: TrackerMetrics
   readonly clock: Clock
   readonly log: Log
 }
 
-/** Authorities and revocation lists are read again when their files change, and at SIGHUP. */
+/** Certificates and revocation lists are read again when their files change, and at SIGHUP. */
 function watchTrust({ opened, identity, app, metrics, clock, log }: TrustParts): void {
-  const { trust } = identity
   const changed = () => app.server.setSecureContext(tlsOptions(identity))
-  const watcher = opened.adopt(new TrustWatcher({ trust, clock, log }, { changed }), (it) => it.stop())
+  const watcher = opened.adopt(new TrustWatcher({ identity, clock, log }, { changed }), (it) => it.stop())
   opened.defer(onHangup(() => void watcher.reload()))
   metrics.watchTrust({ identity, watcher })
 }

@@ -2,37 +2,47 @@ import { checkServerIdentity as checkName, type PeerCertificate } from 'node:tls
 import { buildConnector } from 'undici'
 import { API_CONNECT_TIMEOUT_MS, CHAIN_CERTIFICATES_MAX } from '../core/limits.ts'
 
+/** PEM; a function where it may change. */
+export type LivePem = string | (() => string)
+
 export interface TlsInit {
   /** Name that the server's certificate must carry. */
   readonly name: string
   /** Certificate and key of the caller, PEM: leaf first. */
-  readonly certificatePem: string
-  readonly keyPem: string
-  /** Anchors that the server's certificate must lead to, PEM; a function where they may change. */
-  readonly caPem: string | (() => string)
+  readonly certificatePem: LivePem
+  readonly keyPem: LivePem
+  /** Anchors that the server's certificate must lead to, PEM. */
+  readonly caPem: LivePem
   /** Judges the server's chain (DER, leaf first) after TLS has; throws to refuse it. */
   readonly checkServer?: ((chain: readonly Uint8Array[]) => void) | undefined
 }
 
 type Connector = ReturnType<typeof buildConnector>
 
-/** Connects with the anchors as they are at that time. */
+interface Pems {
+  readonly cert: string
+  readonly key: string
+  readonly ca: string
+}
+
+/** Connects with certificate, key and anchors as they are at that time. */
 export function tlsConnector(init: TlsInit): Connector {
-  const { caPem } = init
-  let [connector, pem]: [Connector | undefined, string] = [undefined, '']
+  let last: { readonly text: string; readonly connector: Connector } | undefined
   return (options, callback) => {
-    const present = typeof caPem === 'string' ? caPem : caPem()
-    if (connector === undefined || present !== pem) connector = connectorFor(init, present)
-    pem = present
-    connector(options, callback)
+    const pems = { cert: now(init.certificatePem), key: now(init.keyPem), ca: now(init.caPem) }
+    const text = Object.values(pems).join()
+    if (last?.text !== text) last = { text, connector: connectorFor(init, pems) }
+    last.connector(options, callback)
   }
 }
 
-function connectorFor({ name, certificatePem, keyPem, checkServer }: TlsInit, ca: string): Connector {
+function now(pem: LivePem): string {
+  return typeof pem === 'string' ? pem : pem()
+}
+
+function connectorFor({ name, checkServer }: TlsInit, pems: Pems): Connector {
   return buildConnector({
-    ca,
-    cert: certificatePem,
-    key: keyPem,
+    ...pems,
     minVersion: 'TLSv1.2',
     maxCachedSessions: 0,
     timeout: API_CONNECT_TIMEOUT_MS,

@@ -40,8 +40,16 @@ export interface IdentityInit extends TrustSource {
  * Throws CertificateError that says what to do.
  */
 export async function loadIdentity(init: IdentityInit): Promise<Identity> {
-  const { certificate, key, ca, crl, crlRequired, nowMs = Date.now(), purpose = 'any', host } = init
-  const trust = await Trust.load({ ca, crl, crlRequired })
+  const trust = await Trust.load(init)
+  return { ...(await readOwn(init, trust)), trust }
+}
+
+/** What an identity has in files of its own. */
+export type OwnFiles = Omit<Identity, 'trust'>
+
+/** Reads and checks certificate and key. Errors: as `loadIdentity`. */
+export async function readOwn(init: IdentityInit, trust: Trust): Promise<OwnFiles> {
+  const { certificate, key, nowMs = Date.now(), purpose = 'any', host } = init
   const privateKey = parseKey(await readKeyFile(key, 'key file'), key)
   const pem = await readIdentityFile(certificate, 'certificate file')
   const chain = chainFor(privateKey, { pem, certificate, key })
@@ -50,7 +58,6 @@ export async function loadIdentity(init: IdentityInit): Promise<Identity> {
     certificatePem: pemOf(chain),
     keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     chain,
-    trust,
     principal,
   }
 }

@@ -43,14 +43,15 @@ export async function signPayload(
   return token
 }
 
-const keys = new WeakMap<Identity, KeyObject>()
+const keys = new WeakMap<Identity, { pem: string; key: KeyObject }>()
 
-/** The parsed key: parsing takes as long as signing. */
+/** The parsed key: parsing takes as long as signing. An identity may get another key while it lives. */
 function keyOf(identity: Identity): KeyObject {
+  const pem = identity.keyPem
   const known = keys.get(identity)
-  if (known !== undefined) return known
-  const key = createPrivateKey(identity.keyPem)
-  keys.set(identity, key)
+  if (known?.pem === pem) return known.key
+  const key = createPrivateKey(pem)
+  keys.set(identity, { pem, key })
   return key
 }
 

@@ -45,10 +45,15 @@ const LISTS_MAX = TRUST_CERTIFICATES_MAX
  * Changes whenever a file of this source does: names, inodes, sizes and times. Errors: as `readTrust`.
  */
 export async function stampOf({ ca, crl }: TrustSource): Promise<string> {
+  const files: string[] = []
+  for (const path of crl === undefined ? [ca] : [ca, crl]) files.push(...(await filesOf(path)))
+  return await stampOfFiles(files)
+}
+
+/** Changes whenever one of these files does; one that is not there is a state too. */
+export async function stampOfFiles(paths: readonly string[]): Promise<string> {
   const hash = createHash('sha256')
-  for (const path of crl === undefined ? [ca] : [ca, crl]) {
-    for (const file of await filesOf(path)) hash.update(`${file}\0${await stampOfFile(file)}\0`)
-  }
+  for (const path of paths) hash.update(`${path}\0${await stampOfFile(path)}\0`)
   return hash.digest('hex')
 }
 

@@ -16,7 +16,10 @@ export function addTrustMetrics(registry: Registry, { prefix, identity, watcher 
     name: `${prefix}_cert_expiry_timestamp_seconds`,
     help: 'When the first certificate of the own chain ends',
     registers,
-  }).set(identity.principal.notAfterMs / 1000)
+    collect() {
+      this.set(identity.principal.notAfterMs / 1000)
+    },
+  })
   new Gauge({
     name: `${prefix}_crl_next_update_timestamp_seconds`,
     help: 'When the revocation list of an authority ends, and everything of it with the list',
@@ -29,7 +32,7 @@ export function addTrustMetrics(registry: Registry, { prefix, identity, watcher 
   })
   new Gauge({
     name: `${prefix}_trust_stale`,
-    help: 'Whether the files of authorities could not be read again, so that earlier ones count',
+    help: 'Whether certificates or revocation lists could not be read again, so that earlier ones count',
     registers,
     collect() {
       this.set(watcher.failure === undefined ? 0 : 1)

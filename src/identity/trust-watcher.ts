@@ -4,8 +4,15 @@ import { TRUST_POLL_MS } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Trust } from './trust.ts'
 
-export interface TrustWatcherComponents {
+/** What can be read again: a LiveIdentity is one. */
+export interface Refreshable {
   readonly trust: Trust
+  /** Returns whether anything was read; throws and changes nothing when it cannot be. */
+  refresh(options: { evenIfUnchanged?: boolean }): Promise<boolean>
+}
+
+export interface TrustWatcherComponents {
+  readonly identity: Refreshable
   readonly clock: Clock
   readonly log: Log
 }
@@ -16,7 +23,7 @@ export interface TrustWatcherInit {
 }
 
 /**
- * Looks every TRUST_POLL_MS whether the files of a trust have changed, and then refreshes it; by their times, since events of file systems
+ * Looks every TRUST_POLL_MS whether the files of an identity and its authorities have changed, and then reads them; by their times, since events of file systems
  * get lost on network mounts and where files are replaced. Says in the log what an operator should mend.
  */
 export class TrustWatcher {
@@ -68,12 +75,15 @@ export class TrustWatcher {
   }
 
   async #refresh(evenIfUnchanged: boolean): Promise<void> {
-    const { trust, log } = this.#c
+    const { identity, log } = this.#c
     try {
-      const isNew = await trust.refresh({ evenIfUnchanged })
+      const isNew = await identity.refresh({ evenIfUnchanged })
       this.#failure = undefined
       if (isNew) {
-        log.info({ generation: trust.generation }, 'authorities and revocation lists were read again')
+        log.info(
+          { generation: identity.trust.generation },
+          'certificates and revocation lists were read again',
+        )
         this.#changed()
       }
       this.#tell(isNew)
@@ -90,12 +100,13 @@ export class TrustWatcher {
     const told = error instanceof CertificateError ? message : error
     this.#c.log.error(
       { err: told },
-      'authorities and revocation lists cannot be read; what was read before goes on counting',
+      'certificates and revocation lists cannot be read; what was read before goes on counting',
     )
   }
 
   #tell(isNew = true): void {
-    const { trust, clock, log } = this.#c
+    const { identity, clock, log } = this.#c
+    const { trust } = identity
     if (isNew)
       for (const problem of trust.problems) log.warn({ problem }, 'a file of the authorities needs mending')
     for (const { issuer, nextUpdateMs } of trust.lists) {

@@ -44,7 +44,10 @@ const watching =
       const clock = new FakeClock(Date.now())
       const { log, lines } = recordingLog()
       let count = 0
-      const watcher = new TrustWatcher({ trust, clock, log }, { changed: () => void count++ })
+      const watcher = new TrustWatcher(
+        { identity: { trust, refresh: (options) => trust.refresh(options) }, clock, log },
+        { changed: () => void count++ },
+      )
       try {
         await task({ dir, trust, clock, lines, watcher, changes: () => count })
       } finally {

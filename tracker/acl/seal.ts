@@ -46,7 +46,9 @@ export function identitySeal(components: { identity: Identity; clock: Clock }, i
   const { trust, chain } = identity
   validatePath(chain, { trust, nowMs: clock.now(), purpose: 'sign', host: init.name })
   return {
-    notAfterMs: identity.principal.notAfterMs,
+    get notAfterMs() {
+      return identity.principal.notAfterMs
+    },
     sign: (payload, options) => signPayload(identity, payload, options),
     async open(token, { typ, atMs = clock.now() }) {
       const { claims, principal } = await verifyJws(token, { trust, typ, nowMs: atMs, host: init.name })

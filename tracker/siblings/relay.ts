@@ -10,6 +10,7 @@ import {
 } from '../../src/core/errors.ts'
 import { RELAYS_MAX } from '../../src/core/limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
+import { livePems } from '../../src/identity/live-identity.ts'
 import { serverCheck } from '../../src/identity/server-check.ts'
 import type { StoredTracker } from '../catalog/tracker-catalog.ts'
 import type { ImageRange } from './image-range.ts'
@@ -93,16 +94,8 @@ export class Relay {
     const known = this.#clients.get(url)
     if (known !== undefined) return known
     const { identity, name } = this.#init
-    const { certificatePem, keyPem, trust } = identity
-    const checkServer = serverCheck({ trust, clock: systemClock })
-    const client = new TrackerClient({
-      url,
-      name,
-      certificatePem,
-      keyPem,
-      caPem: () => trust.pem,
-      checkServer,
-    })
+    const checkServer = serverCheck({ trust: identity.trust, clock: systemClock })
+    const client = new TrackerClient({ url, name, ...livePems(identity), checkServer })
     this.#clients.set(url, client)
     return client
   }

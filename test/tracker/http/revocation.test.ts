@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { TRUST_POLL_MS } from '../../../src/core/limits.ts'
@@ -10,7 +12,7 @@ import { startTracker, type Tracker } from '../../../tracker/tracker.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { HttpsCaller } from '../../fixtures/https-caller.ts'
 import { makeProxy } from '../../fixtures/make-proxy.ts'
-import { TrackerSite } from '../../fixtures/tracker.ts'
+import { TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
 interface Context {
   site: TrackerSite
@@ -101,6 +103,24 @@ test('the end of the list and of the certificate are among the metrics', async (
   assert.match(text, 'bootswarm_tracker_crl_next_update_timestamp_seconds{issuer="/O=Example/CN=Example CA"}')
   assert.match(text, 'bootswarm_tracker_cert_expiry_timestamp_seconds ')
   assert.match(text, 'bootswarm_tracker_trust_stale 0')
+})
+
+test('a renewed certificate of the tracker is shown without a restart', async ({ site, tracker, clock }) => {
+  const shown = async () => {
+    const { hostname, port } = new URL(tracker.url)
+    const ca = site.site.ca.certificatePem
+    const socket = connect({ host: hostname, port: Number(port), ca, servername: TRACKER_NAME })
+    await once(socket, 'secureConnect')
+    const { fingerprint256 } = socket.getPeerCertificate()
+    socket.destroy()
+    return fingerprint256
+  }
+  const before = await shown()
+  const renewed = await site.site.issue({ kind: 'tracker', commonName: TRACKER_NAME })
+  await writeFile(join(site.dir, 'tracker.key'), renewed.keyPem)
+  await writeFile(join(site.dir, 'tracker.pem'), renewed.certificatePem)
+  await clock.advance(TRUST_POLL_MS)
+  assert.is(await changed(shown, before), renewed.principal.fingerprint256)
 })
 
 test('nobody counts when the list has ended', async (context) => {
