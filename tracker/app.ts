@@ -29,6 +29,7 @@ import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { shareRoutes } from './routes/shares.ts'
+import { signatureRoutes } from './routes/signatures.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -48,6 +49,7 @@ const ROUTES: readonly Registration[] = [
   shareRoutes,
   versionRoutes,
   aclRoutes,
+  signatureRoutes,
   historyRoutes,
   uploadRoutes,
   rawRoutes,

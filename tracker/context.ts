@@ -3,6 +3,7 @@ import type { Log } from '../src/core/log.ts'
 import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
 import type { Accounting } from './accounting/accounting.ts'
+import type { Publications } from './acl/publications.ts'
 import type { AuditLog } from './audit/audit-log.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { FetchRights } from './grants/fetch-rights.ts'
@@ -25,6 +26,7 @@ export interface RouteContext extends Accounting {
   readonly catalog: Catalog
   readonly access: Access
   readonly images: Images
+  readonly publications: Publications
   readonly uploads: Uploads
   readonly swarms: Swarms
   /** Which trackers have the blocks of what. */

@@ -9,8 +9,9 @@ import { AccessControl } from './access/access-control.ts'
 import { Askers } from './access/askers.ts'
 import { openAccounting } from './accounting/accounting.ts'
 import { appointAdmins } from './accounts/first-admins.ts'
-import { tamperAlarm } from './acl/alarm.ts'
+import { TamperAlarm } from './acl/alarm.ts'
 import { keepChains } from './acl/keep-chains.ts'
+import { Publications } from './acl/publications.ts'
 import { identitySeal, signingNameOf } from './acl/seal.ts'
 import { buildApp } from './app.ts'
 import type { AuditLog } from './audit/audit-log.ts'
@@ -20,7 +21,7 @@ import type { TrackerConfig } from './config.ts'
 import type { RouteContext } from './context.ts'
 import type { Signer } from './grants/short-lived.ts'
 import type { App } from './http/app-type.ts'
-import { socketAuthenticator } from './http/authentication.ts'
+import { socketAuthenticator, trackerCheck } from './http/authentication.ts'
 import { baseUrls } from './http/base-url.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { Images } from './images/images.ts'
@@ -61,14 +62,16 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { dataDir, name = signingNameOf(identity) } = config
   const metrics = new TrackerMetrics()
   const seal = identitySeal({ identity, clock }, { name })
-  const signing = { seal, clock, onTampered: tamperAlarm({ metrics, log }) }
-  const opening = { opened, log, ...signing }
+  const alarm = new TamperAlarm({ metrics, log })
+  const opening = { opened, log, seal, clock, onTampered: alarm.raise }
   const { pool, blocks, nodes, catalog } = await openStores(opening, { ...config, ...config.namespaces })
   const audit = await openAudit({ opened, clock, log }, { dataDir, dn: identity.principal.dn })
+  alarm.writeTo(audit)
   await keepChains({ opened, ...catalog, clock, log }, { author: identity.principal.dn })
 
   const authenticate = socketAuthenticator({ trust: identity.trust, clock })
-  const askers = new Askers({ ...catalog, authenticate, clock }, config.users)
+  const isTracker = trackerCheck({ trust: identity.trust, clock }, { name })
+  const askers = new Askers({ ...catalog, authenticate, isTracker, clock }, config.users)
   await appointAdmins({ users: catalog.users, clock }, config)
   const openNamespaces = config.users.onFirstContact === 'active'
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces })
@@ -80,8 +83,9 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const peers = await openPeers({ ...known, stores: { blocks, nodes }, verifier: pool }, { config, name })
   const { origin } = peers
   const { self } = origin
+  const publications = new Publications({ trust: identity.trust, clock })
   const uploads = new Uploads({
-    ...{ catalog, access, images, pool, gate, sign, clock, self, ...accounting },
+    ...{ catalog, access, images, publications, pool, gate, sign, clock, self, ...accounting },
     stores: { blocks, nodes },
     onStored: metrics.stored,
   })
@@ -98,7 +102,8 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const context: RouteContext = {
     ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: urls, openUrl: urls, ownUrl: config.ownUrl },
     rightsChanged: () => origin.rightsChanged(),
-    ...{ catalog, access, audit, images, uploads, downloads, collector, metrics, clock, log, checkReady },
+    ...{ catalog, access, audit, images, publications, uploads, downloads },
+    ...{ collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   watchTrust({ opened, identity, app, metrics, clock, log })

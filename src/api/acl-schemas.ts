@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { RIGHTS, SUBJECT_KINDS } from '../core/acl.ts'
-import { ACL_ENTRIES_MAX, CHAIN_PROBLEMS_MAX, NAME_CHARS_MAX } from '../core/limits.ts'
+import { ACL_ENTRIES_MAX, CHAIN_PROBLEMS_MAX, NAME_CHARS_MAX, PUBLICATION_CHARS_MAX } from '../core/limits.ts'
 import { ImageNameText, NamespaceText, VersionNumber } from './name-schemas.ts'
 
 /** Requests and answers about ACLs and signed chains (docs/specs/signed-registry-v1.md). */
@@ -64,10 +64,11 @@ export const RecordsView = Type.Object({
   statements: Type.Array(Jws, { description: 'oldest first' }),
   next: Next,
 })
-export const SignatureBody = Type.Object(
-  { signature: Type.String({ maxLength: 48 * 1024, description: 'compact JWS of the publisher' }) },
-  closed,
-)
+export const PublicationText = Type.String({
+  maxLength: PUBLICATION_CHARS_MAX,
+  description: 'compact JWS of the publisher',
+})
+export const SignatureBody = Type.Object({ signature: PublicationText }, closed)
 export const SignatureView = Type.Object({
   signature: Type.String({ description: 'compact JWS of who signed, as it came' }),
   record: Jws,

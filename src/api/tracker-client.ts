@@ -15,6 +15,7 @@ import {
   PassAnswer,
 } from './node-enrolment-schemas.ts'
 import { RepomanClient } from './repoman-client.ts'
+import { SignedClient } from './signed-client.ts'
 import {
   AnnounceAnswer,
   type AnnounceBody,
@@ -44,12 +45,15 @@ export class TrackerClient {
   readonly repoman: RepomanClient
   /** Images: finding, describing, renaming. */
   readonly images: ImageClient
+  /** ACLs, chains of records, signatures. */
+  readonly signed: SignedClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
     this.#init = init
     this.repoman = new RepomanClient({ http: this.#http })
     this.images = new ImageClient({ http: this.#http })
+    this.signed = new SignedClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */

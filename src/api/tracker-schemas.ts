@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { COMMIT_TAGS_MAX } from '../core/limits.ts'
+import { PublicationText } from './acl-schemas.ts'
 import { ImageNameText, ManifestText, NamespaceText, TagText, VersionNumber } from './name-schemas.ts'
 
 /** Requests and answers of the tracker's HTTP interface. Objects of requests refuse unknown fields. */
@@ -31,7 +32,11 @@ export const VersionQuery = Type.Object(
 
 export const SetTagBody = Type.Object({ version: VersionNumber }, closed)
 export const CommitBody = Type.Object(
-  { manifest: ManifestText, tags: Type.Array(TagText, { maxItems: COMMIT_TAGS_MAX, uniqueItems: true }) },
+  {
+    manifest: ManifestText,
+    tags: Type.Array(TagText, { maxItems: COMMIT_TAGS_MAX, uniqueItems: true }),
+    signature: Type.Optional(PublicationText),
+  },
   closed,
 )
 export const UploadAnswer = Type.Object({

@@ -67,13 +67,13 @@ export class UploadClient implements Pick<BlockStore, 'has' | 'put'> {
   /** Makes the next version of the image from the manifest that was put, and lets `tags` point to it. */
   async commit(
     manifest: ManifestId,
-    init: { tags: readonly Tag[] },
+    init: { tags: readonly Tag[]; signature?: string | undefined },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
     const request = {
       method: 'POST',
       path: fillPath(TRACKER_PATHS.commit, { upload: this.id }),
-      json: { manifest, tags: init.tags },
+      json: { manifest, ...init },
       signal: options.signal,
       answerTimeoutMs: API_LONG_ANSWER_TIMEOUT_MS,
     } as const

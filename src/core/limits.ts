@@ -167,6 +167,10 @@ export const CHAIN_RENEW_BEFORE_MS = 30 * 24 * 3_600_000
 export const CHAIN_PROBLEMS_MAX = 1000
 /** Pause between two readings of all chains: a few minutes' work for the largest site. */
 export const CHAIN_SCRUB_INTERVAL_MS = 6 * 3_600_000
+/** Age of a publication when the tracker gets it: as long as an upload may take that was broken off once. */
+export const PUBLICATION_AGE_S_MAX = 24 * 3600
+/** Characters of a publication's JWS: a chain of several proxies, and room in a request for the rest. */
+export const PUBLICATION_CHARS_MAX = 48 * 1024
 /** Statements of chains read from the database at a time: up to 64 KiB each, some 3 KB as a rule. */
 export const CHAIN_PAGE_STATEMENTS = 100
 /** Targets of chains asked for in one query, within the parameters that databases allow. */

@@ -59,6 +59,8 @@ export interface RecordSignature {
   readonly digest: DigestKey
   /** Distinguished name of who signed it. */
   readonly signer: string
+  /** When the tracker found it good, in seconds since the epoch: a proxy that signed it need not live longer. */
+  readonly at: number
 }
 
 /** Claims of a record: this name and version is that manifest. Signed by the tracker; each names the statement before it. */
@@ -136,9 +138,9 @@ function parsePlace(claims: Readonly<Record<string, unknown>>): Placed {
 
 function parseSignature(value: unknown): RecordSignature | null {
   if (value === null) return null
-  const { digest, signer } = (value ?? {}) as Record<string, unknown>
-  if (!isDigest(digest) || !isDn(signer)) throw new InvalidError('record has a bad signature')
-  return { digest, signer }
+  const { digest, signer, at } = (value ?? {}) as Record<string, unknown>
+  if (!isDigest(digest) || !isDn(signer) || !isCount(at)) throw new InvalidError('record has a bad signature')
+  return { digest, signer, at }
 }
 
 function parseFormerly(value: unknown, event: RecordEvent): VersionName | null {

@@ -77,22 +77,9 @@ export interface Verified {
   readonly principal: Principal
 }
 
-/**
- * Verifies a compact JWS of the tracker that may come from anybody. Whoever may serve `host` over TLS may sign in its
- * name: the chain in `x5c` must be valid for the purpose `sign` and for this host. Throws SignatureError when the token is
- * malformed, of another type or wrongly signed, CertificateError when its chain is not acceptable.
- */
-export async function verifyJws(
-  token: string,
-  init: { trust: Trust; typ: string; nowMs: number; host: string },
-): Promise<Verified> {
-  const { trust, typ, nowMs, host } = init
-  return await verify(token, { typ, judge: { trust, nowMs, host, purpose: 'sign' } })
-}
-
 export interface StatementInit {
   readonly trust: Trust
-  /** The `typ` that its header must have; never one of the tracker's own types. */
+  /** The `typ` that its header must have; statements of users never have one of the tracker's own types. */
   readonly typ: string
   readonly nowMs: number
   /**
@@ -101,6 +88,19 @@ export interface StatementInit {
    * revoked meanwhile is refused all the same.
    */
   readonly madeAtMs?: number | undefined
+}
+
+/**
+ * Verifies a compact JWS of the tracker that may come from anybody. Whoever may serve `host` over TLS may sign in its
+ * name: the chain in `x5c` must be valid for the purpose `sign` and for this host. Throws SignatureError when the token is
+ * malformed, of another type or wrongly signed, CertificateError when its chain is not acceptable.
+ */
+export async function verifyJws(
+  token: string,
+  init: StatementInit & { readonly host: string },
+): Promise<Verified> {
+  const { trust, typ, nowMs, madeAtMs, host } = init
+  return await verify(token, { typ, judge: { trust, nowMs, atMs: madeAtMs, host, purpose: 'sign' } })
 }
 
 /**
@@ -171,10 +171,8 @@ function signerOf(x5c: string[], judge: ValidationInit): { principal: Principal;
     if (leaf === undefined) throw new SignatureError('the token has no chain (x5c)')
     return { ...path, publicKey: leaf.publicKey }
   }
-  // What held at another time says nothing of now.
-  if (atMs !== undefined) return validate()
   const digest = createHash('sha256').update(x5c.join()).digest('base64')
-  return remembered({ trust, nowMs, key: ['jws', purpose, host, digest].join('|') }, validate)
+  return remembered({ trust, nowMs, atMs, key: ['jws', purpose, host, digest].join('|') }, validate)
 }
 
 function certificateOf(text: string): X509Certificate {

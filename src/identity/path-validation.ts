@@ -47,10 +47,13 @@ export interface ValidationInit {
   readonly host?: string | undefined
 }
 
-/** Who it is, and until when that holds: at the end of a certificate of the path, or of a revocation list. */
+/** Who it is, and when that holds; times in milliseconds since the epoch. */
 export interface ValidatedPath {
   readonly principal: Principal
-  readonly untilMs: number
+  /** When the last certificate of the path began. */
+  readonly fromMs: number
+  /** When the first revocation list ends that was looked at. */
+  readonly listsUntilMs: number
 }
 
 /**
@@ -78,7 +81,7 @@ export function judgePath(chain: readonly X509Certificate[], init: ValidationIni
     const below = authorities.slice(0, i).filter((one) => !isSelfIssued(one)).length
     checkAuthority(authority, { below, purpose })
   })
-  const issuanceUntilMs = checkIssuance([endEntity, ...authorities], trust, nowMs)
+  const listsUntilMs = checkIssuance([endEntity, ...authorities], trust, nowMs)
   checkProxies(parts, purpose)
   checkEndEntity(endEntity, purpose)
   if (host !== undefined) checkHost(endEntity, host)
@@ -91,7 +94,8 @@ export function judgePath(chain: readonly X509Certificate[], init: ValidationIni
     proxyDepth: proxies.length,
     limited: isLimited(parts),
   }
-  return { principal, untilMs: Math.min(notAfterMs, issuanceUntilMs) }
+  const fromMs = Math.max(...path.map((certificate) => certificate.notBeforeMs))
+  return { principal, fromMs, listsUntilMs }
 }
 
 /** Signing policies and revocation, from the anchor downwards; the anchor itself is not looked at. Returns until when it holds. */

@@ -1,13 +1,19 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { CertificateError, SignatureError } from '../../src/core/errors.ts'
+import { issueCrl, serialToRevoke } from '../../src/identity/ca-crl.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { type StatementInit, signJws, verifyJws, verifyStatement } from '../../src/identity/jws.ts'
+import { Trust } from '../../src/identity/trust.ts'
 import { makeProxy } from '../fixtures/make-proxy.ts'
+import { withScratch } from '../fixtures/scratch.ts'
 import { Site } from '../fixtures/site.ts'
 
 const test = suite('statements')
 const typ = 'bootswarm-test+jwt'
+const DAY_MS = 24 * 3_600_000
 const ALICE = '/O=Example/OU=users/CN=Alice Smith'
 
 let site: Site
@@ -75,6 +81,30 @@ test('the proxy that signed may have ended, when somebody else says when it sign
   assert.is((await verify(token, { nowMs, madeAtMs: Date.now() })).principal.dn, ALICE)
   assert.is((await refusal(token, { madeAtMs: Date.now() - 24 * 3_600_000 })).data['reason'], 'not-yet-valid')
 })
+
+test('a list that is newer than a signature speaks of it all the same', () =>
+  withScratch(async (dir) => {
+    const tracker = await site.issue({ kind: 'tracker', commonName: 'tracker.testnet' })
+    const token = await signJws(tracker, {}, { typ })
+    await writeFile(join(dir, 'ca.pem'), site.ca.certificatePem)
+    const nowMs = Date.now() + 10 * DAY_MS
+    const open = async (...revoked: Identity[]) => {
+      const crl = issueCrl({
+        ca: site.ca,
+        revoked: revoked.map(({ certificatePem }) => serialToRevoke(certificatePem, site.ca)),
+        nowMs,
+      })
+      await writeFile(join(dir, 'ca.crl'), crl.pem)
+      const trust = await Trust.load(dir)
+      return await verifyJws(token, { trust, typ, nowMs, madeAtMs: Date.now(), host: 'tracker.testnet' })
+    }
+    assert.is((await open()).principal.commonName, 'tracker.testnet')
+    assert.is((await open(alice)).principal.commonName, 'tracker.testnet')
+    await open(tracker).then(
+      () => assert.unreachable(),
+      (error) => assert.is(error.data.reason, 'revoked'),
+    )
+  }))
 
 test('another type, another key and another chain are refused', async () => {
   const token = await signJws(proxy, {}, { typ })

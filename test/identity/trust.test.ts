@@ -228,7 +228,8 @@ proven('forgets with every change which chains were good', async () => {
   const made = directory('root')
   const trust = await Trust.load(made.dir)
   let runs = 0
-  const ask = () => remembered({ trust, nowMs: 0, key: 'a' }, () => ({ untilMs: 1, run: ++runs })).run
+  const HOLDS = { fromMs: 0, listsUntilMs: 1, principal: { notAfterMs: 1 } }
+  const ask = () => remembered({ trust, nowMs: 0, key: 'a' }, () => ({ ...HOLDS, run: ++runs })).run
   assert.equal([ask(), ask()], [1, 1])
   made.add('other')
   await trust.refresh()

@@ -17,9 +17,10 @@ test.before.each(() => {
 })
 
 const NOW_MS = 1_000_000
+const HOLDS = { fromMs: 500_000, listsUntilMs: 2_000_000, principal: { notAfterMs: NOW_MS + 1000 } }
 let runs = 0
 const ask = (key: string, nowMs = NOW_MS, of = trust) =>
-  remembered({ trust: of, nowMs, key }, () => ({ untilMs: NOW_MS + 1000, run: ++runs })).run
+  remembered({ trust: of, nowMs, key }, () => ({ ...HOLDS, run: ++runs })).run
 
 test('validates once as long as the path is valid', () => {
   const run = ask('a')
@@ -32,6 +33,25 @@ test('validates again for another key, another trust, and when the clock has gon
   assert.is.not(ask('b'), run)
   assert.is.not(ask('a', NOW_MS, Trust.fromPem(site.ca.certificatePem)), run)
   assert.is.not(ask('a', NOW_MS - 1), run)
+})
+
+test('takes what it remembers for another time at which the path was valid', () => {
+  const at = (atMs: number, nowMs = NOW_MS) =>
+    remembered({ trust, nowMs, atMs, key: 'a' }, () => ({ ...HOLDS, run: ++runs })).run
+  const run = at(NOW_MS)
+  assert.is(at(500_000), run)
+  assert.is(at(NOW_MS + 1000, 1_900_000), run)
+  const early = at(499_999)
+  assert.is.not(early, run)
+  assert.is.not(at(NOW_MS + 1001), early)
+})
+
+test('validates again when a revocation list has ended', () => {
+  const at = (nowMs: number) =>
+    remembered({ trust, nowMs, atMs: NOW_MS, key: 'a' }, () => ({ ...HOLDS, run: ++runs })).run
+  const run = at(NOW_MS)
+  assert.is(at(2_000_000), run)
+  assert.is.not(at(2_000_001), run)
 })
 
 test('remembers no refusal', () => {

@@ -76,12 +76,13 @@ function contextOf(context: Context, log: Log): RouteContext {
     ...{ fingerprint256: '', proxyDepth: 0, limited: false },
   }
   const askers = new Askers(
-    { ...catalog, authenticate: () => principal, clock: systemClock },
+    { ...catalog, authenticate: () => principal, isTracker: () => false, clock: systemClock },
     { onFirstContact: 'active' },
   )
   const images = new Images({ catalog, access, clock: systemClock })
   const uploads = new Uploads({
     ...{ catalog, access, images, gate: new Gate(), clock: systemClock, self: 'self' as PeerKey },
+    publications: { check: () => Promise.reject(new RangeError('nobody signs here')) },
     quota: new QuotaMeter({ usage: catalog.usage, clock: systemClock }),
     stores: { blocks, nodes: new MemoryStore() },
     pool: {

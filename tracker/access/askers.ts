@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../src/core/clock.ts'
-import { BootswarmError } from '../../src/core/errors.ts'
+import { CertificateError } from '../../src/core/errors.ts'
 import { ADMINS_GROUP } from '../../src/core/permission.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 import type { NodeCatalog, StoredNode } from '../catalog/node-catalog.ts'
@@ -15,6 +15,8 @@ export type FirstContact = 'refuse' | 'pending' | 'active'
 
 export interface AskersComponents {
   readonly authenticate: Authenticate
+  /** Whether it is another tracker of the same name. */
+  readonly isTracker: (socket: Socket) => boolean
   readonly users: UserCatalog
   readonly nodes: Pick<NodeCatalog, 'byDn'>
   readonly clock: Clock
@@ -39,21 +41,22 @@ export class Askers {
     try {
       principal = this.#c.authenticate(socket)
     } catch (error) {
-      if (!(error instanceof BootswarmError)) throw error
+      if (!(error instanceof CertificateError)) throw error
       return anonymous(undefined, error.message)
     }
     const known = await this.known(principal)
-    return known ?? (await this.#stranger(principal, use))
+    if (known !== undefined) return known
+    if (this.#c.isTracker(socket)) return { kind: 'tracker', principal, dn: principal.dn, admin: false }
+    return await this.#stranger(principal, use)
   }
 
-  /** Who this is, if it is a user, a node or a tracker; nothing is made. */
+  /** Who this is, if it is a user or a node; nothing is made. */
   async known(principal: Principal): Promise<Asker | undefined> {
     const { dn } = principal
     const user = await this.#c.users.byDn(dn)
     if (user !== undefined) return await this.#user(principal, user)
     const node = await this.#c.nodes.byDn(dn)
-    if (node !== undefined) return nodeAsker(principal, node)
-    return isTrackerCertificate(dn) ? { kind: 'tracker', principal, dn, admin: false } : undefined
+    return node && nodeAsker(principal, node)
   }
 
   /** A user who is not here, for what it has delegated before. */
@@ -72,6 +75,11 @@ export class Askers {
     const { dn } = principal
     if (isNodeCertificate(dn))
       return anonymous(principal, `${dn} is no enrolled node of this tracker: bootswarm node enroll`)
+    if (isTrackerCertificate(dn))
+      return anonymous(
+        principal,
+        `${dn} is no tracker of this name, and certificates of trackers are not for users`,
+      )
     if (this.#onFirstContact === 'refuse' || !contact)
       return anonymous(principal, `${dn} is no user of this tracker; an admin can add it: bootswarm user add`)
     const state = this.#onFirstContact

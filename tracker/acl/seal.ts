@@ -50,8 +50,9 @@ export function identitySeal(components: { identity: Identity; clock: Clock }, i
       return identity.principal.notAfterMs
     },
     sign: (payload, options) => signPayload(identity, payload, options),
-    async open(token, { typ, atMs = clock.now() }) {
-      const { claims, principal } = await verifyJws(token, { trust, typ, nowMs: atMs, host: init.name })
+    async open(token, { typ, atMs }) {
+      const times = { nowMs: clock.now(), madeAtMs: atMs }
+      const { claims, principal } = await verifyJws(token, { trust, typ, ...times, host: init.name })
       return { claims, notAfterMs: principal.notAfterMs }
     },
   }

@@ -43,6 +43,7 @@ const NAMES_OF_BODIES = [
     'reference',
     'node',
     'peer',
+    ...['kind', 'subject', 'right', 'target'],
   ],
   ...['manifest', 'version', 'owner', 'state', 'suspended', 'read_only', 'unauthenticated_access', 'access'],
 ]

@@ -23,6 +23,7 @@ import { TrackerCatalog } from './tracker-catalog.ts'
 import { UploadCatalog } from './upload-catalog.ts'
 import { UserCatalog } from './user-catalog.ts'
 import { UserChanges } from './user-changes.ts'
+import { VersionSignatures } from './version-signatures.ts'
 
 /** The tracker's metadata. Every change is one transaction and survives a crash once it is acknowledged. */
 export interface Catalog {
@@ -47,6 +48,7 @@ export interface Catalog {
   /** Whether other trackers may use the same catalog. */
   readonly shared: boolean
   readonly records: RecordBook
+  readonly signatures: VersionSignatures
   /** For what looks after chains: adoption, scrubbing, repairs. */
   readonly signed: SignedParts
   /**
@@ -101,6 +103,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     search: new ImageSearch({ db }),
     acls,
     records,
+    signatures: new VersionSignatures({ db, records, transactions }),
     signed: { ...signed, acls, records },
     trackers: new TrackerCatalog({ db }),
     shared: !('path' in init),

@@ -15,6 +15,7 @@ export interface HistoryDetails {
   shared: { readonly kind: string; readonly subject: string; readonly right: string }
   unshared: { readonly kind: string; readonly subject: string }
   tagged: { readonly tag: string; readonly version: number }
+  signed: { readonly version: number; readonly signer: string }
   untagged: { readonly tag: string }
   'version-removed': { readonly version: number }
   state: { readonly from: string; readonly to: string }

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import { type AclEntry, imageTarget } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { NotFoundError } from '../../src/core/errors.ts'
+import { ConflictError, NotFoundError } from '../../src/core/errors.ts'
 import type { MetadataChange } from '../../src/core/metadata-values.ts'
 import type { ImageState } from '../../src/core/permission.ts'
+import type { RecordSignature } from '../../src/core/record.ts'
 import {
   DEFAULT_TAG,
   formatReference,
@@ -16,6 +17,7 @@ import {
 import type { PeerKey } from '../../src/core/router.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
+import type { CheckedPublication } from '../acl/publications.ts'
 import type { RecordBook } from '../acl/record-book.ts'
 import { type Db, takeTurn } from './db.ts'
 import { formerNumber } from './former-names.ts'
@@ -106,6 +108,8 @@ export interface NewVersion {
   readonly sha256: string | null
   readonly runs: number
   readonly publisher: string
+  /** What the publisher has signed, where it did. */
+  readonly publication?: CheckedPublication | undefined
   readonly tags: readonly Tag[]
   readonly nowMs: number
 }
@@ -279,7 +283,7 @@ export class ImageCatalog {
       const { namespace, name, version } = named
       await checkQuota(trx, { owner, bytes: init.contentBytes }, this.#quotas)
       const { manifest, tracker, size, contentBytes, sha256, runs, publisher, nowMs } = init
-      const facts = { manifest, size, sha256, publisher, signature: null, formerly: null }
+      const facts = { manifest, size, sha256, publisher, signature: signatureOf(init, named), formerly: null }
       const [record = ''] = await this.#records.append(trx, uuid, [{ event: 'commit', ...named, ...facts }])
       const row = {
         manifest,
@@ -289,6 +293,7 @@ export class ImageCatalog {
         runs,
         publisher,
         record,
+        signature: init.publication?.token ?? null,
         created_at: nowMs,
       }
       await trx
@@ -380,6 +385,15 @@ export class ImageCatalog {
       await writeHistory(trx, { ...image, uuid }, { ...by, action: 'removed', details: {} })
     })
   }
+}
+
+/** Throws ConflictError when the image was renamed since it was signed for. */
+function signatureOf({ publication }: NewVersion, named: ImageKey): RecordSignature | null {
+  if (publication === undefined) return null
+  const { digest, signer, at, namespace, name } = publication
+  if (namespace !== named.namespace || name !== named.name)
+    throw new ConflictError(`${namespace}/${name} is ${named.namespace}/${named.name} by now: push again`)
+  return { digest, signer, at }
 }
 
 async function imageExists(db: Db, image: ImageKey): Promise<boolean> {

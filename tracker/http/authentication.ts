@@ -42,10 +42,31 @@ function judge(socket: Socket, init: { trust: Trust; nowMs: number }): Omit<Verd
     if (!(socket instanceof TLSSocket)) {
       throw new CertificateError('this needs TLS with a client certificate')
     }
-    const { principal, untilMs } = judgeSocket(socket, { ...init, purpose: 'client' })
-    return { outcome: principal, untilMs }
+    const { principal, listsUntilMs } = judgeSocket(socket, { ...init, purpose: 'client' })
+    return { outcome: principal, untilMs: Math.min(principal.notAfterMs, listsUntilMs) }
   } catch (error) {
     if (!(error instanceof CertificateError)) throw error
     return { outcome: error, untilMs: Number.POSITIVE_INFINITY }
+  }
+}
+
+/**
+ * Whether the other end is a tracker of this one's site and name: it has a certificate, and not a proxy, that could sign in this
+ * tracker's name. What its subject says does not matter.
+ */
+export function trackerCheck(
+  components: { trust: Trust; clock: Clock },
+  init: { name: string },
+): (socket: Socket) => boolean {
+  const { trust, clock } = components
+  return (socket) => {
+    try {
+      if (!(socket instanceof TLSSocket)) return false
+      const judged = { trust, nowMs: clock.now(), purpose: 'sign', host: init.name } as const
+      return judgeSocket(socket, judged).principal.proxyDepth === 0
+    } catch (error) {
+      if (error instanceof CertificateError) return false
+      throw error
+    }
   }
 }

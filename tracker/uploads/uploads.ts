@@ -13,6 +13,7 @@ import { BufferPool } from '../../src/util/buffer-pool.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
 import type { QuotaCheck } from '../accounting/quota-meter.ts'
+import type { Publications } from '../acl/publications.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
@@ -30,6 +31,7 @@ export interface UploadsComponents {
     verifyRun(run: ArrivedFrames, options?: CallOptions): Promise<{ readonly frames: (Frame | undefined)[] }>
   }
   readonly gate: Gate
+  readonly publications: Pick<Publications, 'check'>
   readonly clock: Clock
   readonly quota: QuotaCheck
   /** This tracker: its uploads stay with it. */
@@ -99,7 +101,7 @@ export class Uploads {
   /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes and of ImageCatalog.addVersion. */
   async commit(
     { asker, upload }: UploadUse,
-    init: { manifest: ManifestId; tags: readonly Tag[] },
+    init: { manifest: ManifestId; tags: readonly Tag[]; signature?: string | undefined },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
     const { catalog, stores, gate, clock, self } = this.#c
@@ -111,12 +113,17 @@ export class Uploads {
       const nowMs = clock.now()
       const sha256 = manifest.sha256 === undefined ? null : digestKey(manifest.sha256)
       const facts = { manifest: init.manifest, size: manifest.size, sha256, publisher }
+      const signed = { dn: publisher, facts: { ...image, ...facts } }
+      const { signature } = init
+      const publication =
+        signature === undefined ? undefined : await this.#c.publications.check(signature, signed)
       return await catalog.images.addVersion({
         ...facts,
         upload,
         tracker: self,
         contentBytes,
         runs: runCount(manifest),
+        publication,
         tags: init.tags,
         nowMs,
       })

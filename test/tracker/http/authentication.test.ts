@@ -49,9 +49,20 @@ test('a certificate of another site is refused with a reason', async (context) =
   assert.is(answer.problem?.code, 'E_CERTIFICATE')
 })
 
-test('a tracker certificate may ask too, as trackers ask each other', async (context) => {
-  const peer = await context.site.site.issue({ kind: 'tracker', commonName: 'other', dnsNames: ['other'] })
-  assert.is((await get(context, '/api/whoami', peer)).status, 200)
+test('a tracker of the same name may ask too, as trackers ask each other', async (context) => {
+  const issue = (dnsNames: string[]) =>
+    context.site.site.issue({ kind: 'tracker', commonName: 'other', dnsNames })
+  const peer = await get(context, '/api/whoami', await issue(['other', TRACKER_NAME]))
+  assert.equal([peer.status, JSON.parse(peer.body.toString()).kind], [200, 'tracker'])
+  const stranger = await get(context, '/api/whoami', await issue(['other']))
+  assert.equal([stranger.status, stranger.problem?.code], [403, 'E_NOT_AUTHORISED'])
+  assert.match(stranger.problem?.detail ?? '', 'is no tracker of this name')
+})
+
+test('who only calls itself a tracker is none', async (context) => {
+  const named = await context.site.site.issue({ kind: 'user', commonName: TRACKER_NAME })
+  const answer = await get(context, '/api/whoami', named)
+  assert.is(JSON.parse(answer.body.toString()).kind, 'user')
 })
 
 test('a certificate that expires on an open connection stops counting', async ({ site, tracker, clock }) => {
