@@ -59,8 +59,8 @@ test.before(async (context) => {
 })
 test.after(async ({ site, tracker, callers }) => {
   if (reason !== undefined) return
-  for (const caller of callers) await caller.close()
-  await tracker.end('SIGTERM')
+  for (const caller of callers ?? []) await caller.close()
+  await tracker?.end('SIGTERM')
   await site.remove()
 })
 

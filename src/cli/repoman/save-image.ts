@@ -1,5 +1,6 @@
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import type { RepomanImageKey } from '../../api/repoman-client.ts'
 import { NotFoundError, UsageError } from '../../core/errors.ts'
 import { takeSnapshot } from '../../image/snapshot/snapshot.ts'
 import type { Shell } from '../shell.ts'
@@ -41,26 +42,27 @@ export function addSaveImageVerb(parent: Command, shell: Shell): void {
 
 async function save(call: VerbCall, image: string, flags: SaveFlags): Promise<void> {
   const { shell, signal } = call
-  const { snapshot: file, root, clean = false, exclude = [] } = flags
+  const { root, clean = false, exclude = [] } = flags
+  const file = resolve(flags.snapshot)
   const key = imageKeyOf(image, flags)
-  const described = await find(call, image, flags)
+  const described = await find(call, key)
   if (described !== undefined && !flags.force)
     throw new UsageError(`there is an image ${image}: say --force to make a new version of it`)
   const said = { name: key.image, ...fieldsOf(flags) }
   const metadata = Object.fromEntries(Object.entries(said).map(([name, value]) => [name, String(value)]))
   const onStep = (text: string) => shell.terminal.stderr.write(`${text}\n`)
-  await takeSnapshot({ root, file: join(file), excludes: exclude, metadata, clean }, { signal, onStep })
+  await takeSnapshot({ root, file, excludes: exclude, metadata, clean }, { signal, onStep })
   if (described === undefined) await createSlot(call, key, flags)
-  else await modify(call, image, flags, fieldsOf(flags))
+  else await modify(call, key, fieldsOf(flags))
   await upload(call, file, key)
   if (flags.comment === undefined) return
   const before = described?.description ?? flags.description ?? ''
-  await modify(call, image, flags, { description: withComment(flags.description ?? before, flags.comment) })
+  await modify(call, key, { description: withComment(flags.description ?? before, flags.comment) })
 }
 
-async function find(call: VerbCall, image: string, flags: SaveFlags) {
+async function find(call: VerbCall, key: RepomanImageKey) {
   try {
-    return await call.repoman.image(imageKeyOf(image, flags), { signal: call.signal })
+    return await call.repoman.image(key, { signal: call.signal })
   } catch (error) {
     if (error instanceof NotFoundError) return undefined
     throw error
@@ -69,13 +71,12 @@ async function find(call: VerbCall, image: string, flags: SaveFlags) {
 
 async function modify(
   { shell, repoman, signal }: VerbCall,
-  image: string,
-  flags: SaveFlags,
+  key: RepomanImageKey,
   fields: Record<string, string | boolean>,
 ): Promise<void> {
   if (Object.keys(fields).length === 0) return
   const words = { done: 'Modifying image.', failed: 'Modifying image.' }
-  await step(shell, words, repoman.modifyImage(imageKeyOf(image, flags), fields, { signal }))
+  await step(shell, words, repoman.modifyImage(key, fields, { signal }))
 }
 
 /** `[[Comment: …]]` as Repoman writes it. */
