@@ -1,6 +1,8 @@
 import { pino } from 'pino'
+import type { NodeEnrolment } from '../src/api/node-schemas.ts'
 import { runDaemon } from '../src/util/daemon.ts'
 import { loadNodeConfig } from './config.ts'
+import { enrolOnce } from './enrol-once.ts'
 import { startNode } from './node.ts'
 
 /**
@@ -17,4 +19,9 @@ export async function serveNode(init: { config: string }): Promise<number> {
       process.stdout.write(`${JSON.stringify({ ready: true, socket, peer, addresses })}\n`)
     },
   )
+}
+
+/** Enrols the node of a configuration that need not run. Errors: those of loadNodeConfig, CertificateError. */
+export async function enrolNode(init: { config: string }): Promise<NodeEnrolment> {
+  return await enrolOnce(await loadNodeConfig(init.config))
 }

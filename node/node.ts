@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { TrackerClient } from '../src/api/tracker-client.ts'
+import type { TrackerClient } from '../src/api/tracker-client.ts'
 import type { BlockStore } from '../src/core/blockstore.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { InternalError } from '../src/core/errors.ts'
@@ -8,10 +8,9 @@ import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
-import { LiveIdentity, livePems } from '../src/identity/live-identity.ts'
+import { LiveIdentity } from '../src/identity/live-identity.ts'
 import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
-import { serverCheck } from '../src/identity/server-check.ts'
 import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
 import { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
@@ -28,6 +27,7 @@ import { onHangup } from '../src/util/signals.ts'
 import { Announcer } from './announcer.ts'
 import type { NodeConfig } from './config.ts'
 import { buildControlApi } from './control-api.ts'
+import { passPath } from './enrol-once.ts'
 import { Enrolment } from './enrolment.ts'
 import { Exporter } from './exporter.ts'
 import { ImageCatalog } from './image-catalog.ts'
@@ -36,6 +36,7 @@ import { Maintenance } from './maintenance.ts'
 import { nodeMetrics } from './metrics.ts'
 import { Puller } from './puller.ts'
 import { NodeReport } from './report.ts'
+import { trackerClient } from './tracker-client.ts'
 import { TrackerLink } from './tracker-link.ts'
 
 /** A node that runs. */
@@ -63,7 +64,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const { frames, packs, blocks, nodes } = await openStores(opened, { log }, config)
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
   const peerKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
-  const client = opened.adopt(trackerClient(identity, config), (it) => it.close())
+  const client = opened.adopt(trackerClient({ identity, clock }, config), (it) => it.close())
   const passes: PassBook = new PassBook({
     clock,
     verify: (token) => link.pass(token),
@@ -78,7 +79,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
     {
       ...{ dn: identity.principal.dn, self: host.self, peerKey, labels: config.labels },
-      ...{ tracker: config.tracker.name, path: join(config.dataDir, 'pass.jwt') },
+      ...{ tracker: config.tracker.name, path: passPath(config) },
     },
   )
   const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer })
@@ -201,9 +202,4 @@ async function openHost(
   const { listen, announce } = config.p2p
   const dht = { datastoreDir: join(config.dataDir, 'dht'), bootstrap: [] }
   return await createHost(components, { privateKey, listen: [...listen], announce: [...announce], dht })
-}
-
-function trackerClient(identity: Identity, config: NodeConfig): TrackerClient {
-  const checkServer = serverCheck({ trust: identity.trust, clock: systemClock })
-  return new TrackerClient({ ...config.tracker, ...livePems(identity), checkServer })
 }

@@ -8,6 +8,7 @@ const programs: Programs = {
   initTracker: async (init) => (await import('../tracker/init.ts')).initTracker(init),
   serveTracker: async (init) => (await import('../tracker/main.ts')).serveTracker(init),
   serveNode: async (init) => (await import('../node/main.ts')).serveNode(init),
+  enrolNode: async (init) => (await import('../node/main.ts')).enrolNode(init),
   runTestnet: async (argv) => (await import('../testnet/main.ts')).runTestnet(argv),
 }
 

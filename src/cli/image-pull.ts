@@ -2,18 +2,23 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { NodeClient } from '../api/node-client.ts'
 import type { ExportAnswer, PullProgress, PullResult } from '../api/node-schemas.ts'
+import { DELEGATION_TYPE, type Delegation } from '../core/delegation.ts'
 import { UsageError } from '../core/errors.ts'
+import { DELEGATION_LIFETIME_S_MAX } from '../core/limits.ts'
 import { parseReference } from '../core/reference.ts'
-import { withNode } from './connect.ts'
+import { signJws } from '../identity/jws.ts'
+import { withNode, withTracker } from './connect.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
 import { addProgressOption, openProgress, type Progress, type ProgressFlags } from './progress.ts'
-import { addSettingOptions, NODE_KEYS, type SettingFlags } from './settings.ts'
+import { addSettingOptions, NODE_KEYS, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
 import { formatFacts } from './table.ts'
 import { formatBytes, formatSeconds, formatShare } from './units.ts'
 
-type Flags = FormatFlags & ProgressFlags & SettingFlags & { output?: string }
+type Flags = FormatFlags &
+  ProgressFlags &
+  SettingFlags & { output?: string; delegate?: true; delegateFor: string }
 type Pulled = PullResult & { exported?: ExportAnswer }
 
 export function addImagePull(image: Command, shell: Shell): void {
@@ -25,15 +30,18 @@ export function addImagePull(image: Command, shell: Shell): void {
       '--output <file>',
       'then write the disk into a file inside one of the export directories of the node',
     )
+    .option('--delegate', 'let the node fetch it by your right to read it, not by its own')
+    .option('--delegate-for <hours>', 'how long the node may, at most until your proxy ends', '24')
   addFormatOption(command)
   addProgressOption(command)
-  addSettingOptions(command, NODE_KEYS)
+  addSettingOptions(command, [...NODE_KEYS, ...TRACKER_KEYS])
   teach(command, [
     ['bootswarm image pull site/debian:12', 'fetch what is not here yet'],
     [
       'bootswarm image pull site/debian:12 --output /var/lib/bootswarm/node/exports/vm1.img',
       'and make a disk of it',
     ],
+    ['bootswarm image pull alice/private --delegate', 'an image that you may read and this node may not'],
   ])
   command.action((text: string, flags: Flags) => {
     parseReference(text)
@@ -57,7 +65,9 @@ interface PullCall {
 async function pull(shell: Shell, client: NodeClient, { text, flags, signal }: PullCall): Promise<Pulled> {
   const progress = openProgress(shell, flags)
   try {
-    const result = await client.pull(text, { signal, onProgress: (state) => showPull(progress, state) })
+    const onProgress = (state: PullProgress) => showPull(progress, state)
+    const lent = flags.delegate === true ? await delegationFor(shell, client, { text, flags, signal }) : {}
+    const result = await client.pull(text, { signal, onProgress, ...lent })
     if (flags.output === undefined) return result
     const exported = await client.export(
       { reference: text, path: resolve(flags.output) },
@@ -71,6 +81,27 @@ async function pull(shell: Shell, client: NodeClient, { text, flags, signal }: P
   } finally {
     progress.end()
   }
+}
+
+/** Signs with the certificate or proxy of the settings that the node of this machine may fetch the image. */
+async function delegationFor(
+  shell: Shell,
+  client: NodeClient,
+  { text, flags, signal }: PullCall,
+): Promise<{ delegation: string }> {
+  const hours = Number(flags.delegateFor)
+  if (!(hours > 0 && hours <= DELEGATION_LIFETIME_S_MAX / 3600))
+    throw new UsageError(
+      `--delegate-for takes more than 0 and up to ${DELEGATION_LIFETIME_S_MAX / 3600} hours`,
+    )
+  const { principal: node } = await client.status({ signal })
+  return await withTracker(shell, flags, async ({ identity, name }) => {
+    const iat = Math.floor(shell.clock.now() / 1000)
+    const exp = Math.min(iat + Math.ceil(hours * 3600), Math.floor(identity.principal.notAfterMs / 1000))
+    const { namespace, name: image } = parseReference(text)
+    const claims: Delegation = { node, namespace, name: image, aud: name, iat, exp }
+    return { delegation: await signJws(identity, { ...claims }, { typ: DELEGATION_TYPE }) }
+  })
 }
 
 function showPull(progress: Progress, { state, bytes, peers }: PullProgress): void {

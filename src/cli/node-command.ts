@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { teach } from './help.ts'
+import { addNodeAdministration } from './node-administration.ts'
+import { addNodeEnroll } from './node-enroll.ts'
 import { addNodeGc } from './node-gc.ts'
 import { addNodePeers } from './node-peers.ts'
 import { addNodeStatus } from './node-status.ts'
@@ -7,12 +9,16 @@ import { addNodeVerify } from './node-verify.ts'
 import type { Shell } from './shell.ts'
 
 export function addNodeCommands(program: Command, shell: Shell): void {
-  const node = program.command('node').description('the daemon of a hypervisor')
+  const node = program
+    .command('node')
+    .description('the daemon of a hypervisor, and the hypervisors of the site')
   addNodeServe(node, shell)
+  addNodeEnroll(node, shell)
   addNodeStatus(node, shell)
   addNodePeers(node, shell)
   addNodeGc(node, shell)
   addNodeVerify(node, shell)
+  addNodeAdministration(node, shell)
 }
 
 function addNodeServe(node: Command, shell: Shell): void {

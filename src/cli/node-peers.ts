@@ -18,6 +18,7 @@ export function addNodePeers(node: Command, shell: Shell): void {
         ...flags,
         columns: [
           { title: 'peer', cell: ({ peer }) => peer },
+          { title: 'node', cell: ({ node }) => node ?? '' },
           { title: 'kind', cell: ({ origin }) => (origin ? 'origin' : 'node') },
           { title: 'dialled', cell: ({ inbound }) => (inbound ? 'by them' : 'by us') },
           { title: 'images', cell: ({ manifests }) => String(manifests.length), right: true },

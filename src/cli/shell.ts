@@ -1,3 +1,4 @@
+import type { NodeEnrolment } from '../api/node-schemas.ts'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, exitCodeOf } from '../core/errors.ts'
 
@@ -30,6 +31,8 @@ export interface Programs {
   }): Promise<string>
   serveTracker(init: { config: string }): Promise<number>
   serveNode(init: { config: string }): Promise<number>
+  /** Enrols the node of a configuration that need not run. */
+  enrolNode(init: { config: string }): Promise<NodeEnrolment>
   runTestnet(argv: string[]): Promise<number>
 }
 

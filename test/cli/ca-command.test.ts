@@ -33,7 +33,7 @@ async function run(...argv: string[]): Promise<string> {
   })
   addCaCommands(program, {
     terminal: { stdout: sink, stderr: mute, env: {}, canAsk: false },
-    programs: { initTracker: none, serveTracker: none, serveNode: none, runTestnet: none },
+    programs: { initTracker: none, serveTracker: none, serveNode: none, enrolNode: none, runTestnet: none },
     clock: systemClock,
     exitCode: 0,
   })

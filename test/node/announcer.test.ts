@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert'
 import { Announcer, type AnnouncerComponents } from '../../node/announcer.ts'
 import type { Pull } from '../../node/pull.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
-import { digestOf, type ManifestId } from '../../src/core/cid.ts'
-import { StorageError } from '../../src/core/errors.ts'
-import { ANNOUNCE_INTERVAL_MS, FIND_PEERS_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { type Digest, digestOf, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
+import { NotAuthorisedError, StorageError } from '../../src/core/errors.ts'
+import { ANNOUNCE_INTERVAL_MS, FIND_PEERS_TIMEOUT_MS, REFUSED_RETRY_MS } from '../../src/core/limits.ts'
 import { anyManifest } from '../conformance/router.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 import { recordingLog } from '../fixtures/recording-log.ts'
@@ -88,6 +88,43 @@ test('leaves a swarm even when the budget fails', async () => {
   const manifest = anyManifest('gone')
   await announcer.forget(manifest, [digestOf(Buffer.from('segment'))])
   assert.equal(told, [`router withdraw ${manifest}`])
+})
+
+test('an image that this node may not have any more is given to nobody, until it may again', async () => {
+  const manifest = anyManifest('refused')
+  const segment = digestOf(Buffer.from('segment'))
+  const swarm = {
+    id: manifest,
+    complete: true,
+    withheld: false,
+    manifest: { segments: [{ digest: segment }] },
+  }
+  const state = { refuses: true }
+  const withdrawn: Digest[] = []
+  const router = {
+    ...routerNamed('router', []),
+    announce: async () => {
+      if (state.refuses) throw new NotAuthorisedError('there is no image with this manifest')
+    },
+  }
+  const budget = {
+    ...{ start: async () => {}, stop: async () => {}, addSegments: () => 0 },
+    withdraw: async (keys: readonly Digest[]) => void withdrawn.push(...keys),
+  }
+  const { announcer, clock } = announcerOf({
+    ...{ router, budget, catalog: { all: () => [{ manifest }] as never } },
+    exchange: { swarm: () => swarm as never },
+  })
+  await announcer.start()
+  await clock.advance(0)
+  assert.ok(swarm.withheld)
+  assert.equal(withdrawn, [parseManifestId(manifest), segment])
+  state.refuses = false
+  await clock.advance(REFUSED_RETRY_MS - ANNOUNCE_INTERVAL_MS - 1)
+  assert.ok(swarm.withheld)
+  await clock.advance(2 * ANNOUNCE_INTERVAL_MS)
+  assert.not(swarm.withheld)
+  await announcer.stop()
 })
 
 test.run()

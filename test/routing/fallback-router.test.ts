@@ -58,6 +58,18 @@ for (const [name, withDead] of [
 
 const test = suite('fallback router')
 
+test('one that refuses an announcement keeps the next from hearing of it', async () => {
+  const refuses = new ScriptedRouter('refuses', new NotAuthorisedError('you may not have it'))
+  const [away, last] = [
+    new ScriptedRouter('away', new UnreachableError('away')),
+    new ScriptedRouter('last', []),
+  ]
+  assert.instance(await failureOf(fallback([refuses, last]).announce(MANIFEST)), NotAuthorisedError)
+  assert.equal(last.announced, [])
+  await fallback([away, last]).announce(MANIFEST)
+  assert.equal(last.announced, [MANIFEST])
+})
+
 test('asks the next only when the one before finds nobody or is away', async () => {
   const [full, empty] = [new ScriptedRouter('full', ['a', 'a', 'b']), new ScriptedRouter('empty', [])]
   const [away, slow] = [

@@ -15,7 +15,7 @@ const AT_TRACKER: Readonly<Record<Exclude<Lookup, 'contexts'>, Ask>> = {
     (await client.listImages({ signal })).map(({ namespace, name }) => `${namespace}/${name}`),
   users: async ({ repoman }, signal) => namesIn(await repoman.urls(TRACKER_PATHS.users, { signal })),
   groups: async ({ repoman }, signal) => namesIn(await repoman.urls(TRACKER_PATHS.groups, { signal })),
-  nodes: async () => [],
+  nodes: async (client, signal) => (await client.nodes({}, { signal })).map(({ name }) => name),
 }
 
 function namesIn(urls: readonly string[]): string[] {
