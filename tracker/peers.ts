@@ -6,6 +6,7 @@ import type { PeerKey } from '../src/core/router.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
+import type { AuditLog } from './audit/audit-log.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { TrackerConfig } from './config.ts'
 import { FetchRights } from './grants/fetch-rights.ts'
@@ -27,6 +28,7 @@ export interface PeersComponents {
   readonly stores: { readonly blocks: BlockStore; readonly nodes: BlockStore }
   readonly verifier: FrameVerifier
   readonly sign: Signer
+  readonly audit: Pick<AuditLog, 'write'>
   readonly metrics: TrackerMetrics
   readonly clock: Clock
   readonly log: Log
@@ -46,7 +48,7 @@ export async function openPeers(
   components: PeersComponents,
   init: { config: TrackerConfig; name: string },
 ): Promise<Peers> {
-  const { opened, identity, catalog, access, askers, verifier, sign, metrics, clock, log } = components
+  const { opened, identity, catalog, access, askers, verifier, sign, audit, metrics, clock, log } = components
   const { config, name } = init
   const { trust } = identity
   const audience = new Set([name, ...trackerNames(identity)])
@@ -69,6 +71,9 @@ export async function openPeers(
     swarms.forget(peer)
     origin.dismiss(peer)
   }
-  const nodes = new Nodes({ catalog, passes, grants, clock, log, dismissed }, { ...config.nodes, audience })
+  const nodes = new Nodes(
+    { catalog, passes, grants, audit, clock, log, dismissed },
+    { ...config.nodes, audience },
+  )
   return { nodes, rights, grants, swarms, origin }
 }

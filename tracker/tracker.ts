@@ -79,7 +79,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const images = new Images({ catalog, access, clock })
   const sign: Signer = (claims, options) => signJws(identity, claims, options)
   const gate = new Gate()
-  const known = { opened, identity, catalog, access, askers, sign, metrics, clock, log }
+  const known = { opened, identity, catalog, access, askers, sign, audit, metrics, clock, log }
   const peers = await openPeers({ ...known, stores: { blocks, nodes }, verifier: pool }, { config, name })
   const { origin } = peers
   const { self } = origin

@@ -106,6 +106,8 @@ export const PEER_RETRY_MS = 5000
 export const PEER_TIMEOUTS_MAX = 2
 /** Time before an interrupted image is tried again after a start. */
 export const RESUME_RETRY_MS = 15_000
+/** Images with the same manifest that are looked at for the right to fetch it: each is a question to the ACLs. */
+export const MANIFEST_IMAGES_MAX = 256
 /** Manifests that an origin serves at a time, those that were asked for last: up to 1 MB of bookkeeping each. */
 export const ORIGIN_SWARMS_MAX = 256
 /** Pause between two looks at all grants in use at an origin, when nothing is known to have changed: another tracker of the same database may have changed it. */

@@ -13,9 +13,12 @@ declare module 'fastify' {
   }
 }
 
-/** Asks that change nothing that lasts, and come often. Their refusals are written down like all others. */
+/**
+ * Asks that change nothing that lasts, and come often. Their refusals are written down like all others. A node enrols whenever it
+ * starts, and again while it waits: who enrols nodes writes down what that changed.
+ */
 const NO_CHANGES: ReadonlySet<string> = new Set([
-  ...[TRACKER_PATHS.need, TRACKER_PATHS.blocks, TRACKER_PATHS.pass],
+  ...[TRACKER_PATHS.need, TRACKER_PATHS.blocks, TRACKER_PATHS.nodes, TRACKER_PATHS.pass],
   ...[TRACKER_PATHS.join, TRACKER_PATHS.announce, TRACKER_PATHS.leave],
 ])
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])

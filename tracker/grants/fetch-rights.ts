@@ -4,6 +4,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import { checkDelegation, DELEGATION_TYPE, parseDelegation } from '../../src/core/delegation.ts'
 import { BootswarmError, NotAuthorisedError } from '../../src/core/errors.ts'
 import type { Grant } from '../../src/core/grant.ts'
+import { MANIFEST_IMAGES_MAX } from '../../src/core/limits.ts'
 import { verifyStatement } from '../../src/identity/jws.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import type { Access } from '../access/access.ts'
@@ -67,7 +68,7 @@ export class FetchRights {
     manifest: ManifestId,
     delegation?: string,
   ): Promise<{ version: StoredVersion; right: FetchRight }> {
-    for (const version of await this.#c.catalog.images.withManifest(manifest)) {
+    for (const version of await this.#versions(manifest)) {
       const found = await this.#orRefused(() => this.image(node, version, delegation))
       if (found !== undefined) return { version, right: found.right }
     }
@@ -84,11 +85,11 @@ export class FetchRights {
     return (await this.readable(asker, grant.manifest)).length > 0
   }
 
-  /** Versions with this manifest that the asker may read. */
+  /** Versions with this manifest that the asker may read, one of each image. */
   async readable(asker: Asker, manifest: ManifestId): Promise<StoredVersion[]> {
     const { catalog, access } = this.#c
     const readable: StoredVersion[] = []
-    for (const version of await catalog.images.withManifest(manifest)) {
+    for (const version of await this.#versions(manifest)) {
       const stored = await catalog.images.get(version)
       if (covers(await access.rightTo(asker, stored), 'read')) readable.push(version)
     }
@@ -109,6 +110,16 @@ export class FetchRights {
         ? user.reason
         : `${principal.dn} is no user of this tracker and cannot delegate`,
     )
+  }
+
+  /** One version of each image that has this manifest. */
+  async #versions(manifest: ManifestId): Promise<StoredVersion[]> {
+    const versions = new Map<string, StoredVersion>()
+    for (const version of await this.#c.catalog.images.withManifest(manifest)) {
+      if (versions.size >= MANIFEST_IMAGES_MAX) break
+      versions.set(`${version.namespace}/${version.name}`, version)
+    }
+    return [...versions.values()]
   }
 
   /** Undefined where it is refused. */

@@ -7,6 +7,7 @@ import type { PeerKey } from '../../src/core/router.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 import { verifyPeerProof } from '../../src/identity/peer-proof.ts'
 import { isNodeCertificate, isTrackerCertificate } from '../access/machines.ts'
+import type { AuditLog } from '../audit/audit-log.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Labels, StoredNode } from '../catalog/node-catalog.ts'
 import type { GrantIssuer } from '../grants/grant-issuer.ts'
@@ -25,6 +26,7 @@ export interface NodesComponents {
   readonly catalog: Pick<Catalog, 'nodes' | 'users' | 'acls' | 'transaction'>
   readonly passes: PassIssuer
   readonly grants: GrantIssuer
+  readonly audit: Pick<AuditLog, 'write'>
   readonly clock: Clock
   readonly log: Log
   /** A peer that counts for nothing any more: the tracker's own peer and the swarms drop it. */
@@ -71,9 +73,7 @@ export class Nodes {
     const fresh = this.#freshState(principal, { named: name !== usual })
     const { before, node } = await this.#c.catalog.nodes.enrol({ name, dn, peer, labels, fresh, nowMs })
     if (before !== undefined && before.peer !== peer) this.#withdraw(before)
-    const { log } = this.#c
-    if (before?.state !== node.state)
-      log.info({ node: node.name, dn, peer, state: node.state }, 'a node enrolled')
+    if (before?.modifiedAtMs !== node.modifiedAtMs) this.#tell(principal, node)
     return node
   }
 
@@ -116,6 +116,21 @@ export class Nodes {
     this.#c.passes.purge((pass) => pass.peer === peer)
     this.#c.grants.purge((grant) => grant.peer === peer)
     this.#c.dismissed(peer)
+  }
+
+  /** Writes down that an enrolment has changed something. */
+  #tell({ dn, proxyDepth }: Principal, { name, peer, state }: StoredNode): void {
+    const target = { node: name, peer, state }
+    this.#c.audit.write({
+      action: 'nodes.enrol',
+      result: 'done',
+      dn,
+      proxyDepth,
+      kind: 'node',
+      asker: name,
+      target,
+    })
+    this.#c.log.info({ node: name, dn, peer, state }, 'a node enrolled')
   }
 
   async #checkMachine({ dn, proxyDepth }: Principal): Promise<void> {

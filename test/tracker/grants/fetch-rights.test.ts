@@ -46,7 +46,7 @@ test.before.each(async (context) => {
   const site = await Site.create()
   const catalog = await openTestCatalog({ dir: context.dir, clock, nodesRead: false })
   const askers = new Askers(
-    { ...catalog, clock, authenticate: () => assert.unreachable() as never },
+    { ...catalog, clock, authenticate: () => assert.unreachable() as never, isTracker: () => false },
     { onFirstContact: 'refuse' },
   )
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces: false })

@@ -1,12 +1,14 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { TrackerClient } from '../../../src/api/tracker-client.ts'
+import { TRACKER_PATHS } from '../../../src/api/tracker-paths.ts'
 import { checkPass, PASS_TYPE, parsePass } from '../../../src/core/pass.ts'
 import { verifyJws } from '../../../src/identity/jws.ts'
 import { peerOfKey, signPeerProof } from '../../../src/identity/peer-proof.ts'
 import type { Tracker } from '../../../tracker/tracker.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { newPeerKey } from '../../fixtures/hosts.ts'
+import { HttpsCaller } from '../../fixtures/https-caller.ts'
 import { enrolByHand } from '../../fixtures/outsider.ts'
 import { TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
@@ -160,6 +162,23 @@ test('only admins approve, revoke, label and remove', async ({ site, tracker, ad
   await admin.removeNode('subject')
   assert.is(await codeOf(admin.node('subject')), 'E_NOT_FOUND')
   assert.is(await codeOf(admin.removeNode('subject')), 'E_NOT_FOUND')
+})
+
+test('what enrolling changes is in the audit log, and what it does not change is not', async (context) => {
+  const { site, tracker } = context
+  const { client, privateKey, identity, peer } = await site.node(tracker.url, 'audited')
+  const init = { dn: identity.principal.dn, tracker: TRACKER_NAME }
+  for (let i = 0; i < 3; i++) await enrolByHand(client, { ...init, privateKey })
+  const after = await enrolByHand(client, init)
+  const caller = new HttpsCaller({ url: tracker.url, site, identity: await site.user('admin') })
+  const path = `${TRACKER_PATHS.audit}?action=nodes.enrol`
+  const { lines } = JSON.parse((await caller.call({ method: 'GET', path })).body.toString())
+  caller.close()
+  const ours = lines.filter(({ asker }: { asker: string }) => asker === 'audited')
+  assert.equal(
+    ours.map(({ target }: { target: { peer: string } }) => target.peer),
+    [after.peer, peer],
+  )
 })
 
 test('lists nodes by state, a page at a time', async ({ admin, alice }) => {
