@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   memory: () => import('./memory.ts'),
   raw: () => import('./raw.ts'),
   raw16: () => import('./raw16.ts'),
+  registry: () => import('./registry.ts'),
 }
 
 interface Flags {

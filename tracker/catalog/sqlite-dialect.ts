@@ -3,7 +3,7 @@ import { SqliteAdapter, SqliteDialect } from 'kysely'
 import { ConflictError, StorageError, StorageFullError } from '../../src/core/errors.ts'
 import { BROKEN_LINK, TAKEN } from './constraint-messages.ts'
 
-/** Prepared statements that are kept: more than the catalog has queries. */
+/** Prepared statements that are kept, those that were used last: more than the catalog has of its own; queries of users come and go. */
 const STATEMENTS_MAX = 256
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html) that speak of the disk, not of the query. */
@@ -48,9 +48,11 @@ function open(path: string) {
     prepare(sql: string): Statement {
       if (sql === 'rollback' && !db.isTransaction) return NOTHING
       const known = statements.get(sql)
-      if (known !== undefined) return known
-      const statement = wrap(translated(() => db.prepare(sql)))
-      if (statements.size < STATEMENTS_MAX) statements.set(sql, statement)
+      const statement = known ?? wrap(translated(() => db.prepare(sql)))
+      statements.delete(sql)
+      statements.set(sql, statement)
+      const [oldest] = statements.keys()
+      if (statements.size > STATEMENTS_MAX && oldest !== undefined) statements.delete(oldest)
       return statement
     },
   }

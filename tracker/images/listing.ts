@@ -65,12 +65,13 @@ export async function findRows(
   const found = await catalog.search.search(asker, withOpen(query), { nowMs })
   const shown = query.fields?.length ?? found.fields.length
   const openAt = found.fields.findIndex((field) => field.kind === 'field' && field.name === OPEN)
+  const fields = found.fields.slice(0, shown).map(shownAs)
   return {
     images: found.images.map((image) => {
       const path = rawPath(image)
       const open = image.values[openAt] === true
       const urls = { uri: init.baseUrl + path, http_file_url: open ? init.openUrl + path : null }
-      return rowOf(found.fields.slice(0, shown), image, urls)
+      return rowOf(fields, image, urls)
     }),
     next: found.next,
   }
@@ -92,16 +93,27 @@ interface Urls {
   readonly http_file_url: string | null
 }
 
-function rowOf(fields: readonly ShownField[], image: FoundImage, urls: Urls): Record<string, unknown> {
+function rowOf(fields: readonly Shown[], image: FoundImage, urls: Urls): Record<string, unknown> {
   const row: Record<string, unknown> = {}
-  for (const [i, field] of fields.entries()) row[field.as] = shownValue(field, image.values[i] ?? null, urls)
+  for (const [i, { as, show }] of fields.entries()) row[as] = show(image.values[i] ?? null, urls)
   return image.properties === undefined ? row : { ...row, properties: image.properties }
 }
 
-function shownValue(field: ShownField, value: string | number | boolean | null, urls: Urls): unknown {
-  if (field.kind === 'property') return value
-  if (field.name === 'uri' || field.name === 'http_file_url') return urls[field.name]
-  const type = fieldNamed(field.name)?.type
-  if (type === 'words') return value === '' || value === null ? [] : String(value).split(',')
-  return type === 'time' && typeof value === 'number' ? new Date(value).toISOString() : value
+type Value = string | number | boolean | null
+
+/** A field of a query and how its values are shown, found out once for all images. */
+interface Shown {
+  readonly as: string
+  readonly show: (value: Value, urls: Urls) => unknown
+}
+
+function shownAs(field: ShownField): Shown {
+  const { as } = field
+  if (field.kind === 'property') return { as, show: (value) => value }
+  const { name } = field
+  if (name === 'uri' || name === 'http_file_url') return { as, show: (_value, urls) => urls[name] }
+  const type = fieldNamed(name)?.type
+  if (type === 'words') return { as, show: (value) => (value ? String(value).split(',') : []) }
+  if (type !== 'time') return { as, show: (value) => value }
+  return { as, show: (value) => (typeof value === 'number' ? new Date(value).toISOString() : value) }
 }

@@ -1,4 +1,4 @@
-import { type Kysely, type SqlBool, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { LIST_ROWS_MAX } from '../../src/core/limits.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import type { Asker } from '../access/asker.ts'
@@ -52,13 +52,17 @@ function partsOf(filter: ImageFilter): Part[] {
   if (namespace !== undefined) parts.push(sql`images.namespace = ${namespace}`)
   if (owner !== undefined) parts.push(sql`images.owner = ${owner.id}`)
   if (sharedWithUser !== undefined) {
-    const entries = sql<SqlBool>`(${sql.join(entriesFor(sharedWithUser), sql` or `)})`
-    parts.push(byImage(entries), sql`(images.owner is null or images.owner <> ${sharedWithUser.id})`)
+    parts.push(
+      byImage(entriesFor(sharedWithUser)),
+      sql`(images.owner is null or images.owner <> ${sharedWithUser.id})`,
+    )
   }
   if (sharedWithGroup !== undefined) {
     const { name } = sharedWithGroup
-    parts.push(byImage(sql`(acl_entries.kind = 'group' and acl_entries.subject = ${name})`))
+    parts.push(byImage([sql`acl_entries.kind = 'group' and acl_entries.subject = ${name}`]))
   }
-  if (isShared === true) parts.push(byImage(sql`acl_entries.kind in ('user', 'group')`))
+  if (isShared === true)
+    parts.push(sql`exists (select 1 from acl_entries
+      where acl_entries.target = 'image:' || images.uuid and acl_entries.kind in ('user', 'group'))`)
   return parts
 }

@@ -59,7 +59,8 @@ export class ImageSearch {
         : await this.#matching(statement, patterns, page)
     const shown = rows.slice(0, limit)
     const properties = query.fields === undefined ? await propertiesOf(this.#db, shown) : undefined
-    const images = shown.map((row) => foundImage(row, fields, properties))
+    const columns = fields.map((field, i) => ({ name: `f${i}`, isFlag: tableField(field)?.type === 'flag' }))
+    const images = shown.map((row) => foundImage(row, columns, properties))
     return { fields, images, next: rows.length > limit ? offset + limit : null }
   }
 
@@ -115,14 +116,19 @@ function orderOf(order: Order | undefined): Part<unknown> {
   return sql`case when ${unset} then 1 else 0 end, ${column}${direction}, `
 }
 
+interface Column {
+  readonly name: string
+  readonly isFlag: boolean
+}
+
 function foundImage(
   row: Row,
-  fields: readonly ShownField[],
+  columns: readonly Column[],
   properties: ReadonlyMap<number, Record<string, string>> | undefined,
 ): FoundImage {
-  const values = fields.map((field, i) => {
-    const value = row[`f${i}`] ?? null
-    return tableField(field)?.type === 'flag' ? value === 1 : value
+  const values = columns.map((column) => {
+    const value = row[column.name] ?? null
+    return column.isFlag ? value === 1 : value
   })
   const { id, namespace, name } = row
   const pairs = properties === undefined ? undefined : (properties.get(id) ?? {})
@@ -136,11 +142,11 @@ async function propertiesOf(db: Db, rows: readonly Row[]): Promise<Map<number, R
   const found = new Map<number, Record<string, string>>()
   for (let at = 0; at < rows.length; at += IDS_PER_STATEMENT) {
     const ids = rows.slice(at, at + IDS_PER_STATEMENT).map(({ id }) => id)
-    const pairs = db.selectFrom('image_properties').selectAll().where('image', 'in', ids)
-    for (const { image, key, value } of await pairs.orderBy('key').execute()) {
-      const pairsOfImage = found.get(image) ?? {}
-      found.set(image, { ...pairsOfImage, [key]: value })
-    }
+    const query = db.selectFrom('image_properties').selectAll().where('image', 'in', ids)
+    const byImage = Map.groupBy(await query.orderBy('key').execute(), ({ image }) => image)
+    // Whatever a key is called, __proto__ too, it becomes a property of its own.
+    for (const [image, pairs] of byImage)
+      found.set(image, Object.fromEntries(pairs.map(({ key, value }) => [key, value])))
   }
   return found
 }

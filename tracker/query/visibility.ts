@@ -13,8 +13,9 @@ export function readable(asker: Asker, nowMs: number): Part {
   if (asker.admin || asker.kind === 'tracker') return sql`true`
   const inForce = sql`(images.expires_at is null or images.expires_at > ${nowMs})`
   const open = sql`(images.state <> 'locked' or images.uploaded_at is null)`
-  const meant = meantFor(asker)
-  const mayWrite = sql<SqlBool>`(${meant} and ${sql.ref('acl_entries.right')} <> 'read')`
+  const meant = entriesMeantFor(asker)
+  const writes = sql`${sql.ref('acl_entries.right')} <> 'read'`
+  const mayWrite = meant.map((entry) => sql<SqlBool>`${entry} and ${writes}`)
   // Each on its own with what it needs, so that a database can find each by an index. What its owner locked is rare.
   const ways = [byNamespace, byImage].map(
     (way) =>
@@ -29,24 +30,30 @@ export function readable(asker: Asker, nowMs: number): Part {
 
 /** Whether an ACL entry of the image or of its namespace is for this group, or for anybody. */
 export function givenTo(kind: 'group' | 'anyone', subject: string): Part {
-  const entry = sql<SqlBool>`(acl_entries.kind = ${kind} and acl_entries.subject = ${subject})`
-  return sql`(${byNamespace(entry)} or ${byImage(entry)})`
+  const entries = [sql<SqlBool>`acl_entries.kind = ${kind} and acl_entries.subject = ${subject}`]
+  return sql`(${byNamespace(entries)} or ${byImage(entries)})`
 }
 
-/** Whether an entry of the image's own ACL matches. */
-export function byImage(entry: Part): Part {
-  return sql`images.uuid in (${targets('image:', entry)})`
+/** Whether an entry of the image's own ACL is one of these. */
+export function byImage(entries: readonly Part[]): Part {
+  return sql`images.uuid in (${targets('image:', entries)})`
 }
 
-function byNamespace(entry: Part): Part {
-  return sql`images.namespace in (${targets('namespace:', entry)})`
+function byNamespace(entries: readonly Part[]): Part {
+  return sql`images.namespace in (${targets('namespace:', entries)})`
 }
 
-/** Names in targets of this kind: what follows `image:` and `namespace:`. */
-function targets(prefix: string, entry: Part): Part<string> {
+/**
+ * Names in targets of this kind: what follows `image:` and `namespace:`. A list for each sort of entry, one after the other: of
+ * alternatives within one list a database would look at every entry that there is.
+ */
+function targets(prefix: string, entries: readonly Part[]): Part<string> {
   const name = sql`substr(acl_entries.target, ${sql.lit(prefix.length + 1)})`
   const first = sql`substr(acl_entries.target, 1, ${sql.lit(prefix.length)})`
-  return sql`select ${name} from acl_entries where ${entry} and ${first} = ${sql.lit(prefix)}`
+  const lists = entries.map(
+    (entry) => sql`select ${name} from acl_entries where ${entry} and ${first} = ${sql.lit(prefix)}`,
+  )
+  return sql`${sql.join(lists, sql` union all `)}`
 }
 
 /** Groups of a user, by name. */
@@ -55,21 +62,21 @@ export function groupsOf(user: number): Part<string> {
     where memberships.user_id = ${user}`
 }
 
-function meantFor(asker: Exclude<Asker, { kind: 'tracker' }>): Part {
-  const ways: Part[] = [sql`acl_entries.kind = 'anyone'`]
+function entriesMeantFor(asker: Exclude<Asker, { kind: 'tracker' }>): Part[] {
+  const entries: Part[] = [sql`acl_entries.kind = 'anyone'`]
   if (asker.kind === 'node') {
-    ways.push(sql`(acl_entries.kind = 'node' and acl_entries.subject = ${asker.name})`)
-    ways.push(sql`(acl_entries.kind = 'group' and acl_entries.subject = ${NODES_GROUP})`)
+    entries.push(sql`acl_entries.kind = 'node' and acl_entries.subject = ${asker.name}`)
+    entries.push(sql`acl_entries.kind = 'group' and acl_entries.subject = ${NODES_GROUP}`)
   }
-  if (asker.kind === 'user') ways.push(...entriesFor(asker))
-  return sql`(${sql.join(ways, sql` or `)})`
+  if (asker.kind === 'user') entries.push(...entriesFor(asker))
+  return entries
 }
 
 /** Entries for a user: by name, and for the groups. */
 export function entriesFor(user: { readonly id: number; readonly name: string }): Part[] {
   return [
-    sql<SqlBool>`(acl_entries.kind = 'user' and acl_entries.subject = ${user.name})`,
-    sql<SqlBool>`(acl_entries.kind = 'group' and acl_entries.subject in (${groupsOf(user.id)}))`,
+    sql`acl_entries.kind = 'user' and acl_entries.subject = ${user.name}`,
+    sql`acl_entries.kind = 'group' and acl_entries.subject in (${groupsOf(user.id)})`,
   ]
 }
 

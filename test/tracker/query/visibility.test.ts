@@ -95,10 +95,11 @@ const someImage = fc.record({
   namespace: fc.constantFrom('alice', 'bob', 'physics'),
   owner: fc.constantFrom(...USERS),
   expiresMs: fc.constantFrom(undefined, undefined, nowMs - 1, nowMs + 1),
+  locked: fc.boolean(),
   entries: someEntries,
 })
 
-test('a list has exactly what the asker may read one by one', async ({ catalog, askers }) => {
+test('a list has exactly what the asker may read one by one', async ({ catalog, askers, dir }) => {
   const access = new AccessControl({ ...catalog, clock }, { openNamespaces: false })
   const world = fc.record({
     images: fc.array(someImage, { minLength: 12, maxLength: 12 }),
@@ -108,10 +109,14 @@ test('a list has exactly what the asker may read one by one', async ({ catalog, 
   assert.ok(sample)
   for (const [namespace, entries] of Object.entries(sample.namespaces))
     await catalog.acls.set(namespaceTarget(imageKey(`${namespace}/x`).namespace), entries, by)
-  for (const [i, { namespace, owner, expiresMs, entries }] of sample.images.entries()) {
-    const { uuid } = await makeImage(catalog, `${namespace}/i${i}`, { owner, expiresMs })
+  const db = new DatabaseSync(`${dir}/catalog.sqlite`)
+  for (const [i, { namespace, owner, expiresMs, locked, entries }] of sample.images.entries()) {
+    const { id, uuid } = await makeImage(catalog, `${namespace}/i${i}`, { owner, expiresMs })
     await catalog.acls.set(imageTarget(uuid), entries, by)
+    // As its owner locks an image that has bytes.
+    if (locked) db.prepare('update images set uploaded_at = 1 where id = ?').run(id)
   }
+  db.close()
   const every = await catalog.images.list()
   for (const [name, asker] of Object.entries(askers)) {
     const rights = await Promise.all(every.map((image) => access.rightTo(asker, image)))

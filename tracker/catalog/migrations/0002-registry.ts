@@ -97,7 +97,7 @@ function trust({ int, text, end }: ColumnTypes): string[] {
       primary key (target, version))${end}`,
     `create table acl_entries (target ${text} not null, kind ${text} not null, subject ${text} not null, "right" ${text} not null,
       primary key (target, kind, subject))${end}`,
-    'create index acl_entries_by_subject on acl_entries (kind, subject)',
+    'create index acl_entries_by_subject on acl_entries (kind, subject, target, "right")',
     `create table trackers (peer ${text} primary key, url ${text} not null, addresses ${text} not null, seen_at ${int} not null)${end}`,
     `create table holdings (manifest ${text} not null, tracker ${text} not null, primary key (manifest, tracker))${end}`,
     'create index holdings_by_tracker on holdings (tracker)',
