@@ -141,7 +141,7 @@ export const IDENTITY_FILE_BYTES_MAX = 4 * MiB
 export const TRUST_CERTIFICATES_MAX = 1024
 /** Names in a directory of authorities; the IGTF distribution has about 2,000: two links for each file. */
 export const TRUST_FILES_MAX = 16_384
-/** One revocation list: the largest of IGTF authorities are 2 MB; 16 MiB hold half a million entries, read in half a second. */
+/** One revocation list: the largest of IGTF authorities are 2 MB; 16 MiB hold 700,000 entries, which take two seconds to read. */
 export const CRL_BYTES_MAX = 16 * MiB
 /** One signing policy: real ones have ten lines. Its patterns cost time with their length times that of a name. */
 export const SIGNING_POLICY_BYTES_MAX = 64 * KiB
