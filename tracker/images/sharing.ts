@@ -1,12 +1,9 @@
-import { type Acl, type AclEntry, type AclTarget, imageTarget } from '../../src/core/acl.ts'
-import type { Clock } from '../../src/core/clock.ts'
+import { imageTarget } from '../../src/core/acl.ts'
 import { InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
-import type { AclChange } from '../acl/acl-book.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import { writeHistory } from '../catalog/history-catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 
 /** With whom an image is shared. */
@@ -16,9 +13,8 @@ export interface SharedWith {
 }
 
 export interface SharingComponents {
-  readonly catalog: Pick<Catalog, 'acls' | 'groups' | 'images' | 'transaction' | 'users'>
+  readonly catalog: Pick<Catalog, 'acls' | 'groups' | 'images' | 'users'>
   readonly access: Access
-  readonly clock: Clock
 }
 
 /**
@@ -30,13 +26,8 @@ export async function shareImage(
   asker: Asker,
   share: { image: ImageKey; subject: SharedWith },
 ): Promise<void> {
-  const { acls } = components.catalog
-  const entry: AclEntry = { ...share.subject, right: 'read' }
-  await change(components, asker, {
-    ...share,
-    edit: (target, by) => acls.allow(target, entry, by),
-    told: { action: 'shared', details: entry },
-  })
+  const { target, author } = await checkSharing(components, asker, share)
+  await components.catalog.acls.allow(target, { ...share.subject, right: 'read' }, { author })
 }
 
 /** Takes a user or group from the ACL of an image, whatever they might do. Errors: as `shareImage`. */
@@ -45,41 +36,8 @@ export async function unshareImage(
   asker: Asker,
   share: { image: ImageKey; subject: SharedWith },
 ): Promise<void> {
-  const { acls } = components.catalog
-  const { subject } = share
-  await change(components, asker, {
-    ...share,
-    edit: (target, by) => acls.revoke(target, subject, by),
-    told: { action: 'unshared', details: subject },
-  })
-}
-
-type Told =
-  | { readonly action: 'shared'; readonly details: AclEntry }
-  | { readonly action: 'unshared'; readonly details: SharedWith }
-
-interface Edit {
-  readonly image: ImageKey
-  readonly subject: SharedWith
-  readonly edit: (target: AclTarget, by: AclChange) => Promise<Acl>
-  readonly told: Told
-}
-
-/** ACL and history in one transaction; nothing is told where nothing changed. */
-async function change(
-  components: SharingComponents,
-  asker: Asker,
-  { edit, told, ...share }: Edit,
-): Promise<void> {
-  const { catalog, clock } = components
-  const { stored, user } = await checkSharing(components, asker, share)
-  const target = imageTarget(stored.uuid)
-  const before = await catalog.acls.get(target)
-  await catalog.transaction(async (trx) => {
-    const after = await edit(target, { author: user.dn, trx })
-    if (after.version === before.version) return
-    await writeHistory(trx, stored, { author: user.dn, nowMs: clock.now(), ...told })
-  })
+  const { target, author } = await checkSharing(components, asker, share)
+  await components.catalog.acls.revoke(target, share.subject, { author })
 }
 
 async function checkSharing(
@@ -92,7 +50,7 @@ async function checkSharing(
   await access.image(user, stored, 'admin')
   await checkSubject(catalog, subject)
   if (subject.kind === 'group') checkMember(user, subject.subject)
-  return { user, stored }
+  return { author: user.dn, target: imageTarget(stored.uuid) }
 }
 
 async function checkSubject(
