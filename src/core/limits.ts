@@ -339,6 +339,16 @@ export const RAW_DOWNLOAD_WAIT_MS = 30_000
 export const RAW_WRITE_BYTES = 128 * KiB
 /** Time for a client to take one such write before it is cut off: 2 KiB/s. */
 export const RAW_WRITE_TIMEOUT_MS = 60_000
+/** Raw uploads that are read at once: each holds up to 25 MiB of its image and a thread that hashes all of it. */
+export const RAW_UPLOADS_MAX = 8
+/** Of those, uploads of one principal. */
+export const RAW_UPLOADS_PER_PRINCIPAL_MAX = 4
+/** Raw uploads that wait for a place, unread. */
+export const RAW_UPLOADS_WAITING_MAX = 64
+/** Time that a raw upload waits for a place before it is told to come again: clients wait as long for an answer to their head. */
+export const RAW_UPLOAD_WAIT_MS = 30_000
+/** Pause in the body of a raw upload after which it is broken off: a client may read a slow disk, and a lost one is not waited for. */
+export const RAW_BODY_IDLE_MS = 60_000
 /** Digests in one request for what the tracker needs: 1 MiB of body. */
 export const NEED_DIGESTS_MAX = 32 * KiB
 /** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */

@@ -19,6 +19,7 @@ import { ImageDetailsCatalog } from './image-details.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
 import { NodeCatalog } from './node-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
+import { RawUploadCatalog } from './raw-upload-catalog.ts'
 import { TrackerCatalog } from './tracker-catalog.ts'
 import { UploadCatalog } from './upload-catalog.ts'
 import { UserCatalog } from './user-catalog.ts'
@@ -37,6 +38,7 @@ export interface Catalog {
   readonly groupChanges: GroupChanges
   readonly nodes: NodeCatalog
   readonly uploads: UploadCatalog
+  readonly rawUploads: RawUploadCatalog
   readonly history: HistoryCatalog
   readonly usage: UsageCatalog
   readonly accesses: AccessCounts
@@ -96,6 +98,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     groupChanges: new GroupChanges({ acls, transactions }),
     nodes: new NodeCatalog({ db }),
     uploads: new UploadCatalog({ db }),
+    rawUploads: new RawUploadCatalog({ db }),
     history: new HistoryCatalog({ db }),
     usage: new UsageCatalog({ db }, { quotas }),
     accesses: new AccessCounts({ db }),

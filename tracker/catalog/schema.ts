@@ -172,6 +172,24 @@ export interface CatalogSchema {
     tracker: Defaulted<PeerKey | ''>
     /** Bytes of blocks that came so far, inflated: checked against the quota while they come. */
     received_bytes: Defaulted<number>
+    /** `blocks`: a push. `raw`: the bytes as they are, cut here. */
+    kind: Defaulted<'blocks' | 'raw'>
+    /** A raw one that broke off and may go on: its image is not uploading. */
+    paused: Defaulted<number>
+    /** Bytes that a raw one is to have, where its client said so. */
+    total_bytes: Defaulted<number | null>
+    /** What cut a raw one: JSON of name and parameters. */
+    chunker: Defaulted<string | null>
+  }
+  /** What has come of a raw upload and is stored, in order. */
+  upload_segments: {
+    upload: Fixed<string>
+    place: Fixed<number>
+    digest: Fixed<Uint8Array>
+    size: Fixed<number>
+    runs: Fixed<number>
+    /** The last one, where the image goes on. */
+    is_cut: Fixed<number>
   }
   /** Digests, one after the other, that garbage collection keeps for an upload. */
   leases: {

@@ -68,6 +68,7 @@ export class UploadCatalog {
         .select('upload')
         .where('image', '=', image)
         .where('principal', '=', principal)
+        .where('kind', '=', 'blocks')
         .where('tracker', 'in', [tracker, ''])
         .where('expires_at', '<=', expiresAtMs - UPLOAD_ADOPT_AFTER_MS)
         .orderBy('expires_at', 'desc')
@@ -166,25 +167,36 @@ export class UploadCatalog {
   }
 }
 
-/** Tells images of uploads that ended without a version, unless another is under way. Returns how many ended. */
-async function settle(
+/** Tells images of uploads that ended or paused without a version, unless another is under way. Returns how many did. */
+export async function settle(
   trx: Db,
   ended: readonly { image: number; principal: string }[],
   { event, nowMs }: { event: ImageEvent; nowMs: number },
 ): Promise<number> {
   for (const [image, { principal: author }] of new Map(ended.map((row) => [row.image, row]))) {
-    const other = trx.selectFrom('uploads').select('upload').where('image', '=', image)
+    const other = trx
+      .selectFrom('uploads')
+      .select('upload')
+      .where('image', '=', image)
+      .where('paused', '=', 0)
     if ((await other.limit(1).executeTakeFirst()) === undefined)
       await stepState(trx, image, { event, by: { author, nowMs } })
   }
   return ended.length
 }
 
-async function insertUpload(
+/** Throws LimitError when the principal has too many open. */
+export async function insertUpload(
   trx: Db,
-  init: { image: number; principal: string; tracker: PeerKey; expiresAtMs: number },
+  init: {
+    readonly image: number
+    readonly principal: string
+    readonly tracker: PeerKey
+    readonly expiresAtMs: number
+    readonly raw?: { readonly totalBytes: number | null }
+  },
 ): Promise<string> {
-  const { image, principal, tracker, expiresAtMs } = init
+  const { image, principal, tracker, expiresAtMs, raw } = init
   const { open } = await trx
     .selectFrom('uploads')
     .select((select) => select.fn.countAll<number>().as('open'))
@@ -198,7 +210,10 @@ async function insertUpload(
   const upload = randomBytes(18).toString('base64url')
   await trx
     .insertInto('uploads')
-    .values({ upload, image, principal, tracker, expires_at: expiresAtMs, leased: 0 })
+    .values({
+      ...{ upload, image, principal, tracker, expires_at: expiresAtMs, leased: 0 },
+      ...(raw === undefined ? {} : { kind: 'raw' as const, total_bytes: raw.totalBytes }),
+    })
     .execute()
   return upload
 }

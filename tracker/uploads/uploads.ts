@@ -18,7 +18,8 @@ import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey } from '../catalog/image-catalog.ts'
 import type { StoredUpload } from '../catalog/upload-catalog.ts'
 import type { Images } from '../images/images.ts'
-import { type CommitStores, checkAndKeepNodes } from './commit-check.ts'
+import { commitUpload } from './commit.ts'
+import type { CommitStores } from './commit-check.ts'
 import type { Gate } from './gate.ts'
 
 export interface UploadsComponents {
@@ -104,30 +105,11 @@ export class Uploads {
     init: { manifest: ManifestId; tags: readonly Tag[]; signature?: string | undefined },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
-    const { catalog, stores, gate, clock, self } = this.#c
     const image = await this.#mine(asker, upload)
-    const publisher = (await this.#writer(asker, image.namespace)).dn
-    const digest = parseManifestId(init.manifest)
-    return await gate.shared(async () => {
-      const { manifest, contentBytes } = await checkAndKeepNodes(stores, digest, options)
-      const nowMs = clock.now()
-      const sha256 = manifest.sha256 === undefined ? null : digestKey(manifest.sha256)
-      const facts = { manifest: init.manifest, size: manifest.size, sha256, publisher }
-      const signed = { dn: publisher, facts: { ...image, ...facts } }
-      const { signature } = init
-      const publication =
-        signature === undefined ? undefined : await this.#c.publications.check(signature, signed)
-      return await catalog.images.addVersion({
-        ...facts,
-        upload,
-        tracker: self,
-        contentBytes,
-        runs: runCount(manifest),
-        publication,
-        tags: init.tags,
-        nowMs,
-      })
-    })
+    const { access, catalog } = this.#c
+    const { dn: publisher } = access.user(asker, { change: true })
+    await access.image(asker, await catalog.images.get(image), 'write')
+    return await commitUpload(this.#c, { ...image, ...init, upload, publisher }, options)
   }
 
   async abort({ asker, upload }: UploadUse): Promise<void> {
@@ -198,11 +180,6 @@ export class Uploads {
     return new StateError(`the upload was opened at ${url}: go on with it there, or push again`, {
       data: { tracker: url },
     })
-  }
-
-  async #writer(asker: Asker, namespace: Namespace): Promise<UserAsker> {
-    await this.#c.access.namespace(asker, namespace, 'write')
-    return this.#c.access.user(asker, { change: true })
   }
 }
 

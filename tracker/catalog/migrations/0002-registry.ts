@@ -89,7 +89,7 @@ function metadata({ id, int, text, end }: ColumnTypes): string[] {
   ]
 }
 
-function trust({ int, text, end }: ColumnTypes): string[] {
+function trust({ int, text, blob, end }: ColumnTypes): string[] {
   return [
     `create table acls (target ${text} not null, version ${int} not null, token ${text} not null, created_at ${int} not null,
       primary key (target, version))${end}`,
@@ -103,6 +103,20 @@ function trust({ int, text, end }: ColumnTypes): string[] {
     'create index holdings_by_tracker on holdings (tracker)',
     `alter table uploads add column tracker ${text} not null default ''`,
     `alter table uploads add column received_bytes ${int} not null default 0`,
+    ...rawUploads({ text, int, blob, end }),
+  ]
+}
+
+/** What has come of images that clients send as they are, in segments, so that they can go on. */
+function rawUploads({ text, int, blob, end }: Omit<ColumnTypes, 'id'>): string[] {
+  return [
+    `alter table uploads add column kind ${text} not null default 'blocks'`,
+    `alter table uploads add column paused ${int} not null default 0`,
+    `alter table uploads add column total_bytes ${int}`,
+    `alter table uploads add column chunker ${text}`,
+    `create table upload_segments (upload ${text} not null references uploads on delete cascade, place ${int} not null,
+      digest ${blob} not null, size ${int} not null, runs ${int} not null, is_cut ${int} not null,
+      primary key (upload, place))${end}`,
   ]
 }
 
