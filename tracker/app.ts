@@ -4,14 +4,11 @@ import fastifySwagger from '@fastify/swagger'
 import type { TSchema } from '@sinclair/typebox'
 import { fastify } from 'fastify'
 import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.ts'
-import {
-  API_BODY_BYTES_MAX,
-  TRACKER_IDLE_TIMEOUT_MS,
-  TRACKER_REQUEST_TIMEOUT_MS,
-} from '../src/core/limits.ts'
+import { API_BODY_BYTES_MAX, TRACKER_IDLE_TIMEOUT_MS } from '../src/core/limits.ts'
 import { auditRequests } from './audit/audit-requests.ts'
 import type { RouteContext } from './context.ts'
 import type { App } from './http/app-type.ts'
+import { boundBodies } from './http/body-time.ts'
 import { addContinue } from './http/continue.ts'
 import { problemHandler, unknownRoute } from './http/errors.ts'
 import { addForms } from './http/forms.ts'
@@ -69,7 +66,6 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     https: init.tls ?? {},
     bodyLimit: API_BODY_BYTES_MAX,
     connectionTimeout: TRACKER_IDLE_TIMEOUT_MS,
-    requestTimeout: TRACKER_REQUEST_TIMEOUT_MS,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
     // Of paths that the router cannot even take apart.
@@ -91,6 +87,7 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
     }
     context.metrics.httpSeconds.observe(labels, reply.elapsedTime / 1000)
   })
+  boundBodies(app, context)
   addContinue(app)
   await addForms(app)
   app.addHook('onResponse', async (request, reply) => {

@@ -13,6 +13,7 @@ import type { Images } from './images/images.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import type { Nodes } from './nodes/nodes.ts'
 import type { Downloads } from './raw/downloads.ts'
+import type { RawUploads } from './raw/raw-uploads.ts'
 import type { Holders } from './siblings/holders.ts'
 import type { ImageReader } from './siblings/image-reader.ts'
 import type { Swarms } from './swarm/swarms.ts'
@@ -41,6 +42,8 @@ export interface RouteContext extends Accounting {
   readonly reader: Pick<ImageReader, 'open'>
   /** Sends them. */
   readonly downloads: Downloads
+  /** Takes them. */
+  readonly rawUploads: Pick<RawUploads, 'put' | 'keptBytes'>
   /** Where this tracker alone is reached, where several answer by one name. */
   readonly ownUrl: string | undefined
   /** What absolute addresses in the answer to a request begin with. */

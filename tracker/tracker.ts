@@ -29,6 +29,7 @@ import { TrackerMetrics } from './metrics.ts'
 import type { Origin } from './origin.ts'
 import { openPeers } from './peers.ts'
 import { Downloads } from './raw/downloads.ts'
+import { RawUploads } from './raw/raw-uploads.ts'
 import { meetSiblings } from './siblings/siblings.ts'
 import { openStores } from './stores.ts'
 import { CollectionTimer } from './uploads/collection-timer.ts'
@@ -84,11 +85,13 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const { origin } = peers
   const { self } = origin
   const publications = new Publications({ trust: identity.trust, clock })
-  const uploads = new Uploads({
-    ...{ catalog, access, images, publications, pool, gate, sign, clock, self, ...accounting },
-    stores: { blocks, nodes },
-    onStored: metrics.stored,
-  })
+  const receiving = {
+    ...{ catalog, access, images, publications, pool, gate, clock, self, ...accounting },
+    ...{ stores: { blocks, nodes }, onStored: metrics.stored },
+  }
+  const uploads = new Uploads(receiving)
+  const rawUploads = new RawUploads(receiving)
+  await rawUploads.start()
   const downloads = new Downloads({ blocks, nodes, clock, log, onSent: metrics.sentRaw })
   const read: Downloads['read'] = (range, options) => downloads.read(range, options)
   const parts = { opened, catalog, nodes, origin, read, clock, log }
@@ -102,10 +105,12 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const context: RouteContext = {
     ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: urls, openUrl: urls, ownUrl: config.ownUrl },
     rightsChanged: () => origin.rightsChanged(),
-    ...{ catalog, access, audit, images, publications, uploads, downloads },
+    ...{ catalog, access, audit, images, publications, uploads, rawUploads, downloads },
     ...{ collector, metrics, clock, log, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
+  // Before the connections are waited for: what comes can go on later.
+  opened.defer(() => rawUploads.stop())
   watchTrust({ opened, identity, app, metrics, clock, log })
   const url = await listen(app, config.listen)
   await announce(config.ownUrl ?? url)

@@ -60,12 +60,12 @@ export const TRACKER_PATHS = {
   metrics: '/metrics',
 } as const
 
-/** Names that a namespace must not have: they are words of the paths above. */
-export const RESERVED_NAMESPACES: ReadonlySet<string> = new Set(['raw'])
-/** What a node must not be called. */
-export const RESERVED_NODES: ReadonlySet<string> = new Set(['pass'])
 /** What returned addresses carry for the consumer to put its hypervisor in the place of. */
 export const HYPERVISOR_WORD = '__hypervisor__'
+/** Names that a namespace must not have: they are words of the paths above. */
+export const RESERVED_NAMESPACES: ReadonlySet<string> = new Set(['raw', HYPERVISOR_WORD])
+/** What a node must not be called. */
+export const RESERVED_NODES: ReadonlySet<string> = new Set(['pass'])
 
 type ParametersOf<Path extends string> = Path extends `${string}:${infer Name}/${infer Rest}`
   ? Name | ParametersOf<`/${Rest}`>

@@ -315,7 +315,9 @@ export const API_ANSWER_TIMEOUT_MS = 60_000
 export const API_LONG_ANSWER_TIMEOUT_MS = 900_000
 /** Pause on a connection of the tracker after which it is closed: longer than clients keep an idle one. */
 export const TRACKER_IDLE_TIMEOUT_MS = 120_000
-/** Time for a client to send a request with its body. */
+/** Time for a client to send the head of a request. */
+export const TRACKER_HEAD_TIMEOUT_MS = 60_000
+/** Time for a client to send a request with its body; the bytes of an image may take longer while they move (RAW_BODY_IDLE_MS). */
 export const TRACKER_REQUEST_TIMEOUT_MS = 300_000
 /** Connections at the tracker: two of every node of a large site. */
 export const TRACKER_CONNECTIONS_MAX = 4096
@@ -349,6 +351,10 @@ export const RAW_UPLOADS_WAITING_MAX = 64
 export const RAW_UPLOAD_WAIT_MS = 30_000
 /** Pause in the body of a raw upload after which it is broken off: a client may read a slow disk, and a lost one is not waited for. */
 export const RAW_BODY_IDLE_MS = 60_000
+/** Bytes of a refused body that are read and dropped, so that its client sees the answer; then the connection is closed. */
+export const REFUSED_BODY_BYTES_MAX = 64 * MiB
+/** Time that they are waited for. */
+export const REFUSED_BODY_MS = 30_000
 /** Digests in one request for what the tracker needs: 1 MiB of body. */
 export const NEED_DIGESTS_MAX = 32 * KiB
 /** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */

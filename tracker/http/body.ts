@@ -10,28 +10,29 @@ export const OCTETS = 'application/octet-stream'
 
 /**
  * The body in pieces. Who stops reading leaves the rest to Node.js, which reads and drops it: closing the connection
- * instead would often take the answer with it. Only a client that sends nothing for UPLOAD_BODY_IDLE_MS while it is
+ * instead would often take the answer with it. Only a client that sends nothing for `idleMs` while it is
  * waited for loses its connection. Throws InvalidError when the body is of another type, AbortedError when the client
  * has gone.
  */
 export function bodyOf(
   components: { clock: Clock },
   request: Pick<FastifyRequest, 'body' | 'raw'>,
+  { idleMs = UPLOAD_BODY_IDLE_MS }: { idleMs?: number } = {},
 ): AsyncIterable<Uint8Array> {
   const { body, raw } = request
   if (!(body instanceof Readable)) throw new InvalidError(`the body must be of type ${OCTETS}`)
   continueBody(raw)
-  return watched(body, { clock: components.clock, onIdle: () => raw.socket.destroy() })
+  return watched(body, { clock: components.clock, idleMs, onIdle: () => raw.socket.destroy() })
 }
 
 async function* watched(
   body: Readable,
-  init: { clock: Clock; onIdle: () => void },
+  init: { clock: Clock; idleMs: number; onIdle: () => void },
 ): AsyncGenerator<Uint8Array> {
   const pieces = body.iterator({ destroyOnReturn: false })
   try {
     for (;;) {
-      const cancel = init.clock.after(UPLOAD_BODY_IDLE_MS, init.onIdle)
+      const cancel = init.clock.after(init.idleMs, init.onIdle)
       const next = await pieces.next().catch(gone).finally(cancel)
       if (next.done === true) return
       yield next.value as Uint8Array

@@ -35,7 +35,8 @@ export async function addForms(app: App): Promise<void> {
   app.addHook('onRequest', async (request) => chooseAnswer(request))
   app.addHook('preParsing', async (request) => {
     // Who reads the bytes of images asks for them when there is a place for them.
-    if (!request.headers['content-type']?.startsWith(OCTETS)) continueBody(request.raw)
+    const later = request.routeOptions.config.readsBody === true
+    if (!later && !request.headers['content-type']?.startsWith(OCTETS)) continueBody(request.raw)
   })
   app.addHook('onSend', async (request, reply, payload) => asXml(request, { reply, payload }))
 }

@@ -33,5 +33,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** For machines: nobody becomes a user by coming here. */
     machines?: boolean
+    /** The handler reads the body itself, whatever its type, and tells the client when to send it. */
+    readsBody?: boolean
   }
 }

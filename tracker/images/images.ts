@@ -60,8 +60,7 @@ export class Images {
     const found = await this.#find(image)
     if (found !== undefined) {
       await access.image(asker, found, 'write')
-      if (found.readOnly)
-        throw new StateError(`${image.namespace}/${image.name} is read only: unset read_only first`)
+      this.checkWritable(found)
       return found
     }
     const user = access.permission(asker, 'image_create')
@@ -69,6 +68,11 @@ export class Images {
     const { owner } = await placeImage(this.#c, { namespace: image.namespace }, { user, from })
     await this.#make(user, image, { owner })
     return await catalog.images.get(image)
+  }
+
+  /** Whether an image takes new bytes at all. Throws StateError when it is read only. */
+  checkWritable({ namespace, name, readOnly }: StoredImage): void {
+    if (readOnly) throw new StateError(`${namespace}/${name} is read only: unset read_only first`)
   }
 
   /** Changes what is given. Errors: InvalidError, NotAuthorisedError, NotFoundError, ConflictError, StateError, QuotaError. */

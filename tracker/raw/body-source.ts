@@ -1,5 +1,5 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
-import { AbortedError, InvalidError } from '../../src/core/errors.ts'
+import { AbortedError, type BootswarmError, InvalidError } from '../../src/core/errors.ts'
 import type { ImageSource, SourceStep } from '../../src/image/image-source.ts'
 import { ClaimedHashes, type DigestClaim } from './body-digests.ts'
 
@@ -10,6 +10,8 @@ export interface BodySourceInit {
   /** Bytes that must come; undefined when the end of the body says. */
   readonly bytes: number | undefined
   readonly claims: readonly DigestClaim[]
+  /** Ends the body where it is; its reason is why. */
+  readonly stop: AbortSignal
 }
 
 /**
@@ -22,15 +24,17 @@ export class BodySource implements ImageSource {
   readonly #pieces: AsyncIterator<Uint8Array>
   readonly #bytes: number | undefined
   readonly #hashes: ClaimedHashes
+  readonly #stop: AbortSignal
   #left: Uint8Array = new Uint8Array()
   #came = 0
-  #cut: AbortedError | undefined
+  #cut: BootswarmError | undefined
 
   constructor(init: BodySourceInit) {
     this.name = init.name
     this.#pieces = init.body[Symbol.asyncIterator]()
     this.#bytes = init.bytes
     this.#hashes = new ClaimedHashes(init.claims)
+    this.#stop = init.stop
   }
 
   /** Bytes that came. */
@@ -39,7 +43,7 @@ export class BodySource implements ImageSource {
   }
 
   /** Why there was no more; undefined when all came. */
-  get cut(): AbortedError | undefined {
+  get cut(): BootswarmError | undefined {
     return this.#cut
   }
 
@@ -61,8 +65,9 @@ export class BodySource implements ImageSource {
     return { kind: 'data', bytes: taken.length }
   }
 
+  /** Not waited for: a body that was cut here may never say more. */
   async close(): Promise<void> {
-    await this.#pieces.return?.()
+    this.#pieces.return?.()?.catch(() => {})
   }
 
   #take(piece: Uint8Array): void {
@@ -75,13 +80,22 @@ export class BodySource implements ImageSource {
 
   async #next(): Promise<Uint8Array | undefined> {
     try {
-      const { done, value } = await this.#pieces.next()
+      const { done, value } = await this.#nextUnlessStopped()
       if (done !== true) return value
       if (this.#came < (this.#bytes ?? 0)) this.#cut = new AbortedError('the body ended early')
     } catch (error) {
-      if (!(error instanceof AbortedError)) throw error
-      this.#cut = error
+      if (!(error instanceof AbortedError || error === this.#stop.reason)) throw error
+      this.#cut = error as BootswarmError
     }
     return undefined
+  }
+
+  #nextUnlessStopped(): Promise<IteratorResult<Uint8Array>> {
+    const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Uint8Array>>()
+    const stop = () => reject(this.#stop.reason)
+    if (this.#stop.aborted) stop()
+    else this.#pieces.next().then(resolve, reject)
+    this.#stop.addEventListener('abort', stop, { once: true })
+    return promise.finally(() => this.#stop.removeEventListener('abort', stop))
   }
 }

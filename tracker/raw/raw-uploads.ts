@@ -1,14 +1,13 @@
-import type { BlockStore, CallOptions } from '../../src/core/blockstore.ts'
+import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { Digest } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { AbortedError, ConflictError, httpStatusOf } from '../../src/core/errors.ts'
+import { AbortedError, BusyError, ConflictError, httpStatusOf } from '../../src/core/errors.ts'
 import {
   RAW_UPLOAD_WAIT_MS,
   RAW_UPLOADS_MAX,
   RAW_UPLOADS_PER_PRINCIPAL_MAX,
   RAW_UPLOADS_WAITING_MAX,
 } from '../../src/core/limits.ts'
-import type { ChunkerParameters, SegmentLink } from '../../src/core/manifest.ts'
 import { DEFAULT_TAG } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { type ImportResult, importImage, importPart } from '../../src/image/import.ts'
@@ -19,7 +18,7 @@ import type { QuotaCheck } from '../accounting/quota-meter.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { StoredImage } from '../catalog/image-catalog.ts'
 import type { StoredRawUpload } from '../catalog/raw-upload-catalog.ts'
-import { commitUpload } from '../uploads/commit.ts'
+import { type CommitComponents, commitUpload } from '../uploads/commit.ts'
 import type { CommitStores } from '../uploads/commit-check.ts'
 import type { Gate } from '../uploads/gate.ts'
 import { claimFailed, type DigestClaim } from './body-digests.ts'
@@ -37,6 +36,7 @@ export interface RawUploadsComponents {
   readonly pool: FrameOpener
   readonly gate: Gate
   readonly quota: QuotaCheck
+  readonly publications: CommitComponents['publications']
   readonly clock: Clock
   /** This tracker: its uploads stay with it. */
   readonly self: PeerKey
@@ -89,7 +89,7 @@ export class RawUploads {
 
   /** Breaks off what runs, so that it can go on later, and waits for it. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new AbortedError('the tracker is stopping'))
+    this.#stopping.abort(new BusyError('the tracker is stopping: go on when it is back'))
     await Promise.allSettled(this.#running)
     await this.#workers.close()
   }
@@ -112,8 +112,7 @@ export class RawUploads {
         `another upload into ${namespace}/${name} is under way: try again when it has ended`,
       )
     this.#busy.add(uuid)
-    const signal = AbortSignal.any([options.signal, this.#stopping.signal])
-    const running = this.#inPlace(put, { signal }).finally(() => this.#busy.delete(uuid))
+    const running = this.#inPlace(put, options).finally(() => this.#busy.delete(uuid))
     this.#running.add(running)
     return await running.finally(() => this.#running.delete(running))
   }
@@ -123,7 +122,7 @@ export class RawUploads {
     await this.#c.quota.open(put.image.ownerId)
     const leave = await this.#places.take(put.principal, options)
     try {
-      return await this.#receive(put, await this.#open(put, before), options)
+      return await this.#receive(put, await this.#open(put, before))
     } finally {
       leave()
     }
@@ -154,18 +153,15 @@ export class RawUploads {
     return { upload, totalBytes, keptBytes: 0, segments: [], tail: undefined, chunker: undefined }
   }
 
-  async #receive(
-    put: RawPut,
-    before: StoredRawUpload,
-    options: Required<CallOptions>,
-  ): Promise<RawPutResult> {
+  async #receive(put: RawPut, before: StoredRawUpload): Promise<RawPutResult> {
     const { upload } = before
     const { clock, catalog } = this.#c
     try {
-      return await this.#import(put, before, options)
+      return await this.#import(put, before)
     } catch (error) {
       const nowMs = clock.now()
-      const goesOn = error instanceof AbortedError && (await this.#hasKept(put))
+      const brokeOff = error instanceof AbortedError || error instanceof BusyError
+      const goesOn = brokeOff && (await this.#hasKept(put))
       if (goesOn) await catalog.rawUploads.pause(upload, { nowMs })
       else await catalog.uploads.remove(upload, { nowMs, failed: httpStatusOf(error) >= 500 })
       throw error
@@ -177,14 +173,15 @@ export class RawUploads {
     return (found?.keptBytes ?? 0) > 0
   }
 
-  async #import(put: RawPut, before: StoredRawUpload, options: Required<CallOptions>): Promise<RawPutResult> {
+  async #import(put: RawPut, before: StoredRawUpload): Promise<RawPutResult> {
     const { head, image } = put
     const { catalog, clock } = this.#c
-    const isLast = head.kind === 'whole' || head.end === head.totalBytes
+    const isLast = head.kind === 'whole' || head.end === (head.totalBytes ?? before.totalBytes)
     const { bodyClaims: claims, start, end } = head
     const bytes = end === undefined ? undefined : end - start
     const name = `${image.namespace}/${image.name}`
-    const body = new BodySource({ name, body: put.body(), bytes, claims })
+    const { signal: stop } = this.#stopping
+    const body = new BodySource({ name, body: put.body(), bytes, claims, stop })
     // What somebody wants to compare is not kept before it is compared.
     const kept = new KeptSegments(catalog, { before, whileItComes: claims.length === 0 })
     const sink = new UploadSink(
@@ -194,9 +191,9 @@ export class RawUploads {
     const init = { ...this.#importInit(before, body), onSegments: kept.add }
     const imported = await this.#workers.run(async (workers) => {
       const components = { sink, workers }
-      if (!isLast) return await importPart(components, init, options)
+      if (!isLast) return await importPart(components, init)
       const mustHash = head.wholeClaims.length > 0
-      return await importImage(components, { ...init, mustHash }, options)
+      return await importImage(components, { ...init, mustHash })
     })
     if (body.cut !== undefined) {
       if (claims.length === 0) await kept.finish()
@@ -227,8 +224,9 @@ export class RawUploads {
     checkWhole(put.head.wholeClaims, imported.sha256)
     await put.recheck()
     const { manifestId: manifest } = imported
+    const { namespace, name } = put.image
     const { version } = await commitUpload(this.#c, {
-      ...{ upload, manifest, tags: [DEFAULT_TAG], publisher: put.principal },
+      ...{ namespace, name, upload, manifest, tags: [DEFAULT_TAG], publisher: put.principal },
     })
     return { kind: 'version', version, manifest }
   }

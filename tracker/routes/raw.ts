@@ -1,27 +1,76 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { RawHypervisorParams, RawOwnParams, RawParams, type RawPath } from '../../src/api/raw-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
-import { askerOf } from '../access/asker.ts'
-import type { StoredVersion } from '../catalog/image-catalog.ts'
+import { VersionQuery } from '../../src/api/tracker-schemas.ts'
+import { AbortedError, ConflictError } from '../../src/core/errors.ts'
+import { RAW_BODY_IDLE_MS } from '../../src/core/limits.ts'
+import { askerOf, type UserAsker } from '../access/asker.ts'
+import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
+import { bodyOf } from '../http/body.ts'
+import { boundRest } from '../http/body-time.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import { signalOf } from '../http/signal.ts'
+import { parsePutHead } from '../raw/put-head.ts'
 import { rawAnswer } from '../raw/raw-answer.ts'
-import { Octets, problems } from './answers.ts'
+import { rawTarget } from '../raw/raw-target.ts'
+import { Empty, Octets, problems } from './answers.ts'
+
+const tags = ['images']
 
 const showRawSchema = {
-  tags: ['images'],
+  tags,
   summary: 'The bytes of an image',
   description: 'The entity tag is the manifest CID. One range at a time.',
-  params: ImageParams,
+  params: RawParams,
   querystring: VersionQuery,
-  response: { 200: Octets, 206: Octets, ...problems },
+  response: { 200: Octets, 206: Octets, 304: Empty, 416: Empty, ...problems },
+}
+const showRawOwnSchema = { ...showRawSchema, params: RawOwnParams }
+const showRawHypervisorSchema = { ...showRawSchema, params: RawHypervisorParams }
+
+const putRawSchema = {
+  tags,
+  summary: 'Bytes for a slot: the next version of the image, with the tag latest',
+  description:
+    'The body is the image, of any content type. With Content-Range it is a part; 308 and Range say what is kept (docs/specs/raw-upload-v1.md). Content-MD5, Content-Digest, Repr-Digest and Digest are checked.',
+  params: RawParams,
+  response: { 200: Empty, 308: Empty, ...problems },
+}
+const putRawOwnSchema = { ...putRawSchema, params: RawOwnParams }
+const putRawHypervisorSchema = { ...putRawSchema, params: RawHypervisorParams }
+
+const showRaw: Handler<typeof showRawSchema> = (context) => async (request, reply) =>
+  await show(context, request.params, { request, reply })
+const showRawOwn: Handler<typeof showRawOwnSchema> = (context) => async (request, reply) =>
+  await show(context, request.params, { request, reply })
+const showRawHypervisor: Handler<typeof showRawHypervisorSchema> = (context) => async (request, reply) =>
+  await show(context, request.params, { request, reply })
+
+const putRaw: Handler<typeof putRawSchema> = (context) => async (request, reply) =>
+  await put(context, request.params, { request, reply })
+const putRawOwn: Handler<typeof putRawOwnSchema> = (context) => async (request, reply) =>
+  await put(context, request.params, { request, reply })
+const putRawHypervisor: Handler<typeof putRawHypervisorSchema> = (context) => async (request, reply) =>
+  await put(context, request.params, { request, reply })
+
+interface Exchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
 }
 
-const showRaw: Handler<typeof showRawSchema> = (context) => async (request, reply) => {
-  const image = await context.catalog.images.get(request.params)
-  await context.access.image(askerOf(request), image, 'read')
-  const version = await context.catalog.images.resolve({ ...request.params, ...request.query })
+async function show(
+  context: RouteContext,
+  path: RawPath,
+  { request, reply }: Exchange,
+): Promise<FastifyReply> {
+  const asker = askerOf(request)
+  const image = await rawTarget(context, { asker, path }, (found) =>
+    context.access.image(asker, found, 'read'),
+  )
+  const { namespace, name } = image
+  const query = request.query as VersionQuery
+  const version = await context.catalog.images.resolve({ namespace, name, ...query })
   if (isRead(request)) context.accesses.count(image)
   return await sendImage(context, version, { request, reply })
 }
@@ -36,7 +85,7 @@ function isRead({ method, headers }: FastifyRequest): boolean {
 async function sendImage(
   context: RouteContext,
   version: StoredVersion,
-  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  { request, reply }: Exchange,
 ): Promise<FastifyReply> {
   const { status, headers, range } = rawAnswer(request, version)
   if (range === undefined) return reply.code(status).headers(headers).send()
@@ -59,13 +108,77 @@ async function sendImage(
   return reply
 }
 
+/** Whatever can be refused is refused before the client is told to send. */
+async function put(
+  context: RouteContext,
+  path: RawPath,
+  { request, reply }: Exchange,
+): Promise<FastifyReply> {
+  try {
+    const { asker, image } = await writable(context, path, request)
+    const head = parsePutHead(request.headers)
+    const { dn: principal } = asker
+    const base = { image, principal, head }
+    if (head.kind === 'question') return kept(reply, await context.rawUploads.keptBytes(base))
+    const body = () => bodyOf(context, request, { idleMs: RAW_BODY_IDLE_MS })
+    const recheck = async () => void (await writable(context, path, request, { again: true }))
+    const result = await context.rawUploads.put({ ...base, body, recheck }, { signal: signalOf(reply) })
+    if (result.kind === 'kept') return kept(reply, result.keptBytes)
+    return reply.header('etag', `"${result.manifest}"`).send()
+  } catch (error) {
+    if (error instanceof ConflictError && typeof error.data['keptBytes'] === 'number')
+      rangeOf(reply, error.data['keptBytes'])
+    if (error instanceof AbortedError) request.raw.socket.destroy()
+    boundRest(context, request.raw)
+    throw error
+  }
+}
+
+/** The image, when the asker may give it bytes; `again`: as things stand now and not when the request began. */
+async function writable(
+  context: RouteContext,
+  path: RawPath,
+  request: FastifyRequest,
+  { again = false }: { again?: boolean } = {},
+): Promise<{ asker: UserAsker; image: StoredImage }> {
+  const { access, askers } = context
+  const asker = again ? await askers.of(request.raw.socket, { contact: false }) : askerOf(request)
+  const user = access.user(asker, { change: true })
+  const image = await rawTarget(context, { asker, path }, async (found) => {
+    await access.changeOf(asker, found, { right: 'write', permission: 'image_modify' })
+  })
+  context.images.checkWritable(image)
+  return { asker: user, image }
+}
+
+/** What resumable uploads know as "go on": 308 without Location. */
+function kept(reply: FastifyReply, bytes: number): FastifyReply {
+  return rangeOf(reply, bytes).code(308).send()
+}
+
+function rangeOf(reply: FastifyReply, bytes: number): FastifyReply {
+  return bytes === 0 ? reply : reply.header('range', `bytes=0-${bytes - 1}`)
+}
+
 /** The bytes of images, for clients that know nothing of blocks. */
 export const rawRoutes: Registration = (app, context) => {
+  const { raw, rawOwn, rawHypervisor } = TRACKER_PATHS
+  const shown = { method: ['GET', 'HEAD'], exposeHeadRoute: false }
+  app.route({ ...shown, url: rawOwn, schema: showRawOwnSchema, handler: showRawOwn(context) })
+  app.route({ ...shown, url: raw, schema: showRawSchema, handler: showRaw(context) })
   app.route({
-    method: ['GET', 'HEAD'],
-    url: TRACKER_PATHS.raw,
-    exposeHeadRoute: false,
-    schema: showRawSchema,
-    handler: showRaw(context),
+    ...{ ...shown, url: rawHypervisor, schema: showRawHypervisorSchema },
+    handler: showRawHypervisor(context),
+  })
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers()
+    scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    const sent = { method: 'PUT', config: { readsBody: true } }
+    scope.route({ ...sent, url: rawOwn, schema: putRawOwnSchema, handler: putRawOwn(context) })
+    scope.route({ ...sent, url: raw, schema: putRawSchema, handler: putRaw(context) })
+    scope.route({
+      ...{ ...sent, url: rawHypervisor, schema: putRawHypervisorSchema },
+      handler: putRawHypervisor(context),
+    })
   })
 }
