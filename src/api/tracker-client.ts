@@ -2,6 +2,7 @@ import type { CallOptions } from '../core/blockstore.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
 import type { PeerKey } from '../core/router.ts'
+import { AccountingClient } from './accounting-client.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
 import { ImageClient } from './image-client.ts'
 import type { ImageObject } from './image-schemas.ts'
@@ -47,6 +48,8 @@ export class TrackerClient {
   readonly images: ImageClient
   /** ACLs, chains of records, signatures. */
   readonly signed: SignedClient
+  /** What happened, and what users own. */
+  readonly accounting: AccountingClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
@@ -54,6 +57,7 @@ export class TrackerClient {
     this.repoman = new RepomanClient({ http: this.#http })
     this.images = new ImageClient({ http: this.#http })
     this.signed = new SignedClient({ http: this.#http })
+    this.accounting = new AccountingClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */

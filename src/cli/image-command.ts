@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { addImageCreate } from './image-create.ts'
+import { addImageHistory } from './image-history.ts'
 import { addImageLs } from './image-ls.ts'
 import { addImageMv } from './image-mv.ts'
 import { addImagePull } from './image-pull.ts'
@@ -24,5 +25,6 @@ export function addImageCommands(program: Command, shell: Shell): void {
   addImageMv(image, shell)
   addImageTag(image, shell)
   addImageRm(image, shell)
+  addImageHistory(image, shell)
   addImageVerify(image, shell)
 }

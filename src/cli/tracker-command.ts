@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { teach } from './help.ts'
 import type { Shell } from './shell.ts'
+import { addTrackerAudit } from './tracker-audit.ts'
 import { addTrackerGc } from './tracker-gc.ts'
 import { addTrackerInit } from './tracker-init.ts'
 
@@ -9,6 +10,7 @@ export function addTrackerCommands(program: Command, shell: Shell): void {
   addTrackerInit(tracker, shell)
   addTrackerServe(tracker, shell)
   addTrackerGc(tracker, shell)
+  addTrackerAudit(tracker, shell)
 }
 
 function addTrackerServe(tracker: Command, shell: Shell): void {

@@ -11,6 +11,7 @@ import { addSettingOptions, type SettingFlags, TRACKER_KEYS } from './settings.t
 import { interruptible, type Shell } from './shell.ts'
 import { formatFacts } from './table.ts'
 import { formatBytes } from './units.ts'
+import { addUserUsage } from './user-usage.ts'
 
 /** Requests under way at once for the details of a list. */
 const REQUESTS_MAX = 8
@@ -33,6 +34,7 @@ export function addUserCommands(program: Command, shell: Shell): void {
   addSet(user, shell)
   addStates(user, shell)
   addRm(user, shell)
+  addUserUsage(user, shell)
 }
 
 /** Runs `use` with the part of the tracker's interface that is about users and groups. */
