@@ -3,8 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HttplibCaller, noPython } from '../fixtures/httplib-caller.ts'
+import { HttplibCaller } from '../fixtures/httplib-caller.ts'
 import { noise } from '../fixtures/noise.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { ADMIN_DN, TrackerSite } from '../fixtures/tracker.ts'
 import { TrackerProcess } from '../fixtures/tracker-process.ts'
 
@@ -20,16 +21,7 @@ interface Context {
 }
 const test = suite<Context>("a session of Repoman's client")
 
-const missing = ['grid-proxy-init', 'curl', 'wget'].filter((program) => {
-  try {
-    execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' })
-    return false
-  } catch {
-    return true
-  }
-})
-const reason = noPython() ?? (missing.length > 0 ? `${missing.join(', ')} not installed` : undefined)
-if (reason !== undefined) console.log(`skipped: ${reason}`)
+const reason = missingPrograms('python3', 'grid-proxy-init', 'curl', 'wget')
 
 /** A proxy as people make it in the morning. */
 async function proxyOf(site: TrackerSite, commonName: string): Promise<string> {
@@ -64,7 +56,7 @@ test.after(async ({ site, tracker, callers }) => {
   await site.remove()
 })
 
-const run = reason === undefined ? test : test.skip
+const run = testsThatNeed(test, reason)
 
 /** The JSON of an answer that such a client takes for one: 200 or 201, and a type that has json in it. */
 function read(answer: { status: number; type: string | null; body: string }) {

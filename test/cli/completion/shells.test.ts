@@ -5,6 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { SCRIPTS, type ShellName } from '../../../src/cli/completion/scripts.ts'
 import { LAUNCHER } from '../../fixtures/cli.ts'
+import { missingPrograms, testsThatNeed } from '../../fixtures/programs.ts'
 import { withScratch } from '../../fixtures/scratch.ts'
 
 const test = suite('completion in shells')
@@ -25,15 +26,6 @@ function place(dir: string): Place {
   writeFileSync(join(dir, 'disk one.img'), '')
   const path = `${join(dir, 'bin')}:${process.env['PATH'] ?? ''}`
   return { dir, env: { PATH: path, HOME: dir, XDG_CONFIG_HOME: dir, TERM: 'dumb' } }
-}
-
-function has(shell: ShellName): boolean {
-  try {
-    execFileSync(shell, ['-c', 'true'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
 }
 
 /** What the shell offers for a line, sorted. */
@@ -68,7 +60,7 @@ function offered(shell: ShellName, { dir, env }: Place, line: string): string[] 
 }
 
 for (const shell of ['bash', 'zsh', 'fish'] as const) {
-  const run = has(shell) ? test : test.skip
+  const run = testsThatNeed(test, missingPrograms(shell))
   run(`${shell} completes commands, options, contexts and files`, () =>
     withScratch(async (dir) => {
       const here = place(dir)

@@ -5,6 +5,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { runHere } from '../../fixtures/cli.ts'
 import { noLoopDevices, withLoopDevice } from '../../fixtures/loop-device.ts'
+import { missingPrograms, testsThatNeed } from '../../fixtures/programs.ts'
 import { withScratch } from '../../fixtures/scratch.ts'
 import { TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
@@ -12,21 +13,7 @@ const MiB = 1024 * 1024
 const test = suite('save-image')
 const sh = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: 'utf8' })
 
-function lacking(): string | undefined {
-  const missing = ['rsync', 'mkfs.ext4'].filter((program) => {
-    try {
-      execFileSync('sh', ['-c', `PATH=$PATH:/usr/sbin command -v ${program}`], { stdio: 'ignore' })
-      return false
-    } catch {
-      return true
-    }
-  })
-  return missing.length > 0 ? `${missing.join(', ')} not installed` : undefined
-}
-
-const reason = (await noLoopDevices()) ?? lacking()
-if (reason !== undefined) console.log(`skipped: ${reason}`)
-const run = reason === undefined ? test : test.skip
+const run = testsThatNeed(test, missingPrograms('rsync', 'mkfs.ext4') ?? (await noLoopDevices()))
 
 /** Runs `task` with a mounted file system that stands for that of a running machine. */
 function withRoot(task: (root: string, dir: string) => Promise<void>): Promise<void> {

@@ -6,23 +6,14 @@ import * as assert from 'uvu/assert'
 import { takeSnapshot } from '../../../src/image/snapshot/snapshot.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { noLoopDevices, withLoopDevice } from '../../fixtures/loop-device.ts'
+import { missingPrograms, testsThatNeed } from '../../fixtures/programs.ts'
 import { withScratch } from '../../fixtures/scratch.ts'
 
 const MiB = 1024 * 1024
 const test = suite('snapshot')
 const sh = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: 'utf8' })
 
-const lacking = ['rsync', 'mkfs.ext4', 'setfacl'].filter((program) => {
-  try {
-    execFileSync(program, ['--version'], { stdio: 'ignore' })
-    return false
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
-  }
-})
-const reason =
-  (await noLoopDevices()) ?? (lacking.length > 0 ? `${lacking.join(', ')} not installed` : undefined)
-const run = reason === undefined ? test : test.skip
+const run = testsThatNeed(test, missingPrograms('rsync', 'mkfs.ext4', 'setfacl') ?? (await noLoopDevices()))
 
 /** Runs `task` with a small mounted system to be copied, and a folder for the copy. */
 function withSystem(task: (root: string, dir: string) => Promise<void>): Promise<void> {
@@ -134,5 +125,4 @@ run('says so when there is no room', () =>
   }),
 )
 
-if (reason !== undefined) console.log(`skipped: ${reason}`)
 test.run()

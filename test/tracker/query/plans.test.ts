@@ -65,10 +65,7 @@ function faultsOf({ plans }: Context, { sql, parameters }: CompiledQuery): strin
   for (const { id, parent, detail } of steps) {
     if (detail.startsWith('CORRELATED') || repeated.has(parent)) repeated.add(id)
     const scans = detail.startsWith('SCAN')
-    if (
-      scans &&
-      (repeated.has(id) || /SCAN (acl_entries|versions|memberships)/.test(detail))
-    )
+    if (scans && (repeated.has(id) || /SCAN (acl_entries|versions|memberships)/.test(detail)))
       faults.push(`${detail} in ${sql}`)
   }
   assert.ok(steps.filter(({ detail }) => detail.startsWith('SCAN images')).length <= 1, sql)
