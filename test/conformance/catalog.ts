@@ -1,9 +1,11 @@
 import { suite } from 'uvu'
 import { testsThatNeed } from '../fixtures/programs.ts'
 import { accessTests } from './catalog/access.ts'
+import { accountRaceTests } from './catalog/account-races.ts'
 import { accountTests } from './catalog/accounts.ts'
 import { imageTests } from './catalog/images.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
+import { nodeTests } from './catalog/nodes.ts'
 import { queryTests } from './catalog/queries.ts'
 import { raceTests } from './catalog/races.ts'
 import type { CatalogUnderTest, On } from './catalog/steps.ts'
@@ -39,6 +41,8 @@ export function testCatalog(backend: CatalogBackend): void {
     namespaceTests,
     userTests,
     accountTests,
+    accountRaceTests,
+    nodeTests,
     accessTests,
     trackerTests,
     queryTests,

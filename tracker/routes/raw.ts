@@ -71,7 +71,8 @@ async function show(
   const { namespace, name } = image
   const query = request.query as VersionQuery
   const version = await context.catalog.images.resolve({ namespace, name, ...query })
-  if (isRead(request)) context.accesses.count(image)
+  // Another tracker asks for somebody whom it has counted.
+  if (isRead(request) && asker.kind !== 'tracker') context.accesses.count(image)
   return await sendImage(context, version, { request, reply })
 }
 

@@ -5,11 +5,10 @@ import {
   UPLOADS_OPEN_MAX,
 } from '../../../src/core/limits.ts'
 import { parseReference } from '../../../src/core/reference.ts'
-import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 import {
+  atOnce,
   by,
-  type CatalogUnderTest,
   commit,
   create,
   here,
@@ -22,21 +21,6 @@ import {
   upload,
   userOf,
 } from './steps.ts'
-
-/** `count` tasks at once, every other one at the other tracker; their results, undefined for those that fail. */
-async function atOnce<T>(
-  { catalog, other }: CatalogUnderTest,
-  count: number,
-  task: (catalog: Catalog, i: number) => Promise<T>,
-): Promise<{ values: T[]; codes: string[] }> {
-  const started = Array.from({ length: count }, (_, i) => task(i % 2 === 0 ? catalog : other, i))
-  const results = await Promise.allSettled(started)
-  const values = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
-  const codes = results.flatMap((result) =>
-    result.status === 'rejected' ? [result.reason.code as string] : [],
-  )
-  return { values, codes }
-}
 
 /** What several trackers, or several requests, do at the same moment. */
 export function raceTests(on: On): void {

@@ -72,3 +72,18 @@ export async function commit(
     tags: tags as Tag[],
   })
 }
+
+/** `count` tasks at once, every other one at the other tracker; their results, undefined for those that fail. */
+export async function atOnce<T>(
+  { catalog, other }: CatalogUnderTest,
+  count: number,
+  task: (catalog: Catalog, i: number) => Promise<T>,
+): Promise<{ values: T[]; codes: string[] }> {
+  const started = Array.from({ length: count }, (_, i) => task(i % 2 === 0 ? catalog : other, i))
+  const results = await Promise.allSettled(started)
+  const values = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const codes = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason.code as string] : [],
+  )
+  return { values, codes }
+}
