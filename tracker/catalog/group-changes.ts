@@ -57,9 +57,9 @@ export class GroupChanges {
       .where('id', '=', group.id)
       .executeTakeFirstOrThrow()
     if (numUpdatedRows === 0n) throw gone(group)
-    // Afterwards: the copies of ACLs look the group up by its name.
-    await this.#acls.renameSubject({ kind: 'group', subject: group.name, to }, { author, trx })
+    // Afterwards, and owners first: every change of an ACL writes the owner that it names into the tables, found by its name.
     await this.#renameOwner(trx, { group, to, author })
+    await this.#acls.renameSubject({ kind: 'group', subject: group.name, to }, { author, trx })
   }
 
   /** The name goes from every ACL. Errors: NotFoundError, StateError while it owns namespaces. */
