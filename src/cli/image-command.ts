@@ -8,6 +8,7 @@ import { addImagePush } from './image-push.ts'
 import { addImageRm } from './image-rm.ts'
 import { addImageSearch } from './image-search.ts'
 import { addImageSet } from './image-set.ts'
+import { addImageShare } from './image-share.ts'
 import { addImageShow } from './image-show.ts'
 import { addImageTag } from './image-tag.ts'
 import { addImageVerify } from './image-verify.ts'
@@ -23,6 +24,7 @@ export function addImageCommands(program: Command, shell: Shell): void {
   addImageCreate(image, shell)
   addImageSet(image, shell)
   addImageMv(image, shell)
+  addImageShare(image, shell)
   addImageTag(image, shell)
   addImageRm(image, shell)
   addImageHistory(image, shell)

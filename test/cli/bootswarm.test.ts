@@ -22,7 +22,8 @@ test.after(async () => {
 
 /** Every command, as `bootswarm help` must explain it. */
 const COMMANDS =
-  `image push|image pull|image ls|image show|image tag|image rm|image verify|node serve|node status|node peers|
+  `image push|image pull|image ls|image search|image show|image create|image set|image mv|image share|image unshare|
+  image tag|image rm|image verify|node serve|node status|node peers|
   node gc|node verify|tracker serve|tracker gc|ca init|ca issue|context ls|context show|context use|context add|whoami|version`
     .split('|')
     .map((command) => command.trim().split(' '))
