@@ -31,8 +31,11 @@ async function writeYaml(path: string, content: object): Promise<void> {
   await writeFile(path, stringify(content, { aliasDuplicateObjects: false }), { mode: 0o600 })
 }
 
-export async function writeTrackerConfig(layout: Layout, init: { ports: Ports; link?: Link }): Promise<void> {
-  const { ports, link } = init
+export async function writeTrackerConfig(
+  layout: Layout,
+  init: { ports: Ports; link?: Link | undefined; more?: object | undefined },
+): Promise<void> {
+  const { ports, link, more } = init
   await mkdir(layout.data('tracker'), { recursive: true })
   await writeYaml(layout.config('tracker'), {
     dataDir: layout.data('tracker'),
@@ -41,6 +44,7 @@ export async function writeTrackerConfig(layout: Layout, init: { ports: Ports; l
     p2p: p2pConfig(ports.p2p, link),
     admins: [PUBLISHER_DN],
     log: { level: 'info' },
+    ...more,
   })
 }
 
@@ -50,8 +54,10 @@ export interface NodeConfigInit {
   readonly trackerUrl: string
   readonly p2pPort: number
   /** Where its store lies; default below the testnet's directory. */
-  readonly dataDir?: string
-  readonly link?: Link
+  readonly dataDir?: string | undefined
+  readonly link?: Link | undefined
+  /** Keys in the place of ours. */
+  readonly more?: object | undefined
 }
 
 /** Nodes stand in racks of four, two racks to a zone. */
@@ -72,6 +78,7 @@ export async function writeNodeConfig(layout: Layout, init: NodeConfigInit): Pro
     labels: labelsOf(init.index),
     export: { directories: [layout.exports(name)] },
     log: { level: 'info' },
+    ...init.more,
   })
 }
 

@@ -28,8 +28,8 @@ export interface TrackerHandle extends DaemonHandle {
   readonly serverName: string
   /** A client with the publisher's identity. The caller closes it. */
   client(): Promise<TrackerClient>
-  /** A client with a new certificate of a node, which is not enrolled. The caller closes it. */
-  nodeClient(commonName: string): Promise<TrackerClient>
+  /** A client with a new certificate, whose files `layout.identity(commonName)` names. The caller closes it. */
+  clientAs(kind: 'node' | 'user', commonName: string): Promise<TrackerClient>
 }
 
 export interface NodeHandle extends DaemonHandle {

@@ -25,12 +25,15 @@ export async function mintIdentities(layout: Layout, nodes: number): Promise<voi
   })
 }
 
-/** One more certificate of a node, beside those of the testnet. */
-export async function mintNode(layout: Layout, commonName: string): Promise<IdentityPaths> {
+/** One more certificate, beside those of the testnet. */
+export async function mint(
+  layout: Layout,
+  { kind, commonName }: { kind: 'node' | 'user'; commonName: string },
+): Promise<IdentityPaths> {
   const { certificate, key } = layout.identity('ca')
   const [certificatePem, keyPem] = [await readFile(certificate, 'utf8'), await readFile(key, 'utf8')]
   const paths = layout.identity(commonName)
-  await issueInto(paths, { certificatePem, keyPem }, { kind: 'node', commonName })
+  await issueInto(paths, { certificatePem, keyPem }, { kind, commonName })
   return paths
 }
 

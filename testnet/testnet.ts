@@ -33,6 +33,8 @@ export interface TestnetInit {
   readonly dataDirs?: Readonly<Record<number, string>>
   /** Links before the tracker's peer and before single nodes, by index. Not kept for `openTestnet`. */
   readonly links?: { readonly tracker?: Link; readonly nodes?: Readonly<Record<number, Link>> }
+  /** Keys of the configuration of the tracker and of single nodes, by index, in the place of ours. Not kept for `openTestnet`. */
+  readonly config?: { readonly tracker?: object; readonly nodes?: Readonly<Record<number, object>> }
 }
 
 /**
@@ -54,15 +56,16 @@ export async function createTestnet(
   try {
     await mintIdentities(layout, init.nodes)
     log.info({ dir, nodes: init.nodes }, 'identities made')
-    const tracker = new DaemonControl(trackerRecipe(layout, init.links?.tracker))
+    const tracker = new DaemonControl(
+      trackerRecipe(layout, { link: init.links?.tracker, more: init.config?.tracker }),
+    )
     controls.push(tracker)
     await tracker.start(options)
     const trackerUrl = String(tracker.ready['url'])
     log.info({ url: trackerUrl, pid: tracker.process.pid }, 'tracker ready')
     const nodes = Array.from({ length: init.nodes }, (_, index) => {
-      const { dataDirs = {}, links = {} } = init
-      const [dataDir, link] = [dataDirs[index], links.nodes?.[index]]
-      const odd = { ...(dataDir === undefined ? {} : { dataDir }), ...(link === undefined ? {} : { link }) }
+      const { dataDirs = {}, links = {}, config = {} } = init
+      const odd = { dataDir: dataDirs[index], link: links.nodes?.[index], more: config.nodes?.[index] }
       return new DaemonControl(nodeRecipe(layout, { index, trackerUrl, ...odd }))
     })
     controls.push(...nodes)

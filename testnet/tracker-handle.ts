@@ -5,19 +5,21 @@ import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon
 import { daemonHandle } from './daemon-handle.ts'
 import type { TrackerHandle } from './handles.ts'
 import { type IdentityPaths, type Layout, TRACKER_NAME } from './layout.ts'
-import { mintNode } from './pki.ts'
+import { mint } from './pki.ts'
 
-export function trackerRecipe(layout: Layout, link?: Link): DaemonRecipe {
-  const linked = link === undefined ? {} : { link }
+export function trackerRecipe(
+  layout: Layout,
+  odd: { link?: Link | undefined; more?: object | undefined } = {},
+): DaemonRecipe {
   return {
     name: 'tracker',
     args: ['tracker', 'serve', '--config', layout.config('tracker')],
     logPath: layout.log('tracker'),
     async configure(before) {
-      if (before === undefined) return await writeTrackerConfig(layout, { ports: ANY_PORTS, ...linked })
+      if (before === undefined) return await writeTrackerConfig(layout, { ports: ANY_PORTS, ...odd })
       const http = Number(new URL(String(before['url'])).port)
       const ports = { http, p2p: portOfAddresses(before['addresses']) }
-      await writeTrackerConfig(layout, { ports, ...linked })
+      await writeTrackerConfig(layout, { ports, ...odd })
     },
   }
 }
@@ -40,6 +42,6 @@ export function trackerHandle(control: DaemonControl, init: { url: string; layou
     url: init.url,
     serverName: TRACKER_NAME,
     client: () => clientOf(init.layout.identity('publisher')),
-    nodeClient: async (commonName) => clientOf(await mintNode(init.layout, commonName)),
+    clientAs: async (kind, commonName) => clientOf(await mint(init.layout, { kind, commonName })),
   }
 }

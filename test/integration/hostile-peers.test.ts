@@ -54,7 +54,7 @@ interface Hostile extends Enrolled {
 }
 
 async function hostile(context: Context, name: string): Promise<Hostile> {
-  const client = await context.testnet.tracker.nodeClient(name)
+  const client = await context.testnet.tracker.clientAs('node', name)
   context.clients.push(client)
   const dn = `/O=Testnet/OU=nodes/CN=${name}`
   const enrolled = await enrolByHand(client, { dn, tracker: TRACKER_NAME })
