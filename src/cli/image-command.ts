@@ -3,6 +3,7 @@ import { addImageCreate } from './image-create.ts'
 import { addImageHistory } from './image-history.ts'
 import { addImageLs } from './image-ls.ts'
 import { addImageMv } from './image-mv.ts'
+import { addImageProof } from './image-proof.ts'
 import { addImagePull } from './image-pull.ts'
 import { addImagePush } from './image-push.ts'
 import { addImageRm } from './image-rm.ts'
@@ -10,6 +11,7 @@ import { addImageSearch } from './image-search.ts'
 import { addImageSet } from './image-set.ts'
 import { addImageShare } from './image-share.ts'
 import { addImageShow } from './image-show.ts'
+import { addImageSign } from './image-sign.ts'
 import { addImageTag } from './image-tag.ts'
 import { addImageVerify } from './image-verify.ts'
 import type { Shell } from './shell.ts'
@@ -28,5 +30,7 @@ export function addImageCommands(program: Command, shell: Shell): void {
   addImageTag(image, shell)
   addImageRm(image, shell)
   addImageHistory(image, shell)
+  addImageSign(image, shell)
   addImageVerify(image, shell)
+  addImageProof(image, shell)
 }

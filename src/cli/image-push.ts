@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { UploadClient } from '../api/upload-client.ts'
+import { digestKey, digestOf } from '../core/cid.ts'
 import { IntegrityError, UsageError } from '../core/errors.ts'
 import type { ImageRecord } from '../core/record.ts'
 import { DEFAULT_TAG, parseReference, parseTag, type Reference, type Tag } from '../core/reference.ts'
@@ -13,12 +14,13 @@ import { addProgressOption, openProgress, type Progress, type ProgressFlags } fr
 import { openRecord } from './records.ts'
 import { addSettingOptions, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
+import { signPublication } from './signed/publication.ts'
 import { formatFacts } from './table.ts'
 import { formatBytes, formatSeconds } from './units.ts'
 
 type Flags = FormatFlags &
   ProgressFlags &
-  SettingFlags & { tag?: Tag[]; chunker: 'auto' | 'page-tail' | 'gear' }
+  SettingFlags & { tag?: Tag[]; chunker: 'auto' | 'page-tail' | 'gear'; sign?: true }
 
 /** What a push came to; the data of `-o json`. */
 interface Pushed {
@@ -38,6 +40,8 @@ interface Pushed {
   readonly seconds: number
   readonly sha256: string | null
   readonly record: string
+  /** Who signed beside the tracker. */
+  readonly signedBy: string | null
 }
 
 export function addImagePush(image: Command, shell: Shell): void {
@@ -46,6 +50,10 @@ export function addImagePush(image: Command, shell: Shell): void {
     .argument('<file>', 'disk image: a raw file, a block device, or - for standard input')
     .argument('<image>', 'namespace/name or namespace/name:tag; the tag is latest unless given')
     .description('publish a disk image as the next version of a name')
+    .option(
+      '--sign',
+      'sign what was read with your certificate or proxy, beside the signature of the tracker',
+    )
     .option('--tag <tag>', 'a further tag for this version; may be repeated', collectTag)
     .addOption(
       new Option('--chunker <name>', 'how to cut it into blocks')
@@ -58,6 +66,7 @@ export function addImagePush(image: Command, shell: Shell): void {
   teach(command, [
     ['bootswarm image push debian.img site/debian:12', 'only blocks that the tracker lacks are sent'],
     ['bootswarm image push debian.img site/debian:12.5 --tag 12 --tag latest', 'several tags at once'],
+    ['bootswarm image push debian.img site/debian:12 --sign', 'with a signature of your own'],
     ['qemu-img convert -O raw vm.qcow2 /dev/stdout | bootswarm image push - site/vm', 'from a pipe'],
   ])
   command.action((file: string, text: string, flags: Flags) => {
@@ -79,7 +88,7 @@ export interface PushCall {
   readonly asked: Reference
   /** Beside the one of `asked`. */
   readonly tags: readonly Tag[]
-  readonly flags: ProgressFlags & Pick<Flags, 'chunker'>
+  readonly flags: ProgressFlags & Pick<Flags, 'chunker' | 'sign'>
   readonly signal: AbortSignal
 }
 
@@ -99,10 +108,12 @@ export async function pushFile(shell: Shell, session: TrackerSession, call: Push
       { source, chunker: flags.chunker },
       { signal, onProgress },
     )
-    const { record: jws, version } = await (await opening).commit(result.manifestId, { tags }, { signal })
+    const signature = flags.sign === true ? await signResult(shell, session, { asked, result }) : undefined
+    const init = signature === undefined ? { tags } : { tags, signature }
+    const { record: jws, version } = await (await opening).commit(result.manifestId, init, { signal })
     const expected: Reference = { namespace: asked.namespace, name: asked.name, version }
     const record = await openRecord(jws, expected, { trust: identity.trust, name, nowMs: shell.clock.now() })
-    checkRecord(record, result)
+    checkRecord(record, result, signature)
     return {
       ...pushedOf(record, result),
       tags,
@@ -115,6 +126,18 @@ export async function pushFile(shell: Shell, session: TrackerSession, call: Push
   }
 }
 
+async function signResult(
+  shell: Shell,
+  { identity }: TrackerSession,
+  { asked, result }: { asked: Reference; result: ImportResult },
+): Promise<string> {
+  const { manifest, manifestId } = result
+  const sha256 = manifest.sha256 === undefined ? null : digestKey(manifest.sha256)
+  const { namespace, name } = asked
+  const facts = { namespace, name, manifest: manifestId, size: manifest.size, sha256 }
+  return await signPublication(identity, facts, { nowMs: shell.clock.now() })
+}
+
 /** The upload as a sink that is still being opened: the image is read and hashed meanwhile. */
 function sinkOf(opening: Promise<UploadClient>): Pick<UploadClient, 'has' | 'put'> {
   opening.catch(() => {}) // reported by the first call, or by the commit
@@ -125,10 +148,17 @@ function sinkOf(opening: Promise<UploadClient>): Pick<UploadClient, 'has' | 'put
 }
 
 /** What the tracker signed must be what we cut; anything else would be booted in our name. */
-function checkRecord(record: ImageRecord, { manifest, manifestId }: ImportResult): void {
+function checkRecord(
+  record: ImageRecord,
+  { manifest, manifestId }: ImportResult,
+  signature: string | undefined,
+): void {
   if (record.manifest !== manifestId || record.size !== manifest.size) {
     throw new IntegrityError(`the tracker signed ${record.manifest}, but the image is ${manifestId}`)
   }
+  const digest = signature === undefined ? undefined : digestKey(digestOf(Buffer.from(signature)))
+  if (digest !== record.signature?.digest)
+    throw new IntegrityError('the record does not name the signature that was sent')
 }
 
 function pushedOf(record: ImageRecord, { stats }: ImportResult): Omit<Pushed, 'tags' | 'record' | 'seconds'> {
@@ -136,7 +166,8 @@ function pushedOf(record: ImageRecord, { stats }: ImportResult): Omit<Pushed, 't
   const { zeroBytes, newBytes, newBlocks, blocks, storedBytes } = stats
   const reference = `${namespace}/${name}@${version}`
   const counts = { imageBytes: size, zeroBytes, newBytes, newBlocks, blocks, storedBytes }
-  return { reference, namespace, name, version, manifest, ...counts, sha256 }
+  const signedBy = record.signature?.signer ?? null
+  return { reference, namespace, name, version, manifest, ...counts, sha256, signedBy }
 }
 
 function showPush(progress: Progress, { scannedBytes, totalBytes, newBytes }: ImportProgress): void {
@@ -159,6 +190,7 @@ function describe(pushed: Pushed): string {
       `${formatBytes(newBytes)} of ${formatBytes(imageBytes - zeroBytes)}, sent as ${formatBytes(storedBytes)}`,
     ],
     ['manifest', pushed.manifest],
+    ['signed by', pushed.signedBy ?? undefined],
   ])
 }
 

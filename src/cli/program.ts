@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAclCommands } from './acl-command.ts'
 import { addCaCommands } from './ca-command.ts'
 import { addCompletionCommand } from './completion/completion-command.ts'
 import { addContextCommands } from './context-command.ts'
@@ -36,6 +37,7 @@ export function buildProgram(shell: Shell): Command {
   addUserCommands(program, shell)
   addGroupCommands(program, shell)
   addNodeCommands(program, shell)
+  addAclCommands(program, shell)
   addTrackerCommands(program, shell)
   addCaCommands(program, shell)
   addLoginCommand(program, shell)

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { teach } from './help.ts'
 import type { Shell } from './shell.ts'
 import { addTrackerAudit } from './tracker-audit.ts'
+import { addTrackerChains } from './tracker-chains.ts'
 import { addTrackerGc } from './tracker-gc.ts'
 import { addTrackerInit } from './tracker-init.ts'
 
@@ -11,6 +12,7 @@ export function addTrackerCommands(program: Command, shell: Shell): void {
   addTrackerServe(tracker, shell)
   addTrackerGc(tracker, shell)
   addTrackerAudit(tracker, shell)
+  addTrackerChains(tracker, shell)
 }
 
 function addTrackerServe(tracker: Command, shell: Shell): void {

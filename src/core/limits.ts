@@ -169,6 +169,10 @@ export const CHAIN_RENEW_BEFORE_MS = 30 * 24 * 3_600_000
 export const CHAIN_PROBLEMS_MAX = 1000
 /** Pause between two readings of all chains: a few minutes' work for the largest site. */
 export const CHAIN_SCRUB_INTERVAL_MS = 6 * 3_600_000
+/** Statements of one chain that a verifier reads: an image with its most versions, renamed several times. */
+export const CHAIN_STATEMENTS_MAX = 100_000
+/** One file of a proof: a chain of so many statements. */
+export const PROOF_FILE_BYTES_MAX = 512 * MiB
 /** Age of a publication when the tracker gets it: as long as an upload may take that was broken off once. */
 export const PUBLICATION_AGE_S_MAX = 24 * 3600
 /** Characters of a publication's JWS: a chain of several proxies, and room in a request for the rest. */
