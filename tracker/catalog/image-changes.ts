@@ -51,8 +51,8 @@ export interface ImageEdit extends MetadataChange {
 export interface Rename {
   readonly image: StoredImage
   readonly to: ImageKey
-  /** The owner from then on. */
-  readonly owner: { readonly id: number; readonly name: string }
+  /** The owner from then on; undefined: as it is. */
+  readonly owner: { readonly id: number; readonly name: string } | undefined
   readonly plan: SignedPlan
 }
 
@@ -122,6 +122,7 @@ export class ImageChanges {
 
   async #tellAcl(trx: ChainTransaction, { image, to, owner }: Rename, { author }: Change): Promise<void> {
     await this.#acls.renameImage(image.uuid, to, { author, trx })
+    if (owner === undefined) return
     const subject = { kind: 'user', subject: owner.name } as const
     await this.#acls.setOwner(imageTarget(image.uuid), subject, { author, trx })
   }
@@ -161,13 +162,13 @@ async function tellRename(trx: Db, { image, to, owner }: Rename, by: Change): Pr
     const details = { from: `${image.namespace}/${image.name}` }
     await writeHistory(trx, subject, { ...by, action: 'renamed', details })
   }
-  if (owner.id === image.ownerId) return
+  if (owner === undefined || owner.id === image.ownerId) return
   const details = { from: image.ownerName, to: owner.name }
   await writeHistory(trx, subject, { ...by, action: 'owner', details })
 }
 
 async function checkNewOwner(trx: Db, { image, owner }: Rename, quotas: Quotas): Promise<void> {
-  if (owner.id === image.ownerId) return
+  if (owner === undefined || owner.id === image.ownerId) return
   const { bytes } = await trx
     .selectFrom('versions')
     .select((select) => select.fn.sum<number | null>('content_bytes').as('bytes'))
@@ -230,8 +231,9 @@ async function checkPlan(trx: Db, { image, to, plan }: Rename): Promise<void> {
 
 async function takeName(trx: Db, { image, to, owner, plan }: Rename): Promise<void> {
   const { namespace, name } = to
+  const ownerId = owner?.id ?? image.ownerId
   if (isSame(image, to)) {
-    await trx.updateTable('images').set({ owner: owner.id }).where('id', '=', image.id).execute()
+    await trx.updateTable('images').set({ owner: ownerId }).where('id', '=', image.id).execute()
     return
   }
   const others = trx.selectFrom('images').select('id').where('namespace', '=', namespace)
@@ -248,7 +250,7 @@ async function takeName(trx: Db, { image, to, owner, plan }: Rename): Promise<vo
   const last_version = lastVersion + numbersFrom
   await trx
     .updateTable('images')
-    .set({ namespace, name, owner: owner.id, last_version })
+    .set({ namespace, name, owner: ownerId, last_version })
     .where('id', '=', image.id)
     .execute()
 }

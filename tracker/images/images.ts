@@ -10,9 +10,9 @@ import { retry } from '../../src/util/retry.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { ImageKey, StoredImage } from '../catalog/image-catalog.ts'
+import type { ImageKey, NewImage, StoredImage } from '../catalog/image-catalog.ts'
 import type { ImageEdit } from '../catalog/image-changes.ts'
-import { ensureNamespace, type Placement, placeImage } from './placement.ts'
+import { ensureNamespace, placeImage } from './placement.ts'
 
 export interface ImagesComponents {
   readonly catalog: Catalog
@@ -46,7 +46,7 @@ export class Images {
     const name = parseImageName(fields.name)
     await this.#checkUserName(given)
     const from = { namespace: user.name as Namespace, owner: user }
-    const { namespace, owner } = await placeImage(this.#c, fields, { user, from })
+    const { namespace, owner = user } = await placeImage(this.#c, fields, { user, from })
     const { grants } = entriesOf(fields)
     const image = { namespace, name }
     if (await this.#make(user, image, { owner, change: { fields, properties }, entries: grants }))
@@ -65,7 +65,7 @@ export class Images {
     }
     const user = access.permission(asker, 'image_create')
     const from = { namespace: user.name as Namespace, owner: user }
-    const { owner } = await placeImage(this.#c, { namespace: image.namespace }, { user, from })
+    const { owner = user } = await placeImage(this.#c, { namespace: image.namespace }, { user, from })
     await this.#make(user, image, { owner })
     return await catalog.images.get(image)
   }
@@ -107,11 +107,7 @@ export class Images {
     await catalog.images.removeVersion(key, version, this.#by(user))
   }
 
-  async #make(
-    user: UserAsker,
-    image: ImageKey,
-    init: Pick<Placement, 'owner'> & Partial<Parameters<Catalog['images']['create']>[1]>,
-  ): Promise<boolean> {
+  async #make(user: UserAsker, image: ImageKey, init: Omit<NewImage, 'author' | 'nowMs'>): Promise<boolean> {
     const { author, nowMs } = this.#by(user)
     await ensureNamespace(this.#c, image.namespace, { user, nowMs })
     return await this.#c.catalog.images.create(image, { ...init, author, nowMs })
@@ -123,16 +119,18 @@ export class Images {
     { name, edit }: { name: ImageKey['name']; edit: ImageEdit },
   ): Promise<void> {
     const { catalog } = this.#c
-    const owner = { id: image.ownerId ?? user.id, name: image.ownerName ?? user.name }
-    const from = { namespace: image.namespace, owner }
+    const { namespace, ownerId: id, ownerName } = image
+    const from = { namespace, owner: id === null || ownerName === null ? undefined : { id, name: ownerName } }
     const moves = edit.fields.namespace !== undefined || edit.fields.owner !== undefined
     const place = moves ? await placeImage(this.#c, edit.fields, { user, from }) : from
     const to = { namespace: place.namespace, name }
+    // What is a group's leaves it as that of whoever moves it.
+    const owner = place.owner ?? (to.namespace === namespace ? undefined : user)
     const by = this.#by(user)
     await ensureNamespace(this.#c, to.namespace, { user, nowMs: by.nowMs })
     const once = async () => {
       const plan = await catalog.changes.planRename(image, to)
-      await catalog.changes.rename({ image, to, owner: place.owner, plan }, edit, by)
+      await catalog.changes.rename({ image, to, owner, plan }, edit, by)
     }
     const when = (error: unknown) => error instanceof ConflictError && error.data['again'] === true
     await retry(once, { attempts: IMAGE_RENAME_ATTEMPTS, firstMs: 20, maxMs: 500, when })

@@ -15,7 +15,8 @@ export interface Wish {
 /** Where an image is to be, and whose. */
 export interface Placement {
   readonly namespace: Namespace
-  readonly owner: { readonly id: number; readonly name: string }
+  /** Undefined where it is a group's: a user of that group who is gone had made it. */
+  readonly owner: { readonly id: number; readonly name: string } | undefined
 }
 
 export interface PlacementComponents {
@@ -41,7 +42,7 @@ export async function placeImage(
   await access.namespace(user, namespace, 'write')
   const holder = await catalog.namespaces.holderOf(namespace)
   if (holder?.kind === 'user') return { namespace, owner: ownerIn(holder, owner) }
-  if (owner === undefined || owner.id === from.owner.id) return { namespace, owner: from.owner }
+  if (owner === undefined || owner.id === from.owner?.id) return { namespace, owner: from.owner }
   if (user.admin) return { namespace, owner }
   throw new NotAuthorisedError(`only an admin makes ${owner.name} the owner of an image in ${namespace}`)
 }
