@@ -78,6 +78,47 @@ test('any JSON gets a proper answer or a problem document, never a failure of th
   )
 })
 
+test('any form or XML gets a proper answer or a problem document, never a failure of the server', async ({
+  site,
+  tracker,
+}) => {
+  const admin = new HttpsCaller({ url: tracker.url, site, identity: await site.user('admin') })
+  const bob = JSON.stringify({ user_name: 'bob', cert_dn: '/CN=bob' })
+  await admin.call({ method: 'POST', path: TRACKER_PATHS.users, body: bob })
+  const name = fc.oneof(
+    fc.constantFrom('user_name', 'cert_dn', 'email', 'groups', 'name', 'users', 'state'),
+    fc.string(),
+  )
+  const value = fc.oneof(
+    fc.constantFrom('alice', '/CN=alice', 'True', '', 'a,b', 'active', '50GiB'),
+    fc.string(),
+  )
+  const fields = fc.array(fc.tuple(name, value), { maxLength: 6 })
+  const form = fields.map((list) => ({
+    type: 'application/x-www-form-urlencoded',
+    body: String(new URLSearchParams(list)),
+  }))
+  const xml = fields.map((list) => ({
+    type: 'application/xml',
+    body: `<x>${list.map(([key, text]) => `<${key}>${text}</${key}>`).join('')}</x>`,
+  }))
+  const path = fc.constantFrom(
+    ...[TRACKER_PATHS.users, '/api/users/bob', TRACKER_PATHS.groups, '/api/groups/users'],
+    ...[TRACKER_PATHS.namespaces, TRACKER_PATHS.images, TRACKER_PATHS.join],
+  )
+  const accept = fc.constantFrom('application/json', 'application/xml', '*/*')
+  await fc.assert(
+    fc.asyncProperty(path, fc.oneof(form, xml), accept, async (one, { type, body }, wanted) => {
+      const headers = { 'content-type': type, accept: wanted }
+      const { status, headers: given } = await admin.call({ method: 'POST', path: one, body, headers })
+      assert.ok(status < 500, `${status} for ${one} ${body}`)
+      if (status >= 400) assert.match(String(given['content-type']), /^application\/problem\+(json|xml)/)
+    }),
+    { numRuns: 200 },
+  )
+  admin.close()
+})
+
 test('any path gets a proper answer or a problem document', async ({ caller }) => {
   const part = fc.oneof(
     fc.string({ maxLength: 20 }),
