@@ -6,6 +6,7 @@ import { AccountingClient } from './accounting-client.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'
 import { ImageClient } from './image-client.ts'
 import type { ImageObject } from './image-schemas.ts'
+import { NamespaceClient } from './namespace-client.ts'
 import {
   type ChangeNodeBody,
   EnrolAnswer,
@@ -44,6 +45,7 @@ export class TrackerClient {
   readonly #others = new Map<string, HttpClient>()
   /** The part of the interface that comes from Repoman. */
   readonly repoman: RepomanClient
+  readonly namespaces: NamespaceClient
   /** Images: finding, describing, renaming. */
   readonly images: ImageClient
   /** ACLs, chains of records, signatures. */
@@ -55,6 +57,7 @@ export class TrackerClient {
     this.#http = new HttpClient(init)
     this.#init = init
     this.repoman = new RepomanClient({ http: this.#http })
+    this.namespaces = new NamespaceClient({ http: this.#http })
     this.images = new ImageClient({ http: this.#http })
     this.signed = new SignedClient({ http: this.#http })
     this.accounting = new AccountingClient({ http: this.#http })

@@ -7,6 +7,7 @@ import { addGroupCommands } from './group-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
 import { addImageCommands } from './image-command.ts'
 import { addLoginCommand } from './login-command.ts'
+import { addNamespaceCommands } from './namespace-command.ts'
 import { addNodeCommands } from './node-command.ts'
 import { addRepomanCommands } from './repoman/repoman-command.ts'
 import type { Shell } from './shell.ts'
@@ -36,6 +37,7 @@ export function buildProgram(shell: Shell): Command {
   addImageCommands(program, shell)
   addUserCommands(program, shell)
   addGroupCommands(program, shell)
+  addNamespaceCommands(program, shell)
   addNodeCommands(program, shell)
   addAclCommands(program, shell)
   addTrackerCommands(program, shell)

@@ -94,4 +94,21 @@ test('the life of a group', async (context) => {
   await done(context, 'group', 'rm', 'chemistry', '--yes')
 })
 
+test('the life of a namespace', async (context) => {
+  await done(context, 'group', 'add', 'physics')
+  await done(context, 'namespace', 'add', 'atlas', '--group', 'physics')
+  await done(context, 'namespace', 'add', 'mine')
+  const list = await json(context, 'namespace', 'ls')
+  const owners = list.map((one: Record<string, unknown>) => [one['namespace'], one['user'], one['group']])
+  assert.equal(owners, [
+    ['atlas', null, 'physics'],
+    ['mine', 'admin', null],
+  ])
+  assert.match((await context.run('namespace', 'ls')).stdout, /atlas +physics \(group\)/)
+  assert.is((await context.run('namespace', 'add', 'atlas')).code, 5)
+  assert.is((await context.run('namespace', 'add', 'x', '--group', 'a', '--user', 'b')).code, 2)
+  await done(context, 'namespace', 'rm', 'atlas')
+  assert.is((await context.run('namespace', 'rm', 'atlas')).code, 3)
+})
+
 test.run()
