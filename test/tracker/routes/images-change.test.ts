@@ -18,9 +18,9 @@ test.before(async (context) => {
   const users = ['alice', 'bob', 'carol', 'admin', 'editor', 'helper']
   context.registry = await Registry.start({ users })
   const { registry } = context
-  registry.group('physics', { members: ['alice', 'bob', 'helper'] })
-  registry.group('editors', { members: ['editor'], permissions: ['image_modify', 'image_delete'] })
-  registry.group('helpers', {
+  await registry.group('physics', { members: ['alice', 'bob', 'helper'] })
+  await registry.group('editors', { members: ['editor'], permissions: ['image_modify', 'image_delete'] })
+  await registry.group('helpers', {
     members: ['helper'],
     permissions: ['image_modify_group', 'image_delete_group'],
   })

@@ -16,7 +16,7 @@ const exec = promisify(execFile)
 
 test.before(async (context) => {
   context.registry = await Registry.start({ users: ['alice', 'bob'] })
-  context.registry.group('physics', { members: ['alice', 'bob'] })
+  await context.registry.group('physics', { members: ['alice', 'bob'] })
   for (const name of ['alice', 'bob']) {
     const identity = await context.registry.identity(name)
     const proxy = proxyFileText(await makeProxy(identity))

@@ -15,7 +15,7 @@ const test = suite<Context>('listing images')
 test.before(async (context) => {
   context.registry = await Registry.start({ users: ['alice', 'bob', 'admin'] })
   const { registry } = context
-  registry.group('physics', { members: ['alice', 'bob'] })
+  await registry.group('physics', { members: ['alice', 'bob'] })
   context.alice = await registry.user('alice')
   context.bob = await registry.user('bob')
   context.admin = await registry.user('admin')

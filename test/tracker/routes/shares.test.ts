@@ -16,8 +16,8 @@ const test = suite<Context>('sharing')
 test.before(async (context) => {
   context.registry = await Registry.start({ users: ['alice', 'bob', 'carol', 'admin'] })
   const { registry } = context
-  registry.group('physics', { members: ['alice', 'bob'] })
-  registry.group('strangers', { members: ['carol'] })
+  await registry.group('physics', { members: ['alice', 'bob'] })
+  await registry.group('strangers', { members: ['carol'] })
   context.alice = await registry.user('alice')
   context.bob = await registry.user('bob')
   context.carol = await registry.user('carol')
