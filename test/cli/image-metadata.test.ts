@@ -12,7 +12,7 @@ let registry: Registry
 
 test.before(async () => {
   registry = await Registry.start({ users: ['alice', 'bob'] })
-  registry.group('physics', { members: ['alice', 'bob'] })
+  await registry.group('physics', { members: ['alice', 'bob'] })
   for (const name of ['alice', 'bob']) {
     const { certificatePem, keyPem } = await registry.identity(name)
     await writeFile(join(registry.site.dir, `${name}.pem`), certificatePem)
