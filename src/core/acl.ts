@@ -99,9 +99,10 @@ export function parseAcl(claims: Readonly<Record<string, unknown>>): Acl {
   return {
     ...of,
     target: parseTarget(target, of),
-    ...{ version, previous: parsePrevious(previous), ended, repaired, author, iat },
+    ...{ version, previous: parsePrevious(previous) },
     owner: parseOwner(owner),
     entries: parseEntries(entries),
+    ...{ ended, repaired, author, iat },
   }
 }
 

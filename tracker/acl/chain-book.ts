@@ -61,7 +61,7 @@ interface Cached<T> extends Held<T> {
  * Chains of one kind: reads the newest statement of a target only after its signature, its place in the chain and the journal
  * have been checked, and appends the next.
  */
-export class ChainBook<T> {
+export class ChainBook<T extends object> {
   readonly #c: ChainComponents
   readonly init: ChainInit<T>
   /** By target, least recently used first. */
@@ -111,8 +111,9 @@ export class ChainBook<T> {
     return isDue ? await renew(this.#c, { ...row, table }) : row.token
   }
 
-  /** The octets that are signed for a statement. */
-  encode(statement: T): Encoded<T> {
+  /** The octets that are signed for a statement, in the one order of its fields. Throws InvalidError for what could not be read back. */
+  encode(claims: T): Encoded<T> {
+    const statement = this.init.parse({ ...claims } as Record<string, unknown>)
     const payload = new TextEncoder().encode(JSON.stringify(statement))
     return { statement, payload, digest: digestKey(digestOf(payload)) }
   }
@@ -206,7 +207,11 @@ export class ChainBook<T> {
     const { floor, db, tokenDigest } = init
     const digest = payloadDigest(row.token)
     try {
-      const { claims, notAfterMs } = await this.#open(row.token, digest === floor?.digest)
+      const mayBeExpired = !this.#c.journal.isComplete
+      const { claims, notAfterMs } = await this.#open(row.token, {
+        isSeen: digest === floor?.digest,
+        mayBeExpired,
+      })
       const statement = this.init.parse(claims)
       const link = this.init.linkOf(statement)
       if (link.target !== row.target) throw this.tampered(row.target, `is that of ${link.target}`)
@@ -221,20 +226,21 @@ export class ChainBook<T> {
 
   /** A statement whose signature is good, wherever it stands in a chain. Errors: SignatureError, CertificateError, InvalidError. */
   async verify(token: string): Promise<T> {
-    return this.init.parse((await this.#open(token, false)).claims)
+    return this.init.parse((await this.#open(token, { isSeen: false, mayBeExpired: true })).claims)
   }
 
   /**
-   * The claims of a token. A certificate that has expired was good when it signed, and one that is good no longer does not matter
-   * where the journal knows the payload.
+   * The claims of a token. Whose certificate signed it does not matter where the journal knows the payload. Otherwise one that has expired
+   * counts as of its signature only while this tracker has not seen everything: later, whoever has its key could still sign.
    */
-  async #open(token: string, isSeen: boolean): Promise<Opened> {
+  async #open(token: string, init: { isSeen: boolean; mayBeExpired: boolean }): Promise<Opened> {
+    const { isSeen, mayBeExpired } = init
     const { typ } = this.init
     try {
       return await this.#c.seal.open(token, { typ })
     } catch (error) {
       if (!(error instanceof CertificateError)) throw error
-      if (!isSeen && error.data['reason'] !== 'expired') throw error
+      if (!isSeen && !(mayBeExpired && error.data['reason'] === 'expired')) throw error
       const claims = claimsOf(token)
       if (isSeen) return { claims, notAfterMs: 0 }
       const atMs = signedAtMs(claims)

@@ -27,7 +27,7 @@ export interface GoodPartInit<T> {
 /**
  * Keeps the statements of a target that are right from the first on, each signed and after the one before, and removes the rest.
  */
-export async function keepGood<T>(
+export async function keepGood<T extends object>(
   components: { chains: ChainBook<T>; journal: Journal; trx: ChainTransaction },
   { target, onGood = () => {} }: GoodPartInit<T>,
 ): Promise<GoodPart<T>> {
@@ -47,7 +47,7 @@ export async function keepGood<T>(
   return { last, serial: highest + 1 }
 }
 
-async function* rowsOf<T>(
+async function* rowsOf<T extends object>(
   { chains, trx }: { chains: ChainBook<T>; trx: ChainTransaction },
   target: string,
 ): AsyncGenerator<ChainRow> {
@@ -61,7 +61,7 @@ async function* rowsOf<T>(
 }
 
 /** What a row says; undefined when no tracker of this site has signed it for this place. */
-async function signedIn<T>(chains: ChainBook<T>, row: ChainRow): Promise<T | undefined> {
+async function signedIn<T extends object>(chains: ChainBook<T>, row: ChainRow): Promise<T | undefined> {
   try {
     const statement = await chains.verify(row.token)
     const { target, serial } = chains.init.linkOf(statement)
@@ -72,7 +72,7 @@ async function signedIn<T>(chains: ChainBook<T>, row: ChainRow): Promise<T | und
   }
 }
 
-function follows<T>(
+function follows<T extends object>(
   { chains, last }: { chains: ChainBook<T>; last: Good<T> | undefined },
   { statement, row }: { statement: T; row: ChainRow },
   onGood: (good: Good<T>) => void,

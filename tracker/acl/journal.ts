@@ -12,6 +12,9 @@ export interface Seen {
 
 /** First line of the file. */
 const HEADING = 'bootswarm journal of chains, version 1\n'
+/** What stands in the place of a target where all have been seen. */
+const COMPLETE = 'complete'
+const NO_DIGEST = '0'.repeat(64) as DigestKey
 /** Lines that a file may have beyond one for each target before it is written anew at the next opening. */
 const SPARE_LINES = 10_000
 
@@ -51,7 +54,17 @@ export class Journal {
   }
 
   get targets(): Iterable<string> {
-    return this.#seen.keys()
+    return [...this.#seen.keys()].filter((target) => target !== COMPLETE)
+  }
+
+  /** Whether all chains of the database have been read since the journal was begun. */
+  get isComplete(): boolean {
+    return this.#seen.has(COMPLETE)
+  }
+
+  /** All chains have been read. */
+  async complete(): Promise<void> {
+    await this.note([{ target: COMPLETE, serial: 1, digest: NO_DIGEST }])
   }
 
   newest(target: string): Seen | undefined {

@@ -52,6 +52,7 @@ export class ChainScrub {
     await scrub.#chains('records')
     await scrub.#withoutChain()
     await scrub.#onlyInJournal()
+    if (scrub.#report.problems.every(({ repaired }) => repaired)) await parts.journal.complete()
     return scrub.#report
   }
 
