@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import { testsThatNeed } from '../fixtures/programs.ts'
 import { accessTests } from './catalog/access.ts'
 import { accountRaceTests } from './catalog/account-races.ts'
+import { accountingTests } from './catalog/accounting.ts'
 import { accountTests } from './catalog/accounts.ts'
 import { imageTests } from './catalog/images.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
@@ -42,6 +43,7 @@ export function testCatalog(backend: CatalogBackend): void {
     userTests,
     accountTests,
     accountRaceTests,
+    accountingTests,
     nodeTests,
     accessTests,
     trackerTests,

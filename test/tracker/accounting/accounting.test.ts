@@ -134,8 +134,8 @@ test('downloads and joins are counted and written down together', async (context
   const reference = parseReference('alice/a')
   await collect(await alice.raw(reference))
   await collect(await alice.raw(reference, { start: 4096 }))
-  for (let i = 0; i < 5; i++)
-    await alice.join({ reference: 'alice/a', peer: `12D3KooWpeer${i}aaaaaaaa` as never, addresses: [] })
+  const { client, peer } = await context.site.node(context.tracker.url, 'node-1')
+  for (let i = 0; i < 5; i++) await client.join({ reference: 'alice/a', peer, addresses: [] })
   const { callers, clock } = context
   await callers.alice.call({ method: 'HEAD', path: '/api/images/raw/alice/a' })
   await clock.advance(ACCESS_FLUSH_MS)
