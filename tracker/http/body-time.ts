@@ -31,7 +31,7 @@ export function boundRest({ clock }: { clock: Clock }, request: IncomingMessage)
   const close = () => request.socket.destroy()
   let bytes = 0
   const cancel = clock.after(REFUSED_BODY_MS, close)
-  request.once('close', cancel)
+  for (const event of ['end', 'close']) request.once(event, cancel)
   request.on('error', () => {})
   request.on('data', (piece: Buffer) => {
     bytes += piece.length
