@@ -102,6 +102,10 @@ export const TrackerConfigSchema = Type.Object(
         closed,
       ),
     ),
+    http: Type.Optional(Type.Object({ listen: HostPort }, closed)),
+    publicHttpUrl: Type.Optional(
+      Type.String({ pattern: '^http://[^/?#@\\s]+$', description: 'http://host:port' }),
+    ),
     metrics: Type.Optional(Type.Object({ listen: HostPort }, closed)),
     log: Type.Optional(
       Type.Object(
@@ -148,6 +152,10 @@ export interface TrackerConfig {
   readonly grants: { readonly lifetimeSeconds: number }
   /** Pause between two garbage collections; 0 when they come on request alone. */
   readonly gc: { readonly intervalSeconds: number }
+  /** Plain HTTP for the bytes of public images; none when undefined. */
+  readonly http: { readonly listen: ListenAddress } | undefined
+  /** Origin that `http_file_url` begins with; undefined: the host of the request and the port of `http`. */
+  readonly publicHttpUrl: string | undefined
   /** Plain HTTP for probes and metrics; none when undefined. */
   readonly metrics: { readonly listen: ListenAddress } | undefined
   readonly log: { readonly level: string }
@@ -186,6 +194,8 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     nodes: { enrolment: file.nodes?.enrolment ?? 'machines' },
     grants: { lifetimeSeconds: file.grants?.lifetimeSeconds ?? GRANT_LIFETIME_S },
     gc: { intervalSeconds: file.gc?.intervalSeconds ?? GC_INTERVAL_S },
+    http: file.http === undefined ? undefined : { listen: parseListen(file.http.listen) },
+    publicHttpUrl: file.publicHttpUrl,
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },
   }

@@ -13,8 +13,8 @@ export async function serveTracker(init: { config: string }): Promise<number> {
   return await runDaemon(
     { log },
     () => startTracker({ log }, config),
-    ({ url, peer, addresses }) => {
-      process.stdout.write(`${JSON.stringify({ ready: true, url, peer, addresses })}\n`)
+    ({ url, httpUrl, peer, addresses }) => {
+      process.stdout.write(`${JSON.stringify({ ready: true, url, httpUrl, peer, addresses })}\n`)
     },
   )
 }

@@ -22,14 +22,14 @@ import type { RouteContext } from './context.ts'
 import type { Signer } from './grants/short-lived.ts'
 import type { App } from './http/app-type.ts'
 import { socketAuthenticator, trackerCheck } from './http/authentication.ts'
-import { baseUrls } from './http/base-url.ts'
+import { type BaseUrl, baseUrls } from './http/base-url.ts'
+import { listenOpen, type OpenContext } from './http/open-app.ts'
 import { drain, listen, listenPlain, tlsOptions } from './http/server.ts'
 import { Images } from './images/images.ts'
 import { TrackerMetrics } from './metrics.ts'
 import type { Origin } from './origin.ts'
 import { openPeers } from './peers.ts'
-import { Downloads } from './raw/downloads.ts'
-import { RawUploads } from './raw/raw-uploads.ts'
+import { openRaw } from './raw/open-raw.ts'
 import { meetSiblings } from './siblings/siblings.ts'
 import { openStores } from './stores.ts'
 import { CollectionTimer } from './uploads/collection-timer.ts'
@@ -45,6 +45,8 @@ export interface TrackerComponents {
 /** A running tracker. */
 export interface Tracker {
   readonly url: string
+  /** Where public images are to be had by plain HTTP; undefined: nowhere. */
+  readonly httpUrl: string | undefined
   /** The tracker's own peer, the origin. */
   readonly peer: string
   readonly addresses: readonly string[]
@@ -90,10 +92,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     ...{ stores: { blocks, nodes }, onStored: metrics.stored },
   }
   const uploads = new Uploads(receiving)
-  const rawUploads = new RawUploads(receiving)
-  await rawUploads.start()
-  const downloads = new Downloads({ blocks, nodes, clock, log, onSent: metrics.sentRaw })
-  const read: Downloads['read'] = (range, options) => downloads.read(range, options)
+  const { read, ...raw } = await openRaw({ ...receiving, log, onSent: metrics.sentRaw })
   const parts = { opened, catalog, nodes, origin, read, clock, log }
   const { announce, ...siblings } = await meetSiblings(parts, { identity, name })
 
@@ -101,16 +100,16 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const serveOnly: Origin['serveOnly'] = (manifests) => origin.serveOnly(manifests)
   const collector = new Collector({ catalog, blocks, nodes, gate, clock, serveOnly, self })
   opened.adopt(new CollectionTimer({ collector, clock, log }, config.gc), (timer) => timer.stop())
-  const urls = baseUrls(identity, config)
+  const common = { catalog, access, audit, metrics, clock, log, ...siblings, ...accounting, ...raw }
+  const urls = await openUrls({ opened, ...common, baseUrl: baseUrls(identity, config) }, config)
   const context: RouteContext = {
-    ...{ askers, ...siblings, ...accounting, ...peers, baseUrl: urls, openUrl: urls, ownUrl: config.ownUrl },
+    ...{ askers, ...common, ...peers, ...urls, ownUrl: config.ownUrl },
     rightsChanged: () => origin.rightsChanged(),
-    ...{ catalog, access, audit, images, publications, uploads, rawUploads, downloads },
-    ...{ collector, metrics, clock, log, checkReady },
+    ...{ images, publications, uploads, collector, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   // Before the connections are waited for: what comes can go on later.
-  opened.defer(() => rawUploads.stop())
+  opened.defer(() => raw.rawUploads.stop())
   watchTrust({ opened, identity, app, metrics, clock, log })
   const url = await listen(app, config.listen)
   await announce(config.ownUrl ?? url)
@@ -124,7 +123,7 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     await closing.disposeAsync()
   }
   const { peer, addresses } = origin.address()
-  return { url, peer, addresses, stop }
+  return { url, httpUrl: urls.httpUrl, peer, addresses, stop }
 }
 
 /** Whether requests are welcome, and what the tracker writes to can be written to; never any more after `end`. */
@@ -144,6 +143,17 @@ function readinessOf(parts: {
     stopping = true
   }
   return { checkReady, end }
+}
+
+/** What addresses begin with, for who has a certificate and who has none, and the listener for the latter, where there is one. */
+async function openUrls(
+  components: OpenContext & { opened: AsyncDisposableStack },
+  { http, publicHttpUrl }: Pick<TrackerConfig, 'http' | 'publicHttpUrl'>,
+): Promise<{ baseUrl: BaseUrl; openUrl: BaseUrl; httpUrl: string | undefined }> {
+  const { baseUrl } = components
+  const open = http === undefined ? undefined : await listenOpen(components, http.listen)
+  const openUrl = publicHttpUrl === undefined ? (open?.openUrl ?? baseUrl) : () => publicHttpUrl
+  return { baseUrl, openUrl, httpUrl: open?.url }
 }
 
 /** The listener for probes and metrics, where there is one. */

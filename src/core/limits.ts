@@ -325,6 +325,10 @@ export const TRACKER_HEAD_TIMEOUT_MS = 60_000
 export const TRACKER_REQUEST_TIMEOUT_MS = 300_000
 /** Connections at the tracker: two of every node of a large site. */
 export const TRACKER_CONNECTIONS_MAX = 4096
+/** Connections at the plain listener: anonymous downloads, most of which wait for a place. */
+export const OPEN_CONNECTIONS_MAX = 1024
+/** Time for a request at the plain listener, which has no body. */
+export const OPEN_REQUEST_TIMEOUT_MS = 30_000
 /** Connections for health and metrics at once: probes and one or two collectors, on an address of the site's own. */
 export const PROBE_CONNECTIONS_MAX = 64
 /** Time for requests that run when the tracker is told to stop. */

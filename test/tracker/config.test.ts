@@ -25,6 +25,8 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
     nodes: { enrolment: 'machines' },
     grants: { lifetimeSeconds: 300 },
     gc: { intervalSeconds: 3600 },
+    http: undefined,
+    publicHttpUrl: undefined,
     metrics: undefined,
     log: { level: 'info' },
   })

@@ -42,12 +42,20 @@ export async function listen(app: App, address: ListenAddress): Promise<string> 
     throw cannotListen(address, cause)
   }
   const { port } = app.server.address() as AddressInfo
+  return `https://${reachableHost(address)}:${port}`
+}
+
+/** Host of a URL that leads to who listens here, from this machine where it listens at all addresses. */
+export function reachableHost(address: ListenAddress): string {
   const host = ['0.0.0.0', '::'].includes(address.host) ? '127.0.0.1' : address.host
-  return `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return host.includes(':') ? `[${host}]` : host
 }
 
 /** Stops accepting, waits for what runs for TRACKER_DRAIN_TIMEOUT_MS, then cuts it off. */
-export async function drain(app: App): Promise<void> {
+export async function drain(app: {
+  readonly server: { closeAllConnections(): void }
+  close(): Promise<unknown>
+}): Promise<void> {
   const late = new AbortController()
   const cut = sleep(TRACKER_DRAIN_TIMEOUT_MS, undefined, { signal: late.signal, ref: false })
     .then(() => app.server.closeAllConnections())

@@ -1,31 +1,23 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { RawHypervisorParams, RawOwnParams, RawParams, type RawPath } from '../../src/api/raw-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { VersionQuery } from '../../src/api/tracker-schemas.ts'
 import { AbortedError, ConflictError } from '../../src/core/errors.ts'
 import { RAW_BODY_IDLE_MS } from '../../src/core/limits.ts'
 import { askerOf, type UserAsker } from '../access/asker.ts'
-import type { StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
+import type { StoredImage } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
 import { bodyOf } from '../http/body.ts'
 import { boundRest } from '../http/body-time.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import { signalOf } from '../http/signal.ts'
 import { parsePutHead } from '../raw/put-head.ts'
-import { rawAnswer } from '../raw/raw-answer.ts'
 import { rawTarget } from '../raw/raw-target.ts'
-import { Empty, Octets, problems } from './answers.ts'
+import { type RawExchange, rawImageSchema, showRawImage } from '../raw/show-raw-image.ts'
+import { Empty, problems } from './answers.ts'
 
 const tags = ['images']
 
-const showRawSchema = {
-  tags,
-  summary: 'The bytes of an image',
-  description: 'The entity tag is the manifest CID. One range at a time.',
-  params: RawParams,
-  querystring: VersionQuery,
-  response: { 200: Octets, 206: Octets, 304: Empty, 416: Empty, ...problems },
-}
+const showRawSchema = { ...rawImageSchema, params: RawParams }
 const showRawOwnSchema = { ...showRawSchema, params: RawOwnParams }
 const showRawHypervisorSchema = { ...showRawSchema, params: RawHypervisorParams }
 
@@ -41,11 +33,11 @@ const putRawOwnSchema = { ...putRawSchema, params: RawOwnParams }
 const putRawHypervisorSchema = { ...putRawSchema, params: RawHypervisorParams }
 
 const showRaw: Handler<typeof showRawSchema> = (context) => async (request, reply) =>
-  await show(context, request.params, { request, reply })
+  await showRawImage(context, request.params, { request, reply })
 const showRawOwn: Handler<typeof showRawOwnSchema> = (context) => async (request, reply) =>
-  await show(context, request.params, { request, reply })
+  await showRawImage(context, request.params, { request, reply })
 const showRawHypervisor: Handler<typeof showRawHypervisorSchema> = (context) => async (request, reply) =>
-  await show(context, request.params, { request, reply })
+  await showRawImage(context, request.params, { request, reply })
 
 const putRaw: Handler<typeof putRawSchema> = (context) => async (request, reply) =>
   await put(context, request.params, { request, reply })
@@ -54,66 +46,11 @@ const putRawOwn: Handler<typeof putRawOwnSchema> = (context) => async (request, 
 const putRawHypervisor: Handler<typeof putRawHypervisorSchema> = (context) => async (request, reply) =>
   await put(context, request.params, { request, reply })
 
-interface Exchange {
-  readonly request: FastifyRequest
-  readonly reply: FastifyReply
-}
-
-async function show(
-  context: RouteContext,
-  path: RawPath,
-  { request, reply }: Exchange,
-): Promise<FastifyReply> {
-  const asker = askerOf(request)
-  const image = await rawTarget(context, { asker, path }, (found) =>
-    context.access.image(asker, found, 'read'),
-  )
-  const { namespace, name } = image
-  const query = request.query as VersionQuery
-  const version = await context.catalog.images.resolve({ namespace, name, ...query })
-  // Another tracker asks for somebody whom it has counted.
-  if (isRead(request) && asker.kind !== 'tracker') context.accesses.count(image)
-  return await sendImage(context, version, { request, reply })
-}
-
-/** Parts of a download that goes on count with its first. */
-function isRead({ method, headers }: FastifyRequest): boolean {
-  return (
-    method === 'GET' && headers['if-none-match'] === undefined && !/^bytes=[1-9]/.test(headers.range ?? '')
-  )
-}
-
-async function sendImage(
-  context: RouteContext,
-  version: StoredVersion,
-  { request, reply }: Exchange,
-): Promise<FastifyReply> {
-  const { status, headers, range } = rawAnswer(request, version)
-  if (range === undefined) return reply.code(status).headers(headers).send()
-  const asker = askerOf(request)
-  const signal = signalOf(reply)
-  const leave = await context.downloads.place(asker.dn ?? request.ip, signal)
-  try {
-    const relay = asker.kind !== 'tracker'
-    // Before the headers: an answer that says 200 must be able to begin.
-    const pieces = await context.reader.open({ version, ...range }, { signal, relay })
-    reply.hijack()
-    await context.downloads.send(
-      reply.raw,
-      { status, headers: { ...reply.getHeaders(), ...headers } },
-      pieces,
-    )
-  } finally {
-    leave()
-  }
-  return reply
-}
-
 /** Whatever can be refused is refused before the client is told to send. */
 async function put(
   context: RouteContext,
   path: RawPath,
-  { request, reply }: Exchange,
+  { request, reply }: RawExchange,
 ): Promise<FastifyReply> {
   try {
     const { asker, image } = await writable(context, path, request)
