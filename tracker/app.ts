@@ -3,6 +3,7 @@ import type { ServerOptions } from 'node:https'
 import fastifySwagger from '@fastify/swagger'
 import type { TSchema } from '@sinclair/typebox'
 import { fastify } from 'fastify'
+import { TRACKER_PATHS } from '../src/api/tracker-paths.ts'
 import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.ts'
 import { API_BODY_BYTES_MAX, TRACKER_IDLE_TIMEOUT_MS } from '../src/core/limits.ts'
 import { auditRequests } from './audit/audit-requests.ts'
@@ -59,6 +60,8 @@ const ROUTES: readonly Registration[] = [
 ]
 
 const UNCHANGING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** Come often, and change nobody's rights. */
+const ABOUT_BLOCKS: ReadonlySet<string | undefined> = new Set([TRACKER_PATHS.need, TRACKER_PATHS.blocks])
 
 /** The tracker's HTTP interface, ready to listen or to be injected requests. */
 export async function buildApp(context: RouteContext, init: { tls?: ServerOptions } = {}): Promise<App> {
@@ -91,8 +94,9 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   addContinue(app)
   await addForms(app)
   app.addHook('onResponse', async (request, reply) => {
-    const changes = !UNCHANGING.has(request.method) && reply.statusCode < 300
-    if (changes && request.routeOptions.config.machines !== true) context.rightsChanged()
+    const { config, url } = request.routeOptions
+    const changes = !UNCHANGING.has(request.method) && !ABOUT_BLOCKS.has(url) && reply.statusCode < 300
+    if (changes && config.machines !== true) context.rightsChanged()
   })
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })
