@@ -48,6 +48,26 @@ test('docs/dependencies.md gives a reason for every dependency', () => {
   assert.equal(rows.map(([, name]) => name).sort(), real)
 })
 
+test('the threat model names tests that exist', () => {
+  const named = [...readFileSync('docs/threat-model.md', 'utf8').matchAll(/`([\w/-]+)` “([^”]*)”/g)]
+  assert.ok(named.length > 50)
+  const missing = named.filter(([, path, title = '']) => {
+    const file = `test/${path}.test.ts`
+    if (!existsSync(file)) return true
+    const text = readFileSync(file, 'utf8').replaceAll("\\'", "'")
+    return (
+      !["'", '"', '`'].some((quote) => text.includes(`(${quote}${title}${quote}`)) &&
+      !text.includes(`  '${title}',\n`)
+    )
+  })
+  none(
+    missing.map(([, path, title]) => `${path} “${title}”`),
+    'name the test that shows it now',
+  )
+  const citations = readFileSync('docs/threat-model.md', 'utf8').split('“').length - 1
+  assert.is(citations, named.length, 'every quotation is one of a test')
+})
+
 test('links between documents lead somewhere', () => {
   const broken: string[] = []
   for (const path of trackedFiles().filter((name) => name.endsWith('.md'))) {

@@ -95,7 +95,10 @@ test('a node that is removed loses what ACLs gave it, and may come again', async
   const { site } = context
   context.tracker = await site.start({ more: 'namespaces: { nodesRead: false }\n' })
   const { url } = context.tracker
-  const [alice, admin] = [site.client(url, await site.user('alice')), site.client(url, await site.user('admin'))]
+  const [alice, admin] = [
+    site.client(url, await site.user('alice')),
+    site.client(url, await site.user('admin')),
+  ]
   const image = testImage({ seed: 'removed', blocks: 3 })
   await pushImage(alice, image, { to: 'alice/disk' })
   const entry = { kind: 'node', subject: 'hv1', right: 'read' } as const
