@@ -73,7 +73,7 @@ export const ImageObject = Type.Object(
     tags: Type.Record(Type.String(), VersionNumber),
     versions: Type.Array(VersionObject, { description: 'oldest first' }),
   },
-  { $id: 'Image', title: 'Image' },
+  { $id: 'Image', title: 'Image', xml: { name: 'image' } },
 )
 
 const Anything = (description: string) => Type.Optional(Type.Unknown({ description }))
@@ -101,7 +101,10 @@ export const ChangeImageBody = Type.Object(
 export const RemoveImageQuery = Type.Object({ version: Type.Optional(VersionNumber) }, closed)
 
 export const OwnImageParams = Type.Object({ image: ImageNameText }, closed)
-export const ImageUrls = Type.Array(Url('of an image'))
+export const ImageUrls = Type.Array(
+  Type.String({ description: 'absolute URL of an image', xml: { name: 'image' } }),
+  { xml: { name: 'images' } },
+)
 
 export type ImageObject = Static<typeof ImageObject>
 export type VersionObject = Static<typeof VersionObject>
@@ -110,7 +113,7 @@ const next = Type.Union([Type.Integer({ minimum: 1 }), Type.Null()], {
   description: 'offset of the next page; null: this is the last',
 })
 /** Answer to a search with `view=objects`. */
-export const FoundImages = Type.Object({ images: Type.Array(ImageObject), next })
+export const FoundImages = Type.Object({ images: Type.Array(ImageObject), next }, { xml: { name: 'found' } })
 /** Answer to any other search: the fields that were asked for, under the names that they were asked by. */
 export const FoundRows = Type.Object({
   images: Type.Array(Type.Record(Type.String(), Type.Unknown())),

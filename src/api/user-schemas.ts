@@ -103,10 +103,6 @@ export const GroupUrls = Type.Array(Type.String({ xml: { name: 'group' } }), {
   description: 'absolute addresses of groups',
   xml: { name: 'groups' },
 })
-export const ImageUrls = Type.Array(Type.String({ xml: { name: 'image' } }), {
-  description: 'absolute addresses of images',
-  xml: { name: 'images' },
-})
 export const PermissionNames = Type.Array(
   Type.Unsafe<(typeof PERMISSIONS)[number]>(
     Type.String({ enum: [...PERMISSIONS], xml: { name: 'permission' } }),

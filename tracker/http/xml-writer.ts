@@ -8,21 +8,33 @@ export interface XmlNames {
   readonly xml?: { readonly name?: string; readonly namespace?: string }
   readonly items?: XmlNames
   readonly properties?: Readonly<Record<string, XmlNames>>
+  readonly type?: string
+  readonly anyOf?: readonly XmlNames[]
+  readonly oneOf?: readonly XmlNames[]
 }
 
 /**
  * A JSON value as an XML document: objects are elements by name, items of lists are elements called `item` unless their
  * schema has a name, null is `nil="true"`, and keys that are no names are `<entry key="…">`. readXml reads the same form.
  */
-export function writeXml(value: unknown, names: XmlNames = {}): string {
+export function writeXml(value: unknown, schema: XmlNames = {}): string {
+  const names = namesFor(value, schema)
   const name = names.xml?.name ?? (Array.isArray(value) ? 'list' : 'answer')
   const namespace = names.xml?.namespace
   const attributes = namespace === undefined ? '' : ` xmlns="${escapeXml(namespace)}"`
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element(value, { name, attributes, names })}\n`
 }
 
+/** Of several schemas the first that is for a value of this kind. */
+function namesFor(value: unknown, schema: XmlNames): XmlNames {
+  const choices = schema.oneOf ?? schema.anyOf
+  const type = Array.isArray(value) ? 'array' : typeof value
+  return choices?.find((one) => one.type === type) ?? schema
+}
+
 function element(value: unknown, init: { name: string; attributes?: string; names: XmlNames }): string {
-  const { name, attributes = '', names } = init
+  const { name, attributes = '' } = init
+  const names = namesFor(value, init.names)
   if (value === null) return `<${name}${attributes} nil="true"/>`
   const content = Array.isArray(value)
     ? value.map((item) => element(item, { name: names.items?.xml?.name ?? 'item', names: names.items ?? {} }))

@@ -1,6 +1,7 @@
 import { CreateGroupBody, GroupObject, GroupParams, ModifyGroupBody } from '../../src/api/group-schemas.ts'
+import { ImageUrls } from '../../src/api/image-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { GroupUrls, ImageUrls } from '../../src/api/user-schemas.ts'
+import { GroupUrls } from '../../src/api/user-schemas.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
 import { parsePermission } from '../../src/core/permission.ts'
 import { askerOf } from '../access/asker.ts'

@@ -1,5 +1,6 @@
+import { ImageUrls } from '../../src/api/image-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { GroupUrls, ImageUrls, PermissionNames, UserParams } from '../../src/api/user-schemas.ts'
+import { GroupUrls, PermissionNames, UserParams } from '../../src/api/user-schemas.ts'
 import { askerOf } from '../access/asker.ts'
 import { groupUrl, imageUrls } from '../accounts/account-views.ts'
 import type { StoredUser } from '../catalog/user-catalog.ts'

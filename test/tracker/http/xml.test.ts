@@ -104,6 +104,9 @@ test('lists, names of schemas and characters that XML lacks', () => {
     '<?xml version="1.0" encoding="UTF-8"?>\n<users><user><a>1</a></user><user><a nil="true"/></user></users>\n',
   )
   assert.match(writeXml({ a: ['x', '\u0001'] }), '<answer><a><item>x</item><item>\ufffd</item></a></answer>')
+  const either = { oneOf: [{ type: 'object' }, { type: 'array', xml: { name: 'users' }, items: user }] }
+  assert.match(writeXml(['x'], either), '<users><user>x</user></users>')
+  assert.match(writeXml({ a: 1 }, either), '<answer><a>1</a></answer>')
   assert.match(writeXml({ 'a b': true }), '<entry key="a b">true</entry>')
 })
 
