@@ -215,6 +215,8 @@ export const QUERY_BATCH_ROWS = 2000
 export const QUERY_OFFSET_MAX = 1_000_000
 /** Rows of one answer of a listing; more come with the next page. */
 export const LIST_ROWS_MAX = 10_000
+/** Addresses in a list that has no pages, as Repoman's clients want it: some 10 MB. */
+export const LIST_URLS_MAX = 100_000
 /** Entries of one answer about the life of an image. */
 export const HISTORY_ROWS_MAX = 1000
 /** Bytes of one user that may come before its usage is read again: another tracker may take some too. */

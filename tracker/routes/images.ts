@@ -10,7 +10,8 @@ import {
 } from '../../src/api/image-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ImageParams } from '../../src/api/tracker-schemas.ts'
-import { InternalError } from '../../src/core/errors.ts'
+import { InternalError, LimitError } from '../../src/core/errors.ts'
+import { LIST_ROWS_MAX, LIST_URLS_MAX } from '../../src/core/limits.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import { type Asker, askerOf } from '../access/asker.ts'
 import type { ImageKey, StoredImage } from '../catalog/image-catalog.ts'
@@ -70,7 +71,7 @@ const listImages: Handler<typeof listImagesSchema> = (context) => async (request
   const baseUrl = context.baseUrl(request)
   const search = parseSearch(request.query)
   if (search === undefined) {
-    const images = await context.catalog.lists.list(asker, {}, { nowMs })
+    const images = await everyReadable(context, asker, nowMs)
     return images.map((image) => baseUrl + imagePath(image))
   }
   const init = { asker, nowMs, baseUrl, openUrl: context.openUrl(request) }
@@ -114,6 +115,23 @@ const removeOwnImage: Handler<typeof removeOwnImageSchema> = (context) => async 
   const asker = askerOf(request)
   await context.images.remove(asker, ownKey(context, asker, request.params), request.query)
   return reply.send()
+}
+
+/** Repoman's list has no pages: it is whole, or refused. */
+async function everyReadable({ catalog }: RouteContext, asker: Asker, nowMs: number): Promise<StoredImage[]> {
+  const images: StoredImage[] = []
+  for (let offset = 0; ; offset += LIST_ROWS_MAX) {
+    const page = await catalog.lists.list(asker, {}, { nowMs, offset, limit: LIST_ROWS_MAX })
+    images.push(...page)
+    if (page.length < LIST_ROWS_MAX) return images
+    if (images.length >= LIST_URLS_MAX)
+      throw new LimitError(
+        `you may read more than ${LIST_URLS_MAX} images: ask for pages, with limit and offset`,
+        {
+          data: { limit: LIST_URLS_MAX },
+        },
+      )
+  }
 }
 
 /** The image of this name in the asker's own namespace. */

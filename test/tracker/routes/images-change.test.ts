@@ -184,6 +184,22 @@ test('a new owner gets the image into the own namespace, where the giver must be
   assert.is((await alice.get('/api/images/bob/gift-2')).status, 403)
 })
 
+test('what is given to somebody counts against their quota, and nothing changes when it does not fit', async (context) => {
+  const { admin, alice, carol } = context
+  await push(context, 'alice/heavy')
+  const owned = (await carol.get('/api/users/carol/images')).json.length
+  assert.is((await admin.form('/api/users/carol', { quota_images: String(owned) })).status, 200)
+  const { status, code } = await admin.form('/api/images/alice/heavy', { owner: 'carol', description: 'x' })
+  assert.equal([status, code], [413, 'E_QUOTA'])
+  assert.is((await carol.post('/api/images', { name: 'one-more' })).code, 'E_QUOTA')
+  await admin.form('/api/users/carol', { quota_images: '', quota_bytes: '1000' })
+  assert.is((await admin.form('/api/images/alice/heavy', { owner: 'carol' })).code, 'E_QUOTA')
+  const { owner_user_name, description } = (await alice.get('/api/images/heavy')).json
+  assert.equal([owner_user_name, description], ['alice', null])
+  await admin.form('/api/users/carol', { quota_bytes: '' })
+  assert.is((await admin.form('/api/images/alice/heavy', { owner: 'carol' })).status, 200)
+})
+
 test("an image moves into a group's namespace and back, and stays whose it was", async (context) => {
   const { alice, bob, carol } = context
   await push(context, 'alice/tool')
