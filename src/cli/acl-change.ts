@@ -25,7 +25,7 @@ export function addAclChanges(acl: Command, shell: Shell): void {
     ['bootswarm acl grant site/debian user:bob read', 'share an image'],
     ['bootswarm acl grant site group:nodes read', 'let every enrolled node fetch all images of a namespace'],
   ])
-  grant.action((place: string, subject: string, right: string, flags: Flags) => {
+  grant.action((...[place, subject, right, flags]: [string, string, string, Flags]) => {
     const entry = { ...parseSubject(subject), right: parseRight(right) }
     return change(shell, place, {
       flags,
