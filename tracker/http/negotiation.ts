@@ -33,7 +33,9 @@ export function negotiate(accept: string | undefined): AnswerType | undefined {
 
 function parseRange(text: string): MediaRange[] {
   const [range = '', ...parameters] = text.split(';').map((part) => part.trim().toLowerCase())
-  const [, type, subtype] = /^([a-z0-9!#$&^_.+*-]+)\/([a-z0-9!#$&^_.+*-]+)$/.exec(range) ?? []
+  // A star alone is none of RFC 9110; Repoman's clients and others of their time send it and mean everything.
+  const whole = range === '*' ? '*/*' : range
+  const [, type, subtype] = /^([a-z0-9!#$&^_.+*-]+)\/([a-z0-9!#$&^_.+*-]+)$/.exec(whole) ?? []
   if (type === undefined || subtype === undefined) return []
   const weight = parameters.find((parameter) => /^q\s*=/.test(parameter))?.replace(/^q\s*=\s*/, '')
   const quality =
