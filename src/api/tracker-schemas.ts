@@ -36,6 +36,13 @@ export const CommitBody = Type.Object(
     manifest: ManifestText,
     tags: Type.Array(TagText, { maxItems: COMMIT_TAGS_MAX, uniqueItems: true }),
     signature: Type.Optional(PublicationText),
+    proof: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{64}$',
+        description:
+          'hex sha-256 of the name of the upload, a line feed and the octets of the manifest; needed where the manifest is that of images that the asker may not read',
+      }),
+    ),
   },
   closed,
 )

@@ -4,6 +4,7 @@ import { DIGEST_BYTES, type Digest, type ManifestId } from '../core/cid.ts'
 import { BootswarmError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS, NEED_DIGESTS_MAX, UPLOAD_REQUEST_BYTES } from '../core/limits.ts'
+import { manifestProof } from '../core/manifest-proof.ts'
 import type { Tag } from '../core/reference.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import { type RetryInit, retry } from '../util/retry.ts'
@@ -64,16 +65,21 @@ export class UploadClient implements Pick<BlockStore, 'has' | 'put'> {
     }
   }
 
-  /** Makes the next version of the image from the manifest that was put, and lets `tags` point to it. */
+  /**
+   * Makes the next version of the image from the manifest that was put, and lets `tags` point to it. `manifestBytes` shows that
+   * the caller has the manifest: without them, one of images that the caller may not read is refused.
+   */
   async commit(
     manifest: ManifestId,
-    init: { tags: readonly Tag[]; signature?: string | undefined },
+    init: { tags: readonly Tag[]; signature?: string | undefined; manifestBytes?: Uint8Array },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
+    const { manifestBytes, ...rest } = init
+    const proof = manifestBytes === undefined ? {} : { proof: manifestProof(this.id, manifestBytes) }
     const request = {
       method: 'POST',
       path: fillPath(TRACKER_PATHS.commit, { upload: this.id }),
-      json: { manifest, ...init },
+      json: { manifest, ...rest, ...proof },
       signal: options.signal,
       answerTimeoutMs: API_LONG_ANSWER_TIMEOUT_MS,
     } as const

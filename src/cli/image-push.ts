@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { UploadClient } from '../api/upload-client.ts'
 import { digestKey, digestOf } from '../core/cid.ts'
 import { IntegrityError, UsageError } from '../core/errors.ts'
+import { encodeManifest } from '../core/manifest.ts'
 import type { ImageRecord } from '../core/record.ts'
 import { DEFAULT_TAG, parseReference, parseTag, type Reference, type Tag } from '../core/reference.ts'
 import { type ImportResult, importImage } from '../image/import.ts'
@@ -109,7 +110,8 @@ export async function pushFile(shell: Shell, session: TrackerSession, call: Push
       { signal, onProgress },
     )
     const signature = flags.sign === true ? await signResult(shell, session, { asked, result }) : undefined
-    const init = signature === undefined ? { tags } : { tags, signature }
+    const manifestBytes = encodeManifest(result.manifest)
+    const init = { tags, manifestBytes, ...(signature !== undefined && { signature }) }
     const { record: jws, version } = await (await opening).commit(result.manifestId, init, { signal })
     const expected: Reference = { namespace: asked.namespace, name: asked.name, version }
     const record = await openRecord(jws, expected, { trust: identity.trust, name, nowMs: shell.clock.now() })

@@ -20,6 +20,7 @@ import type { Images } from '../images/images.ts'
 import { commitUpload } from './commit.ts'
 import type { CommitStores } from './commit-check.ts'
 import type { Gate } from './gate.ts'
+import { checkPossession } from './possession.ts'
 
 export interface UploadsComponents {
   readonly catalog: Catalog
@@ -98,16 +99,22 @@ export class Uploads {
     await this.#receive(await this.#mine(asker, upload), body, options)
   }
 
-  /** Makes the next version of the upload's image and ends the upload. Errors: those of checkAndKeepNodes and of ImageCatalog.addVersion. */
+  /** Makes the next version of the upload's image and ends the upload. Errors: those of checkPossession, checkAndKeepNodes and ImageCatalog.addVersion. */
   async commit(
     { asker, upload }: UploadUse,
-    init: { manifest: ManifestId; tags: readonly Tag[]; signature?: string | undefined },
+    init: {
+      manifest: ManifestId
+      tags: readonly Tag[]
+      signature?: string | undefined
+      proof?: string | undefined
+    },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
     const image = await this.#mine(asker, upload)
     const { access, catalog } = this.#c
     const { dn: publisher } = access.user(asker, { change: true })
     await access.image(asker, await catalog.images.get(image), 'write')
+    await checkPossession(this.#c, asker, { ...init, upload })
     return await commitUpload(this.#c, { ...image, ...init, upload, publisher }, options)
   }
 

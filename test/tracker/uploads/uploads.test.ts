@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeFrames } from '../../../src/api/frame-stream.ts'
@@ -6,6 +7,7 @@ import { fillPath, TRACKER_PATHS } from '../../../src/api/tracker-paths.ts'
 import { manifestIdOf } from '../../../src/core/cid.ts'
 import { UPLOAD_EXPIRY_MS } from '../../../src/core/limits.ts'
 import { encodeManifest } from '../../../src/core/manifest.ts'
+import { manifestProof } from '../../../src/core/manifest-proof.ts'
 import { parseRecord, RECORD_TYPE } from '../../../src/core/record.ts'
 import type { Identity } from '../../../src/identity/identity-files.ts'
 import { verifyJws } from '../../../src/identity/jws.ts'
@@ -274,6 +276,28 @@ test('has asks for thousands of digests in bounded requests', async ({ alice }) 
   assert.is(held.length, 40_000)
   assert.ok(!held.some(Boolean))
   await upload.abort()
+})
+
+test('knowing the CID of an image is not having it', async ({ alice, bob, admin }) => {
+  const image = testImage({ seed: 'private', blocks: 20 })
+  await pushImage(alice, image, { to: 'alice/private' })
+  const { namespace, name } = imageKey('bob/stolen')
+  const commit = async (client: TrackerClient, manifestBytes?: Uint8Array) => {
+    const upload = await client.openUpload(namespace, name)
+    const init = { tags: [], ...(manifestBytes && { manifestBytes }) }
+    return await upload.commit(image.manifestId, init)
+  }
+  assert.is((await failureOf(commit(bob))).code, 'E_NOT_AUTHORISED')
+  const other = encodeManifest(testImage({ seed: 'other', blocks: 20 }).manifest)
+  assert.is((await failureOf(commit(bob, other))).code, 'E_NOT_AUTHORISED')
+  assert.is((await commit(bob, encodeManifest(image.manifest))).version, 1)
+  assert.is((await commit(admin)).version, 2)
+})
+
+test('a proof is good for one upload', () => {
+  const bytes = Buffer.from('manifest')
+  assert.not.equal(manifestProof('a', bytes), manifestProof('b', bytes))
+  assert.is(manifestProof('a', bytes), createHash('sha256').update('a\nmanifest').digest('hex'))
 })
 
 test.run()
