@@ -5,6 +5,7 @@ import { accountRaceTests } from './catalog/account-races.ts'
 import { accountingTests } from './catalog/accounting.ts'
 import { accountTests } from './catalog/accounts.ts'
 import { imageTests } from './catalog/images.ts'
+import { mixTests } from './catalog/mix.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
 import { nodeTests } from './catalog/nodes.ts'
 import { queryTests } from './catalog/queries.ts'
@@ -49,6 +50,7 @@ export function testCatalog(backend: CatalogBackend): void {
     trackerTests,
     queryTests,
     raceTests,
+    mixTests,
   ])
     tests(on)
   if (missing === undefined) test.after(async () => await backend.end?.())

@@ -15,7 +15,7 @@ import {
 import { ConflictError, NotFoundError, type TamperedError } from '../../src/core/errors.ts'
 import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
-import { copyAcl } from './acl-copies.ts'
+import { copyAcl, holdTargets } from './acl-copies.ts'
 import { tellShares } from './acl-history.ts'
 import { ChainBook, type ChainComponents, type Held } from './chain-book.ts'
 import type { ChainTransaction } from './chain-transactions.ts'
@@ -230,6 +230,10 @@ export class AclBook {
         // In the same order everywhere, so that two of these do not wait for each other.
         .orderBy('target')
         .execute()
+      await holdTargets(
+        trx,
+        rows.map(({ target }) => target),
+      )
       for (const { target } of rows) await this.#change(target as AclTarget, { ...change, trx }, edit)
     })
   }
@@ -240,6 +244,7 @@ export class AclBook {
 
   async #change(target: AclTarget, change: AclChange, edit: (acl: Acl) => Changed): Promise<Acl> {
     return await this.#within(change, async (trx) => {
+      await holdTargets(trx, [target])
       const held = (await this.chains.newest([target], trx)).get(target)
       if (held === undefined || held.statement.ended) throw new NotFoundError(`there is no ${target}`)
       const before = held.statement

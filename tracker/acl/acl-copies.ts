@@ -1,7 +1,16 @@
 import { sql } from 'kysely'
-import type { Acl, AclEntry, AclOwner } from '../../src/core/acl.ts'
+import { type Acl, type AclEntry, type AclOwner, imageTarget } from '../../src/core/acl.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
-import type { Db } from '../catalog/db.ts'
+import { type Db, holdImages } from '../catalog/db.ts'
+
+/** The rows of images come before their chains, as in every change of an image. */
+export async function holdTargets(trx: Db, targets: readonly string[]): Promise<void> {
+  const prefix = imageTarget('')
+  const uuids = targets
+    .filter((target) => target.startsWith(prefix))
+    .map((target) => target.slice(prefix.length))
+  if (uuids.length > 0) await holdImages(trx, (images) => images.where('uuid', 'in', uuids))
+}
 
 /** Rewrites what the tables have of an ACL for listings: its entries, and who owns its target. */
 export async function copyAcl(trx: Db, acl: Acl): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
-import { ConflictError, InternalError } from '../../src/core/errors.ts'
+import { BusyError, ConflictError, InternalError } from '../../src/core/errors.ts'
 import { CHAIN_CHANGE_ATTEMPTS } from '../../src/core/limits.ts'
 import { retry } from '../../src/util/retry.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
@@ -22,7 +22,7 @@ export class ChainTransactions {
   }
 
   /**
-   * Runs `work` in a transaction, again from the start when another tracker was faster, and resolves when the journal has what
+   * Runs `work` in a transaction, again from the start when another tracker was faster or in the way, and resolves when the journal has what
    * was appended. `work` must do nothing that a second run would not do again.
    */
   async run<T>(work: (trx: ChainTransaction) => Promise<T>): Promise<T> {
@@ -35,7 +35,8 @@ export class ChainTransactions {
       await this.#journal.note(appended)
       return result
     }
-    const when = (error: unknown) => error instanceof ChainRaceError
+    const when = (error: unknown) =>
+      error instanceof ChainRaceError || (error instanceof BusyError && error.data['again'] === true)
     return await retry(once, { attempts: CHAIN_CHANGE_ATTEMPTS, firstMs: 5, maxMs: 200, when })
   }
 

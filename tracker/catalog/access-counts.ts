@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Accesses } from '../accounting/access-counter.ts'
-import type { Db } from './db.ts'
+import { type Db, holdImages } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** How often the bytes of images were asked for. */
@@ -15,7 +15,9 @@ export class AccessCounts {
   async add(accesses: readonly Accesses[]): Promise<void> {
     await this.#db.transaction().execute(async (trx) => {
       // In one order everywhere, so that two trackers do not wait for each other.
-      for (const one of accesses.toSorted((a, b) => a.image - b.image)) await addTo(trx, one)
+      const ids = accesses.map(({ image }) => image)
+      await holdImages(trx, (images) => images.where('id', 'in', ids))
+      for (const one of accesses) await addTo(trx, one)
     })
   }
 }

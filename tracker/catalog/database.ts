@@ -1,4 +1,11 @@
-import { Kysely, Migrator, sql } from 'kysely'
+import {
+  type Dialect,
+  HandleEmptyInListsPlugin,
+  Kysely,
+  Migrator,
+  replaceWithNoncontingentExpression,
+  sql,
+} from 'kysely'
 import { BootswarmError, ConfigError, StorageError } from '../../src/core/errors.ts'
 import { migrations } from './migrations.ts'
 import { type PostgresLocation, postgresAddress } from './postgres-address.ts'
@@ -18,18 +25,24 @@ const POSTGRES_MIN = { version: 15, number: 150_000 }
  */
 export async function openDatabase(location: CatalogLocation): Promise<Kysely<CatalogSchema>> {
   if ('path' in location) {
-    const db = new Kysely<CatalogSchema>({ dialect: nodeSqliteDialect(location) })
+    const db = kysely(nodeSqliteDialect(location))
     await orDestroy(db, () => migrate(db))
     return db
   }
   const address = await postgresAddress(location)
-  const db = new Kysely<CatalogSchema>({ dialect: postgresDialect({ address, migrating: true }) })
+  const db = kysely(postgresDialect({ address, migrating: true }))
   await orDestroy(db, async () => {
     await checkVersion(db)
     await migrate(db)
   })
   await db.destroy()
-  return new Kysely<CatalogSchema>({ dialect: postgresDialect({ address }) })
+  return kysely(postgresDialect({ address }))
+}
+
+function kysely(dialect: Dialect): Kysely<CatalogSchema> {
+  // `in ()` is nothing to SQLite and a mistake to PostgreSQL.
+  const plugins = [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })]
+  return new Kysely<CatalogSchema>({ dialect, plugins })
 }
 
 async function orDestroy(db: Kysely<CatalogSchema>, task: () => Promise<void>): Promise<void> {

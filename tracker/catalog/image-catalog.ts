@@ -19,7 +19,7 @@ import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransactions } from '../acl/chain-transactions.ts'
 import type { CheckedPublication } from '../acl/publications.ts'
 import type { RecordBook } from '../acl/record-book.ts'
-import { type Db, takeTurn } from './db.ts'
+import { type Db, holdImages, takeTurn } from './db.ts'
 import { formerNumber } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
 import { checkImageCount } from './image-counts.ts'
@@ -169,6 +169,7 @@ export class ImageCatalog {
     const { namespace, name } = image
     return await this.#transactions.run(async (trx) => {
       await takeTurn(trx, `images:${namespace}`)
+      await holdImage(trx, image)
       if (await imageExists(trx, image)) return false
       await checkImageCount(trx, namespace)
       await checkQuota(trx, { owner: owner.id, images: 1 }, this.#quotas)
@@ -373,7 +374,6 @@ export class ImageCatalog {
   async remove(image: ImageKey, by: Change): Promise<void> {
     await this.#transactions.run(async (trx) => {
       const { id, uuid } = await changeableRow(trx, image)
-      // First, as in nextVersion: whoever changes versions has the row of the image, so that nobody adds one meanwhile.
       await trx.updateTable('images').set({ removed: 1 }).where('id', '=', id).execute()
       await this.#acls.end(imageTarget(uuid), { author: by.author, trx })
       await this.#records.end(trx, uuid)
@@ -406,13 +406,15 @@ async function imageExists(db: Db, image: ImageKey): Promise<boolean> {
   return (await rows.where('removed', '=', 0).executeTakeFirst()) !== undefined
 }
 
-/**
- * Ends the upload and gives its image the next number. The row of the image comes first, here and wherever versions change: who
- * has changed it is alone with the image until the transaction ends.
- */
+/** Also that of a removed image, which one of the same name takes over. */
+async function holdImage(trx: Db, { namespace, name }: ImageKey): Promise<void> {
+  await holdImages(trx, (images) => images.where('namespace', '=', namespace).where('name', '=', name))
+}
+
 /** Throws NotFoundError, and StateError when the image is read only. */
-async function changeableRow(db: Db, image: ImageKey): Promise<StoredImage> {
-  const row = await imageRow(db, image)
+async function changeableRow(trx: Db, image: ImageKey): Promise<StoredImage> {
+  await holdImage(trx, image)
+  const row = await imageRow(trx, image)
   if (row.readOnly) throw readOnly(`${image.namespace}/${image.name}`)
   return row
 }

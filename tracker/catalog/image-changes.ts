@@ -85,8 +85,14 @@ export class ImageChanges {
 
   /** Signs what a rename makes of the records, before the transaction that does it. Errors: NotFoundError, TamperedError. */
   async planRename(image: StoredImage, to: ImageKey): Promise<SignedPlan> {
-    const plan = await planOf(this.#db, image, to)
-    const rows = await this.#records.checked(async () => [...plan.versions])
+    const plans: RenamePlan[] = []
+    const rows = await this.#records.checked(async () => {
+      // Read again where a version came meanwhile, which the chain has and the first reading has not.
+      const plan = await planOf(this.#db, image, to)
+      plans.push(plan)
+      return [...plan.versions]
+    })
+    const plan = plans.at(-1) ?? (await planOf(this.#db, image, to))
     const news = rows.map((row) => renamed(this.#records.read(row), { to, by: plan.numbersFrom }))
     return { ...plan, records: await this.#records.prepare(image.uuid, news) }
   }

@@ -17,6 +17,12 @@ const busy =
   (cause) =>
     new BusyError(`${what}: try again`, { cause })
 
+/** Nothing has happened, and the same would succeed now. */
+function raced(cause: unknown): BusyError {
+  const data = { again: true }
+  return new BusyError('others changed the same at the same moment: try again', { cause, data })
+}
+
 /** By SQLSTATE (PostgreSQL's manual, appendix A). */
 const BY_CODE: Readonly<Record<string, Make>> = {
   '23505': (cause) => new ConflictError(TAKEN, { cause }),
@@ -31,8 +37,8 @@ const BY_CODE: Readonly<Record<string, Make>> = {
       { cause },
     ),
   '25006': (cause) => new StorageError('the database takes no changes: is it a standby?', { cause }),
-  '40001': busy('others changed the same at the same moment'),
-  '40P01': busy('others changed the same at the same moment'),
+  '40001': raced,
+  '40P01': raced,
   '53100': (cause) => new StorageFullError('no space left for the catalog', { cause }),
   '53300': busy('the database has too many connections'),
   '55P03': busy('others held what this needs for too long'),

@@ -2,10 +2,10 @@ import type { Kysely } from 'kysely'
 import { UPLOAD_EXPIRY_MS } from '../../src/core/limits.ts'
 import type { ChunkerParameters, SegmentLink } from '../../src/core/manifest.ts'
 import type { PeerKey } from '../../src/core/router.ts'
-import { type Db, takeTurn } from './db.ts'
+import { type Db, holdImages, takeTurn } from './db.ts'
 import { stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
-import { insertUpload, type NewUpload, settle } from './upload-catalog.ts'
+import { checkPresent, insertUpload, type NewUpload, settle } from './upload-catalog.ts'
 
 /** What has come of an image and is stored. */
 export interface Kept {
@@ -33,11 +33,13 @@ export class RawUploadCatalog {
     this.#db = components.db
   }
 
-  /** Opens an upload in the place of the one that the principal has. Errors: LimitError when it has too many open. */
+  /** Opens an upload in the place of the one that the principal has. Errors: LimitError when it has too many open, NotFoundError. */
   async begin(image: number, init: NewUpload & { totalBytes: number | null }): Promise<string> {
     const { principal, tracker, totalBytes, nowMs } = init
     return await this.#db.transaction().execute(async (trx) => {
       await takeTurn(trx, `uploads:${principal}`)
+      await holdImages(trx, (images) => images.where('id', '=', image))
+      await checkPresent(trx, image)
       await trx
         .deleteFrom('uploads')
         .where('image', '=', image)
@@ -135,6 +137,10 @@ async function pause(
   { nowMs }: { nowMs: number },
 ): Promise<void> {
   const { upload, tracker } = which
+  let into = trx.selectFrom('uploads').select('image').where('kind', '=', 'raw').where('paused', '=', 0)
+  if (upload !== undefined) into = into.where('upload', '=', upload)
+  if (tracker !== undefined) into = into.where('tracker', '=', tracker)
+  await holdImages(trx, (images) => images.where('id', 'in', into))
   let query = trx.updateTable('uploads').set({ paused: 1 }).where('kind', '=', 'raw').where('paused', '=', 0)
   if (upload !== undefined) query = query.where('upload', '=', upload)
   if (tracker !== undefined) query = query.where('tracker', '=', tracker)

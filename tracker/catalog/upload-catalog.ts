@@ -11,7 +11,7 @@ import {
 } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
-import { type Db, takeTurn } from './db.ts'
+import { type Db, holdImages, takeTurn } from './db.ts'
 import { stepState } from './image-states.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -52,13 +52,20 @@ export class UploadCatalog {
   /**
    * Opens an upload into the image. One that the principal broke off at this tracker is opened again, with what it keeps; one that had a request
    * within UPLOAD_ADOPT_AFTER_MS may belong to a push under way and is left alone. Errors: LimitError when the principal has
-   * too many uploads open.
+   * too many uploads open, NotFoundError when the image is gone.
    */
   async open(image: number, init: NewUpload): Promise<{ upload: string; expiresAtMs: number }> {
     const { principal, tracker, nowMs } = init
     const expiresAtMs = nowMs + UPLOAD_EXPIRY_MS
     const upload = await this.#db.transaction().execute(async (trx) => {
       await takeTurn(trx, `uploads:${principal}`)
+      const endedInto = trx.selectFrom('uploads').select('image').where('expires_at', '<=', nowMs)
+      await holdImages(trx, (images) =>
+        images.where((eb) =>
+          eb.or([eb('id', '=', image), eb('id', 'in', endedInto.where('principal', '=', principal))]),
+        ),
+      )
+      await checkPresent(trx, image)
       const expired = trx.deleteFrom('uploads').where('principal', '=', principal)
       const ended = expired.where('expires_at', '<=', nowMs).returning(['image', 'principal'])
       await settle(trx, await ended.execute(), { event: 'upload-dropped', nowMs })
@@ -131,6 +138,8 @@ export class UploadCatalog {
   async remove(upload: string, how: { nowMs: number; failed?: boolean }): Promise<void> {
     const event = how.failed === true ? 'upload-failed' : 'upload-dropped'
     await this.#db.transaction().execute(async (trx) => {
+      const into = trx.selectFrom('uploads').select('image').where('upload', '=', upload)
+      await holdImages(trx, (images) => images.where('id', 'in', into))
       const removed = trx.deleteFrom('uploads').where('upload', '=', upload)
       const ended = await removed.returning(['image', 'principal']).execute()
       await settle(trx, ended, { event, nowMs: how.nowMs })
@@ -140,6 +149,8 @@ export class UploadCatalog {
   /** Forgets expired uploads and returns how many. */
   async removeExpired(init: { nowMs: number }): Promise<number> {
     return await this.#db.transaction().execute(async (trx) => {
+      const into = trx.selectFrom('uploads').select('image').where('expires_at', '<=', init.nowMs)
+      await holdImages(trx, (images) => images.where('id', 'in', into))
       const removed = trx.deleteFrom('uploads').where('expires_at', '<=', init.nowMs)
       const ended = await removed.returning(['image', 'principal']).execute()
       return await settle(trx, ended, { event: 'upload-dropped', nowMs: init.nowMs })
@@ -165,6 +176,17 @@ export class UploadCatalog {
         yield row.digests.slice(at, at + DIGEST_BYTES)
     }
   }
+}
+
+/** Throws NotFoundError for an image that was removed since it was looked up: nothing would ever end an upload into it. */
+export async function checkPresent(trx: Db, image: number): Promise<void> {
+  const row = await trx
+    .selectFrom('images')
+    .select('id')
+    .where('id', '=', image)
+    .where('removed', '=', 0)
+    .executeTakeFirst()
+  if (row === undefined) throw new NotFoundError('the image was removed meanwhile')
 }
 
 /** Tells images of uploads that ended or paused without a version, unless another is under way. Returns how many did. */

@@ -91,6 +91,6 @@ export function uploadTests(on: On): void {
     assert.is((await failureOf(catalog.uploads.get(id, { nowMs }))).code, 'E_NOT_FOUND')
     await create(catalog)
     const opening = catalog.uploads.open(10_000, { principal: owner, tracker: here, nowMs })
-    assert.is((await failureOf(opening)).code, 'E_CONFLICT')
+    assert.is((await failureOf(opening)).code, 'E_NOT_FOUND')
   })
 }
