@@ -53,13 +53,13 @@ async function put(
   { request, reply }: RawExchange,
 ): Promise<FastifyReply> {
   try {
-    const { asker, image } = await writable(context, path, request)
+    const { asker, image } = await writable(context, { path, request })
     const head = parsePutHead(request.headers)
     const { dn: principal } = asker
     const base = { image, principal, head }
     if (head.kind === 'question') return kept(reply, await context.rawUploads.keptBytes(base))
     const body = () => bodyOf(context, request, { idleMs: RAW_BODY_IDLE_MS })
-    const recheck = async () => void (await writable(context, path, request, { again: true }))
+    const recheck = async () => void (await writable(context, { path, request, again: true }))
     const result = await context.rawUploads.put({ ...base, body, recheck }, { signal: signalOf(reply) })
     if (result.kind === 'kept') return kept(reply, result.keptBytes)
     return reply.header('etag', `"${result.manifest}"`).send()
@@ -75,12 +75,11 @@ async function put(
 /** The image, when the asker may give it bytes; `again`: as things stand now and not when the request began. */
 async function writable(
   context: RouteContext,
-  path: RawPath,
-  request: FastifyRequest,
-  { again = false }: { again?: boolean } = {},
+  use: { path: RawPath; request: FastifyRequest; again?: true },
 ): Promise<{ asker: UserAsker; image: StoredImage }> {
   const { access, askers } = context
-  const asker = again ? await askers.of(request.raw.socket, { contact: false }) : askerOf(request)
+  const { path, request } = use
+  const asker = use.again ? await askers.of(request.raw.socket, { contact: false }) : askerOf(request)
   const user = access.user(asker, { change: true })
   const image = await rawTarget(context, { asker, path }, async (found) => {
     await access.changeOf(asker, found, { right: 'write', permission: 'image_modify' })
