@@ -9,7 +9,7 @@ import { API_BODY_BYTES_MAX, TRACKER_IDLE_TIMEOUT_MS } from '../src/core/limits.
 import { auditRequests } from './audit/audit-requests.ts'
 import type { RouteContext } from './context.ts'
 import type { App } from './http/app-type.ts'
-import { boundBodies } from './http/body-time.ts'
+import { boundBodies, boundRest } from './http/body-time.ts'
 import { addContinue } from './http/continue.ts'
 import { problemHandler, unknownRoute } from './http/errors.ts'
 import { addForms } from './http/forms.ts'
@@ -104,7 +104,12 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   await app.register(async (scope) => {
     scope.addHook('onRequest', async (request) => {
       const contact = request.routeOptions.config.machines !== true
-      request.asker = await context.askers.of(request.raw.socket, { contact })
+      const asker = await context.askers.of(request.raw.socket, { contact })
+      request.asker = asker
+      // Before the body and before any look-up: what there is, and what a request should be, is not for the unknown.
+      if (request.routeOptions.config.open === true || asker.kind !== 'anonymous') return
+      boundRest(context, request.raw)
+      context.access.known(asker)
     })
     for (const routes of ROUTES) routes(scope as App, context)
   })

@@ -10,7 +10,12 @@ const Quota = (description: string) =>
 
 export const HistoryQuery = Type.Object(
   {
-    after: Type.Optional(Type.Integer({ minimum: 0, description: '`next` of the page before' })),
+    after: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+        description: '`next` of the page before',
+      }),
+    ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: HISTORY_ROWS_MAX })),
   },
   closed,
@@ -35,7 +40,10 @@ export const HistoryAnswer = Type.Object({
 export const UsageQuery = Type.Object(
   {
     after: Type.Optional(
-      Type.String({ maxLength: NAME_CHARS_MAX, description: '`next` of the page before' }),
+      Type.String({
+        ...{ maxLength: NAME_CHARS_MAX, pattern: '^[a-zA-Z0-9_.-]*$' },
+        description: '`next` of the page before',
+      }),
     ),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIST_ROWS_MAX })),
   },

@@ -29,7 +29,14 @@ export const SignatureParams = Type.Object(
 
 /** Statements after this number; without it an ACL comes alone. */
 export const ChainQuery = Type.Object(
-  { after: Type.Optional(Type.Integer({ minimum: 0, description: 'number of a statement; 0 begins' })) },
+  {
+    after: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+        description: 'number of a statement; 0 begins',
+      }),
+    ),
+  },
   closed,
 )
 export const AclEntryBody = Type.Object({ kind: Kind, subject: Type.Optional(Subject), right: Right }, closed)

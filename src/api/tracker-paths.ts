@@ -62,8 +62,10 @@ export const TRACKER_PATHS = {
 
 /** What returned addresses carry for the consumer to put its hypervisor in the place of. */
 export const HYPERVISOR_WORD = '__hypervisor__'
+/** Hypervisors that consumers put there; in `raw/xen/web` a namespace called `xen` would give everybody its image instead of their own. */
+const HYPERVISORS = ['xen', 'kvm', 'qemu', 'vmware', 'virtualbox', 'hyperv', 'none']
 /** Names that a namespace must not have: they are words of the paths above. */
-export const RESERVED_NAMESPACES: ReadonlySet<string> = new Set(['raw', HYPERVISOR_WORD])
+export const RESERVED_NAMESPACES: ReadonlySet<string> = new Set(['raw', HYPERVISOR_WORD, ...HYPERVISORS])
 /** What a node must not be called. */
 export const RESERVED_NODES: ReadonlySet<string> = new Set(['pass'])
 

@@ -42,16 +42,15 @@ const State = Type.Union(
   { description: 'only active ones may do anything' },
 )
 const Suspended = Type.Boolean({ description: 'the states suspended and active, as Repoman says it' })
-const QuotaBytes = Type.Union([Type.Integer({ minimum: 0 }), Type.String({ maxLength: 100 }), Type.Null()], {
+/** A larger number would not be the one that was meant. */
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+const QuotaBytes = Type.Union([Count, Type.String({ maxLength: 100 }), Type.Null()], {
   description:
     'bytes of image content: a number, 50GiB or 50*1024*1024*1024; empty or null: what the configuration says',
 })
-const QuotaImages = Type.Union(
-  [Type.Integer({ minimum: 0 }), Type.String({ pattern: '^[0-9]{1,9}$' }), Type.Null()],
-  {
-    description: 'empty or null: what the configuration says',
-  },
-)
+const QuotaImages = Type.Union([Count, Type.String({ pattern: '^[0-9]{1,9}$' }), Type.Null()], {
+  description: 'empty or null: what the configuration says',
+})
 
 /** A list of names: in JSON a list or comma-separated, in a form comma-separated or repeated. */
 export const NameList = Type.Union(

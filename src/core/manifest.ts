@@ -85,6 +85,18 @@ export function decodeManifest(bytes: Uint8Array): Manifest {
   })
 }
 
+/** Whether this is a manifest and no other block. */
+export function isManifest(bytes: Uint8Array): boolean {
+  if (bytes.length > MANIFEST_BYTES_MAX) return false
+  try {
+    decodeManifest(bytes)
+    return true
+  } catch (error) {
+    if (error instanceof ManifestError) return false
+    throw error
+  }
+}
+
 /**
  * Reads the segment node that `link` names, from anybody. Throws IntegrityError when the bytes are not that node, ManifestError when
  * the node is no valid segment or not of the size and runs that the manifest says.

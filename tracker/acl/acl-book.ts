@@ -19,6 +19,7 @@ import { copyAcl, holdTargets } from './acl-copies.ts'
 import { tellShares } from './acl-history.ts'
 import { ChainBook, type ChainComponents, type Held } from './chain-book.ts'
 import type { ChainTransaction } from './chain-transactions.ts'
+import { checkExist, holdSubjects } from './subjects.ts'
 
 /** An image and what its row says of its name. */
 export interface NamedImage {
@@ -147,16 +148,16 @@ export class AclBook {
     await this.#found(trx, { target: imageTarget(uuid), entries: [], ...rest })
   }
 
-  /** Gives a subject a right, in the place of the one that it has. Errors: InvalidError when there are too many. */
+  /** Gives a subject a right, in the place of the one that it has. Errors: InvalidError when there are too many, or nobody is called so. */
   async grant(target: AclTarget, entry: AclEntry, change: AclChange): Promise<Acl> {
-    return await this.#change(target, change, ({ entries }) => ({
+    return await this.#give(target, [entry], change, ({ entries }) => ({
       entries: [...entries.filter((one) => !isOf(one, entry)), entry],
     }))
   }
 
   /** Gives a subject a right; a stronger one that it has stays. Errors: as `grant`. */
   async allow(target: AclTarget, entry: AclEntry, change: AclChange): Promise<Acl> {
-    return await this.#change(target, change, ({ entries }) => {
+    return await this.#give(target, [entry], change, ({ entries }) => {
       const held = entries.find((one) => isOf(one, entry))
       if (covers(held?.right, entry.right)) return {}
       return { entries: [...entries.filter((one) => one !== held), entry] }
@@ -171,7 +172,7 @@ export class AclBook {
 
   /** All entries anew. Errors: InvalidError when a subject is named twice, or when there are too many. */
   async set(target: AclTarget, entries: readonly AclEntry[], change: AclChange): Promise<Acl> {
-    return await this.#change(target, change, () => ({ entries }))
+    return await this.#give(target, entries, change, () => ({ entries }))
   }
 
   /** Gives the namespace or image to somebody else, in its row too. */
@@ -242,6 +243,16 @@ export class AclBook {
     return trx === undefined ? await this.#c.transactions.run(work) : await work(trx)
   }
 
+  /** As #change, which may add entries for these. */
+  async #give(
+    ...[target, entries, change, edit]: [AclTarget, readonly AclEntry[], AclChange, (acl: Acl) => Changed]
+  ): Promise<Acl> {
+    return await this.#within(change, async (trx) => {
+      await holdSubjects(trx, entries)
+      return await this.#change(target, { ...change, trx }, edit)
+    })
+  }
+
   async #change(target: AclTarget, change: AclChange, edit: (acl: Acl) => Changed): Promise<Acl> {
     return await this.#within(change, async (trx) => {
       await holdTargets(trx, [target])
@@ -255,6 +266,8 @@ export class AclBook {
         )
       const after = { ...before, ...edit(before) }
       const entries = sortEntries(after.entries)
+      const added = entries.filter((entry) => !before.entries.some((one) => isOf(one, entry)))
+      await checkExist(trx, added)
       if (JSON.stringify({ ...after, entries }) === JSON.stringify(before)) return before
       return await this.#append(trx, { ...after, entries, repaired: false }, { held, author: change.author })
     })

@@ -5,6 +5,7 @@ import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransaction, ChainTransactions } from '../acl/chain-transactions.ts'
 import { checkNameIsFree } from './account-names.ts'
 import { keepAnAdmin } from './admin-count.ts'
+import { takeTurn } from './db.ts'
 import { addMembers, type StoredGroup } from './group-catalog.ts'
 import type { Change } from './history-catalog.ts'
 
@@ -66,6 +67,7 @@ export class GroupChanges {
   async remove(group: StoredGroup, by: Change): Promise<void> {
     const { author } = by
     await this.#transactions.run(async (trx) => {
+      await takeTurn(trx, 'names')
       const owned = await namespacesOf(trx, group)
       if (owned.length > 0)
         throw new StateError(

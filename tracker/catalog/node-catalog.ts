@@ -90,6 +90,7 @@ export class NodeCatalog {
 
   /** Takes a node out, within a transaction. Errors: NotFoundError. */
   async remove(trx: Db, name: string): Promise<StoredNode> {
+    await takeTurn(trx, 'nodes')
     const node = await nodeNamed(trx, name)
     await trx.deleteFrom('nodes').where('id', '=', node.id).execute()
     return node

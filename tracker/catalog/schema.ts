@@ -172,6 +172,8 @@ export interface CatalogSchema {
     tracker: Defaulted<PeerKey | ''>
     /** Bytes of blocks that came so far, inflated: checked against the quota while they come. */
     received_bytes: Defaulted<number>
+    /** The last manifest that came. */
+    manifest: Defaulted<ManifestId | null>
     /** `blocks`: a push. `raw`: the bytes as they are, cut here. */
     kind: Defaulted<'blocks' | 'raw'>
     /** A raw one that broke off and may go on: its image is not uploading. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
-import { DIGEST_BYTES, type Digest } from '../../src/core/cid.ts'
+import { DIGEST_BYTES, type Digest, type ManifestId } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError } from '../../src/core/errors.ts'
 import type { ImageEvent } from '../../src/core/image-state.ts'
 import {
@@ -26,6 +26,8 @@ export interface StoredUpload {
   readonly tracker: PeerKey | ''
   /** Whose quota the image counts against: the id of a user. */
   readonly owner: number | null
+  /** The last manifest that was put into it: who has put one has had its bytes. */
+  readonly manifest: ManifestId | null
 }
 
 export interface NewUpload {
@@ -39,6 +41,8 @@ export interface LeaseInit {
   readonly nowMs: number
   /** Inflated bytes of those among the blocks that came just now. */
   readonly receivedBytes?: number
+  /** That came among them. */
+  readonly manifest?: ManifestId | undefined
 }
 
 /** Open uploads and the digests that garbage collection keeps for them. */
@@ -97,7 +101,7 @@ export class UploadCatalog {
       .selectFrom('uploads')
       .innerJoin('images', 'images.id', 'uploads.image')
       .select(['uploads.upload', 'images.namespace', 'images.name', 'uploads.principal'])
-      .select(['uploads.expires_at as expiresAtMs', 'uploads.tracker', 'images.owner'])
+      .select(['uploads.expires_at as expiresAtMs', 'uploads.tracker', 'uploads.manifest', 'images.owner'])
       .where('uploads.upload', '=', upload)
       .where('uploads.expires_at', '>', init.nowMs)
       .executeTakeFirst()
@@ -110,7 +114,7 @@ export class UploadCatalog {
    * LimitError past UPLOAD_LEASES_MAX.
    */
   async lease(upload: string, digests: readonly Digest[], init: LeaseInit): Promise<void> {
-    const { nowMs, receivedBytes = 0 } = init
+    const { nowMs, receivedBytes = 0, manifest } = init
     await this.#db.transaction().execute(async (trx) => {
       const touched = await trx
         .updateTable('uploads')
@@ -118,6 +122,7 @@ export class UploadCatalog {
           expires_at: nowMs + UPLOAD_EXPIRY_MS,
           leased: columns('leased', '+', digests.length),
           received_bytes: columns('received_bytes', '+', receivedBytes),
+          ...(manifest === undefined ? {} : { manifest }),
         }))
         .where('upload', '=', upload)
         .returning('leased')

@@ -4,18 +4,14 @@ import type { Clock } from '../../src/core/clock.ts'
 import { checkDelegation, DELEGATION_TYPE, parseDelegation } from '../../src/core/delegation.ts'
 import { BootswarmError, NotAuthorisedError } from '../../src/core/errors.ts'
 import type { Grant } from '../../src/core/grant.ts'
-import { MANIFEST_IMAGES_MAX } from '../../src/core/limits.ts'
 import { verifyStatement } from '../../src/identity/jws.ts'
 import type { Trust } from '../../src/identity/trust.ts'
-import type { Access } from '../access/access.ts'
 import type { Asker, NodeAsker, UserAsker } from '../access/asker.ts'
 import type { Askers } from '../access/askers.ts'
-import type { Catalog } from '../catalog/catalog.ts'
 import type { ImageKey, StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
+import { imagesWith, type ReadableComponents, readableVersions } from './readable.ts'
 
-export interface FetchRightsComponents {
-  readonly catalog: { readonly images: Pick<Catalog['images'], 'get' | 'withManifest'> }
-  readonly access: Pick<Access, 'rightTo'>
+export interface FetchRightsComponents extends ReadableComponents {
   readonly askers: Pick<Askers, 'known' | 'userNamed' | 'nodeNamed'>
   readonly trust: Trust
   readonly clock: Clock
@@ -68,7 +64,7 @@ export class FetchRights {
     manifest: ManifestId,
     delegation?: string,
   ): Promise<{ version: StoredVersion; right: FetchRight }> {
-    for (const version of await this.#versions(manifest)) {
+    for (const version of await imagesWith(this.#c, manifest)) {
       const found = await this.#orRefused(() => this.image(node, version, delegation))
       if (found !== undefined) return { version, right: found.right }
     }
@@ -87,13 +83,7 @@ export class FetchRights {
 
   /** Versions with this manifest that the asker may read, one of each image. */
   async readable(asker: Asker, manifest: ManifestId): Promise<StoredVersion[]> {
-    const { catalog, access } = this.#c
-    const readable: StoredVersion[] = []
-    for (const version of await this.#versions(manifest)) {
-      const stored = await catalog.images.get(version)
-      if (covers(await access.rightTo(asker, stored), 'read')) readable.push(version)
-    }
-    return readable
+    return await readableVersions(this.#c, asker, manifest)
   }
 
   /** The user behind a delegation, as it is now: certificate or proxy, state and groups. */
@@ -110,16 +100,6 @@ export class FetchRights {
         ? user.reason
         : `${principal.dn} is no user of this tracker and cannot delegate`,
     )
-  }
-
-  /** One version of each image that has this manifest. */
-  async #versions(manifest: ManifestId): Promise<StoredVersion[]> {
-    const versions = new Map<string, StoredVersion>()
-    for (const version of await this.#c.catalog.images.withManifest(manifest)) {
-      if (versions.size >= MANIFEST_IMAGES_MAX) break
-      versions.set(`${version.namespace}/${version.name}`, version)
-    }
-    return [...versions.values()]
   }
 
   /** Undefined where it is refused. */

@@ -33,6 +33,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** For machines: nobody becomes a user by coming here. */
     machines?: boolean
+    /** Also for the anonymous: the route itself decides what they get. Every other one turns them away before it looks at anything. */
+    open?: boolean
     /** The handler reads the body itself, whatever its type, and tells the client when to send it. */
     readsBody?: boolean
   }

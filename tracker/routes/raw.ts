@@ -100,7 +100,7 @@ function rangeOf(reply: FastifyReply, bytes: number): FastifyReply {
 /** The bytes of images, for clients that know nothing of blocks. */
 export const rawRoutes: Registration = (app, context) => {
   const { raw, rawOwn, rawHypervisor } = TRACKER_PATHS
-  const shown = { method: ['GET', 'HEAD'], exposeHeadRoute: false }
+  const shown = { method: ['GET', 'HEAD'], exposeHeadRoute: false, config: { open: true } }
   app.route({ ...shown, url: rawOwn, schema: showRawOwnSchema, handler: showRawOwn(context) })
   app.route({ ...shown, url: raw, schema: showRawSchema, handler: showRaw(context) })
   app.route({

@@ -91,6 +91,7 @@ async function readNode(stores: CommitStores, digest: Digest, what: string): Pro
   return { digest, codec: CODEC_RAW, length: bytes.length, bytes }
 }
 
-function missing(what: string, digest: Digest): StateError {
+/** What a commit lacks. */
+export function missing(what: string, digest: Digest): StateError {
   return new StateError(`${what} of the image was not uploaded`, { data: { missing: digestKey(digest) } })
 }

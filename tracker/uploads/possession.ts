@@ -1,41 +1,30 @@
-import { covers } from '../../src/core/acl.ts'
 import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
-import { NotAuthorisedError } from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
-import { MANIFEST_IMAGES_MAX } from '../../src/core/limits.ts'
 import { manifestProof } from '../../src/core/manifest-proof.ts'
-import type { Access } from '../access/access.ts'
 import type { Asker } from '../access/asker.ts'
-import type { Catalog } from '../catalog/catalog.ts'
-import type { CommitStores } from './commit-check.ts'
+import { type ReadableComponents, readableVersions } from '../grants/readable.ts'
+import { type CommitStores, missing } from './commit-check.ts'
 
-export interface PossessionComponents {
-  readonly access: Pick<Access, 'rightTo'>
-  readonly catalog: { readonly images: Pick<Catalog['images'], 'get' | 'withManifest'> }
+export interface PossessionComponents extends ReadableComponents {
   readonly stores: CommitStores
 }
 
 /**
- * Keeps people from naming a manifest of images that they may not read, to have its bytes under a name of their own: they must
- * show that they have the manifest. Throws NotAuthorisedError.
+ * Keeps people from naming a manifest of images that they may not read, to have its bytes under a name of their own. They must have
+ * put it into this very upload (`put`), prove that they have it, or be allowed to read a version with it. Of removed images and of
+ * unfinished uploads of others no version tells any more, and their blocks may still be there. Throws StateError, the same as for
+ * a manifest that is nowhere: what there is, is not told.
  */
 export async function checkPossession(
   components: PossessionComponents,
   asker: Asker,
-  commit: { upload: string; manifest: ManifestId; proof?: string | undefined },
+  commit: { upload: string; manifest: ManifestId; put: ManifestId | null; proof?: string | undefined },
 ): Promise<void> {
-  const { access, catalog, stores } = components
-  const { upload, manifest, proof } = commit
-  const versions = await catalog.images.withManifest(manifest)
-  if (versions.length === 0) return
+  const { upload, manifest, put, proof } = commit
+  if (put === manifest) return
   const digest = parseManifestId(manifest)
-  const [frame] = proof === undefined ? [] : await stores.nodes.get([digest])
+  const [frame] = proof === undefined ? [] : await components.stores.nodes.get([digest])
   if (frame !== undefined && proof === manifestProof(upload, decodeFrame(frame))) return
-  for (const version of versions.slice(0, MANIFEST_IMAGES_MAX)) {
-    const image = await catalog.images.get(version)
-    if (covers(await access.rightTo(asker, image), 'read')) return
-  }
-  throw new NotAuthorisedError(
-    'the manifest is not yours: push the image itself, with a client that proves that it has it',
-  )
+  if ((await readableVersions(components, asker, manifest)).length > 0) return
+  throw missing('the manifest', digest)
 }

@@ -1,16 +1,18 @@
 import { type ArrivedFrames, FrameDecoder, RUN_BUFFER_BYTES } from '../../src/api/frame-stream.ts'
 import { Bitmap } from '../../src/core/bitmap.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
-import { DIGEST_BYTES, type Digest, digestKey, type ManifestId } from '../../src/core/cid.ts'
+import { DIGEST_BYTES, type Digest, digestKey, type ManifestId, manifestIdOf } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { IntegrityError, InvalidError, NotAuthorisedError, StateError } from '../../src/core/errors.ts'
 import type { Frame } from '../../src/core/frame.ts'
+import { inflateFrame } from '../../src/core/frame-codec.ts'
 import { UPLOAD_BODY_BYTES_MAX } from '../../src/core/limits.ts'
+import { isManifest } from '../../src/core/manifest.ts'
 import type { Tag } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
 import type { Access } from '../access/access.ts'
-import type { Asker } from '../access/asker.ts'
+import type { Asker, UserAsker } from '../access/asker.ts'
 import type { QuotaCheck } from '../accounting/quota-meter.ts'
 import type { Publications } from '../acl/publications.ts'
 import type { Catalog } from '../catalog/catalog.ts'
@@ -50,7 +52,7 @@ export interface UploadUse {
   readonly upload: string
 }
 
-/** From the slot to the committed version. Whoever opened an upload goes on with it, nobody else. */
+/** From the slot to the committed version. Whoever opened an upload goes on with it, nobody else, and only while it may write. */
 export class Uploads {
   readonly #c: UploadsComponents
   readonly #buffers = new BufferPool({ bytes: RUN_BUFFER_BYTES, keepMax: BUFFERS_KEPT_MAX })
@@ -71,7 +73,7 @@ export class Uploads {
   /** Which of the digests, 32 bytes each, the tracker lacks. Those that it has are kept for the upload. */
   async need({ asker, upload }: UploadUse, digests: Uint8Array): Promise<Bitmap> {
     if (digests.length % DIGEST_BYTES !== 0) throw new InvalidError('not a list of digests of 32 bytes each')
-    await this.#mine(asker, upload)
+    await this.#writable(asker, upload)
     const list: Digest[] = []
     for (let at = 0; at < digests.length; at += DIGEST_BYTES)
       list.push(digests.subarray(at, at + DIGEST_BYTES))
@@ -96,7 +98,7 @@ export class Uploads {
     body: AsyncIterable<Uint8Array>,
     options: CallOptions = {},
   ): Promise<void> {
-    await this.#receive(await this.#mine(asker, upload), body, options)
+    await this.#receive(await this.#writable(asker, upload), body, options)
   }
 
   /** Makes the next version of the upload's image and ends the upload. Errors: those of checkPossession, checkAndKeepNodes and ImageCatalog.addVersion. */
@@ -110,12 +112,11 @@ export class Uploads {
     },
     options: CallOptions = {},
   ): Promise<{ record: string; version: number }> {
-    const image = await this.#mine(asker, upload)
-    const { access, catalog } = this.#c
-    const { dn: publisher } = access.user(asker, { change: true })
-    await access.image(asker, await catalog.images.get(image), 'write')
-    await checkPossession(this.#c, asker, { ...init, upload })
-    return await commitUpload(this.#c, { ...image, ...init, upload, publisher }, options)
+    const found = await this.#writable(asker, upload)
+    await checkPossession(this.#c, asker, { ...init, upload, put: found.manifest })
+    const { namespace, name } = found
+    const { dn: publisher } = this.#c.access.user(asker, { change: true })
+    return await commitUpload(this.#c, { namespace, name, ...init, upload, publisher }, options)
   }
 
   async abort({ asker, upload }: UploadUse): Promise<void> {
@@ -155,7 +156,7 @@ export class Uploads {
     const receivedBytes = frames.reduce((sum, frame) => sum + frame.length, 0)
     const store = async () => {
       // Side by side: both wait for the disk, and what fails keeps the request from being acknowledged.
-      const leased = this.#lease(upload, digests, receivedBytes)
+      const leased = this.#lease(upload, digests, { receivedBytes, manifest: manifestIn(frames.at(-1)) })
       await settled([this.#c.stores.blocks.put(frames, options), leased])
     }
     await this.#c.quota.receive(owner, receivedBytes, () => this.#c.gate.shared(store))
@@ -167,14 +168,27 @@ export class Uploads {
     if (buffer !== undefined) this.#buffers.give(buffer)
   }
 
-  async #lease(upload: string, digests: readonly Digest[], receivedBytes = 0): Promise<void> {
+  async #lease(
+    upload: string,
+    digests: readonly Digest[],
+    came: { receivedBytes?: number; manifest?: ManifestId | undefined } = {},
+  ): Promise<void> {
     const nowMs = this.#c.clock.now()
-    await this.#c.catalog.uploads.lease(upload, digests, { nowMs, receivedBytes })
+    await this.#c.catalog.uploads.lease(upload, digests, { nowMs, ...came })
+  }
+
+  /** The upload, while who opened it may still write to its image: rights end at once, also in the middle of a push. */
+  async #writable(asker: Asker, upload: string): Promise<StoredUpload> {
+    const found = await this.#mine(asker, upload)
+    const { access, catalog } = this.#c
+    await access.image(asker, await catalog.images.get(found), 'write')
+    return found
   }
 
   async #mine(asker: Asker, upload: string): Promise<StoredUpload> {
+    const user: UserAsker = this.#c.access.user(asker, { change: true })
     const found = await this.#c.catalog.uploads.get(upload, { nowMs: this.#c.clock.now() })
-    if (found.principal !== asker.dn) throw new NotAuthorisedError('the upload was opened by somebody else')
+    if (found.principal !== user.dn) throw new NotAuthorisedError('the upload was opened by somebody else')
     if (found.tracker !== '' && found.tracker !== this.#c.self) throw await this.#elsewhere(found.tracker)
     return found
   }
@@ -187,6 +201,11 @@ export class Uploads {
       data: { tracker: url },
     })
   }
+}
+
+/** The manifest comes last, in whatever else its request brings. */
+function manifestIn(last: Frame | undefined): ManifestId | undefined {
+  return last !== undefined && isManifest(inflateFrame(last)) ? manifestIdOf(last.digest) : undefined
 }
 
 /** Waits for all, then throws the first failure. */

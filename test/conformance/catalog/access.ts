@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert'
 import { namespaceTarget } from '../../../src/core/acl.ts'
 import { failureOf } from '../../fixtures/failure.ts'
+import { makeUsers } from '../../fixtures/registry.ts'
 import { by, create, image, type On } from './steps.ts'
 
 /** Copies of ACLs, and the catalog as a whole. */
@@ -10,6 +11,7 @@ export function accessTests(on: On): void {
     const target = namespaceTarget(image.namespace)
     const first = await catalog.acls.get(target)
     assert.equal(first.entries, [{ kind: 'group', subject: 'nodes', right: 'read' }])
+    await makeUsers(catalog, 'bob')
     const bob = { kind: 'user', subject: 'bob', right: 'write' } as const
     const second = await catalog.acls.grant(target, bob, by)
     assert.is(second.version, first.version + 1)

@@ -18,6 +18,7 @@ import {
 import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
+import { makeNode } from '../../fixtures/registry.ts'
 import { temporaryDir } from '../../fixtures/scratch.ts'
 
 interface Context {
@@ -99,6 +100,7 @@ test.before(async (context) => {
   context.catalog = catalog
   context.access = new AccessControl({ ...catalog, clock }, { openNamespaces: false })
   context.askers = await makeAskers(catalog)
+  await makeNode(catalog, 'hv-9')
   context.images = await makeImages(catalog, clock)
   context.close = async () => {
     await catalog.close()

@@ -7,6 +7,7 @@ import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
+import { makeUsers } from '../../fixtures/registry.ts'
 import { temporaryDir } from '../../fixtures/scratch.ts'
 
 const key = imageKey('team/debian')
@@ -20,6 +21,7 @@ test.before.each(async (context) => {
   context.catalog = await openTestCatalog({ dir: context.dir })
   context.acls = context.catalog.acls
   await makeImage(context.catalog)
+  await makeUsers(context.catalog, 'bob', 'carol')
 })
 test.after.each(async ({ catalog, remove }) => {
   await catalog.close()
@@ -70,8 +72,9 @@ test('a change for a version that has passed is a conflict', async ({ acls }) =>
   assert.equal(failure.data, { version: 2 })
 })
 
-test('changes at once all count', async ({ acls }) => {
+test('changes at once all count', async ({ acls, catalog }) => {
   const names = Array.from({ length: 8 }, (_, i) => `user${i}`)
+  await makeUsers(catalog, ...names)
   await Promise.all(names.map((subject) => acls.grant(space, { ...bob, subject }, { author })))
   const { version, entries } = await acls.get(space)
   assert.is(version, 9)
@@ -81,14 +84,27 @@ test('changes at once all count', async ({ acls }) => {
   )
 })
 
-test('an ACL has so many entries and names each subject once', async ({ acls }) => {
+test('an ACL has so many entries and names each subject once', async ({ acls, catalog }) => {
   const many = Array.from({ length: ACL_ENTRIES_MAX + 1 }, (_, i) => ({ ...bob, subject: `u${i}` }))
+  await makeUsers(catalog, ...many.map(({ subject }) => subject))
   assert.is((await failureOf(acls.set(space, many, { author }))).code, 'E_INVALID')
   assert.is(
     (await failureOf(acls.set(space, [bob, { ...bob, right: 'admin' }], { author }))).code,
     'E_INVALID',
   )
   await acls.set(space, many.slice(1), { author })
+})
+
+test('nobody gets an entry who is not there any more, so that it is not for the next of that name', async ({
+  acls,
+}) => {
+  for (const kind of ['user', 'group', 'node'] as const) {
+    const gone: AclEntry = { kind, subject: 'gone', right: 'read' }
+    assert.is((await failureOf(acls.grant(space, gone, { author }))).code, 'E_INVALID')
+    assert.is((await failureOf(acls.allow(space, gone, { author }))).code, 'E_INVALID')
+    assert.is((await failureOf(acls.set(space, [bob, gone], { author }))).code, 'E_INVALID')
+  }
+  assert.is((await acls.get(space)).version, 1)
 })
 
 test('who is gone goes from every ACL, and who has another name keeps its rights', async ({
@@ -100,6 +116,7 @@ test('who is gone goes from every ACL, and who has another name keeps its rights
   const target = imageTarget((await catalog.images.get(other)).uuid)
   await acls.grant(space, bob, { author })
   await acls.grant(target, bob, { author })
+  for (const name of ['old', 'new']) await catalog.groups.create({ name, nowMs: 0 })
   await acls.grant(target, { kind: 'group', subject: 'old', right: 'write' }, { author })
   await acls.renameSubject({ kind: 'group', subject: 'old', to: 'new' }, { author })
   assert.is((await acls.get(target)).entries[0]?.subject, 'new')

@@ -10,6 +10,7 @@ import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { openTestCatalog, SEAL_NAME } from '../../fixtures/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
+import { makeUsers } from '../../fixtures/registry.ts'
 import { temporaryDir } from '../../fixtures/scratch.ts'
 import { Site } from '../../fixtures/site.ts'
 
@@ -38,6 +39,7 @@ test.before.each(async (context) => {
   await catalog.namespaces.create(key.namespace, { owner: founder, author, nowMs })
   await catalog.images.create(key, { owner, author, nowMs })
   await catalog.images.create(other, { owner, author, nowMs })
+  await makeUsers(catalog, 'bob', 'carol')
   for (const subject of ['bob', 'carol']) await catalog.acls.grant(space, { ...bob, subject }, { author })
   await catalog.acls.revoke(space, bob, { author })
 })

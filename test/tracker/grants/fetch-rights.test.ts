@@ -148,7 +148,10 @@ test('a node fetches what the namespace, the image or anybody lets it read', asy
   }
 })
 
-test('entries for others are not for this node', async ({ catalog, rights, node }) => {
+test('entries for others are not for this node', async (context) => {
+  const { catalog, rights, node } = context
+  await enrol(context, 'hv2')
+  await catalog.users.create({ name: 'hv1', dn: '/CN=hv1', state: 'active', nowMs: context.clock.now() })
   for (const entry of [
     { kind: 'node', subject: 'hv2', right: 'read' },
     { kind: 'user', subject: 'hv1', right: 'read' },

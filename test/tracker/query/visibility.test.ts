@@ -12,6 +12,7 @@ import { anonymousAsker, nodeAsker, userAsker } from '../../fixtures/askers.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
+import { makeNode } from '../../fixtures/registry.ts'
 import { temporaryDir } from '../../fixtures/scratch.ts'
 
 interface Context {
@@ -54,6 +55,7 @@ test.before.each(async (context) => {
   db.close()
   const owner = { kind: 'group', id: Number(row?.['id']), name: 'physics' } as const
   await catalog.namespaces.create(imageKey('physics/x').namespace, { owner, ...by })
+  await makeNode(catalog, 'node1')
   const root = await catalog.users.ensure({ dn: '/CN=root', wanted: 'root', state: 'active', nowMs })
   context.askers['root'] = userAsker(root, { groups: ['admins'], admin: true })
 })

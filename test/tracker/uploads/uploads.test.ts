@@ -9,6 +9,7 @@ import { UPLOAD_EXPIRY_MS } from '../../../src/core/limits.ts'
 import { encodeManifest } from '../../../src/core/manifest.ts'
 import { manifestProof } from '../../../src/core/manifest-proof.ts'
 import { parseRecord, RECORD_TYPE } from '../../../src/core/record.ts'
+import type { Tag } from '../../../src/core/reference.ts'
 import type { Identity } from '../../../src/identity/identity-files.ts'
 import { verifyJws } from '../../../src/identity/jws.ts'
 import type { Tracker } from '../../../tracker/tracker.ts'
@@ -16,6 +17,7 @@ import { failureOf } from '../../fixtures/failure.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { HttpsCaller } from '../../fixtures/https-caller.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
+import { makeProxy } from '../../fixtures/make-proxy.ts'
 import { rawFrame, testImage } from '../../fixtures/test-image.ts'
 import { pushImage, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
@@ -106,6 +108,85 @@ test('an upload belongs to whom opened it, and a namespace to its owner', async 
   await byAdmin.abort()
   await upload.abort()
   assert.is((await failureOf(upload.has([new Uint8Array(32)]))).code, 'E_NOT_FOUND')
+})
+
+/** As an admin. */
+async function post({ site, tracker }: Context, path: string, body: object = {}): Promise<number> {
+  const caller = new HttpsCaller({ url: tracker.url, site, identity: await site.user('admin') })
+  const { status } = await caller.call({ method: 'POST', path, body: JSON.stringify(body) })
+  caller.close()
+  return status
+}
+
+test('who knows the name of a manifest does not get the image by it', async (context) => {
+  const { alice, bob } = context
+  const image = testImage({ seed: 'secret', blocks: 5 })
+  await pushImage(alice, image, { to: 'alice/private' })
+  const commit = async (name: string) => {
+    const upload = await bob.openUpload(imageKey(name).namespace, imageKey(name).name)
+    return upload.commit(image.manifestId, { tags: ['latest' as Tag] })
+  }
+  const failure = await failureOf(commit('bob/copy'))
+  assert.is(failure.code, 'E_STATE')
+  // As of a manifest that is nowhere: the answer tells nothing.
+  const nowhere = testImage({ seed: 'nowhere', blocks: 5 })
+  const upload = await bob.openUpload(imageKey('bob/none').namespace, imageKey('bob/none').name)
+  const other = await failureOf(upload.commit(nowhere.manifestId, { tags: [] }))
+  assert.equal([other.code, other.message], [failure.code, failure.message])
+  assert.is(await post(context, '/api/images/alice/private/share/user/bob'), 200)
+  assert.is((await commit('bob/copy')).version, 1)
+  // Who has had its bytes needs no right to another's.
+  assert.is((await pushImage(bob, image, { to: 'bob/own' })).version, 1)
+})
+
+test('nor that of an image that was removed, or of an upload that is not complete', async (context) => {
+  const { alice, bob, site, tracker } = context
+  const image = testImage({ seed: 'removed', blocks: 5 })
+  await pushImage(alice, image, { to: 'alice/removed' })
+  const caller = new HttpsCaller({ url: tracker.url, site, identity: await site.user('alice') })
+  assert.is((await caller.call({ method: 'DELETE', path: '/api/images/alice/removed' })).status, 200)
+  caller.close()
+  const begun = testImage({ seed: 'begun', blocks: 5 })
+  const hers = await alice.openUpload(key.namespace, key.name)
+  await hers.put([...begun.blocks, ...begun.nodes])
+  const { namespace, name } = imageKey('bob/neither')
+  const upload = await bob.openUpload(namespace, name)
+  for (const { manifestId } of [image, begun])
+    assert.is((await failureOf(upload.commit(manifestId, { tags: [] }))).code, 'E_STATE')
+  await upload.abort()
+  await hers.abort()
+})
+
+test('an upload ends with the right to write, with the account, and is not for limited proxies', async (context) => {
+  const { alice, bob, site, tracker } = context
+  const image = testImage({ seed: 'rights', blocks: 2 })
+  await pushImage(alice, testImage({ seed: 'rights-0', blocks: 1 }), { to: 'alice/rights' })
+  const { namespace, name } = imageKey('alice/rights')
+  const give = (right: string) =>
+    post(context, '/api/images/alice/rights/acl', { kind: 'user', subject: 'bob', right })
+  await give('write')
+  const upload = await bob.openUpload(namespace, name)
+  await upload.put(image.blocks)
+  const identity = await makeProxy(await site.user('bob'), { limited: true })
+  const limited = new HttpsCaller({ url: tracker.url, site, identity })
+  for (const path of [TRACKER_PATHS.need, TRACKER_PATHS.blocks]) {
+    const call = { method: 'POST', path: fillPath(path, { upload: upload.id }), body: new Uint8Array(32) }
+    assert.is((await limited.call(call)).problem?.code, 'E_NOT_AUTHORISED')
+  }
+  limited.close()
+  const refused = async () => [
+    (await failureOf(upload.has([new Uint8Array(32)]))).code,
+    (await failureOf(upload.put(image.nodes))).code,
+    (await failureOf(upload.commit(image.manifestId, { tags: [] }))).code,
+  ]
+  await give('none')
+  assert.equal(await refused(), ['E_NOT_AUTHORISED', 'E_NOT_AUTHORISED', 'E_NOT_AUTHORISED'])
+  await give('write')
+  assert.is(await post(context, '/api/users/bob', { suspended: true }), 200)
+  assert.equal(await refused(), ['E_NOT_AUTHORISED', 'E_NOT_AUTHORISED', 'E_NOT_AUTHORISED'])
+  assert.is((await failureOf(upload.abort())).code, 'E_NOT_AUTHORISED')
+  assert.is(await post(context, '/api/users/bob', { suspended: false }), 200)
+  await upload.abort()
 })
 
 test('a commit needs everything that the manifest names', async ({ alice }) => {
@@ -287,9 +368,9 @@ test('knowing the CID of an image is not having it', async ({ alice, bob, admin 
     const init = { tags: [], ...(manifestBytes && { manifestBytes }) }
     return await upload.commit(image.manifestId, init)
   }
-  assert.is((await failureOf(commit(bob))).code, 'E_NOT_AUTHORISED')
+  assert.is((await failureOf(commit(bob))).code, 'E_STATE')
   const other = encodeManifest(testImage({ seed: 'other', blocks: 20 }).manifest)
-  assert.is((await failureOf(commit(bob, other))).code, 'E_NOT_AUTHORISED')
+  assert.is((await failureOf(commit(bob, other))).code, 'E_STATE')
   assert.is((await commit(bob, encodeManifest(image.manifest))).version, 1)
   assert.is((await commit(admin)).version, 2)
 })

@@ -103,6 +103,7 @@ function trust({ int, text, blob, end }: ColumnTypes): string[] {
     'create index holdings_by_tracker on holdings (tracker)',
     `alter table uploads add column tracker ${text} not null default ''`,
     `alter table uploads add column received_bytes ${int} not null default 0`,
+    `alter table uploads add column manifest ${text}`,
     ...rawUploads({ text, int, blob, end }),
   ]
 }
