@@ -26,7 +26,7 @@ test.before(async (context) => {
   context.nobody = new RawClient({ url, site, identity: undefined })
   context.stranger = new RawClient({ url, site, identity: await elsewhere.user('mallory') })
   await elsewhere.remove()
-  await context.alice.slot('disk', { hypervisor: 'kvm,xen' })
+  await context.alice.slot('disk', { hypervisor: 'bhyve,xen' })
   await context.alice.put('disk', bytes)
   await context.alice.slot('public', { unauthenticated_access: true })
   await context.alice.put('public', bytes)
@@ -43,27 +43,27 @@ const statuses = async (client: RawClient, ...paths: string[]) =>
 test('both generations of addresses give the image, with any hypervisor that it is for', async ({
   alice,
 }) => {
-  const paths = ['disk', 'alice/disk', 'alice/kvm/disk', 'alice/XEN/disk', 'alice/__hypervisor__/disk']
-  for (const path of [...paths, 'kvm/disk', '__hypervisor__/disk']) {
+  const paths = ['disk', 'alice/disk', 'alice/bhyve/disk', 'alice/XEN/disk', 'alice/__hypervisor__/disk']
+  for (const path of [...paths, 'bhyve/disk', '__hypervisor__/disk']) {
     const answer = await alice.get(path)
     assert.ok(answer.status === 200 && answer.body.equals(bytes), path)
   }
   assert.equal(await statuses(alice, 'vmware/disk', 'alice/vmware/disk'), [404, 404])
   assert.match(
     (await alice.get('alice/vmware/disk')).problem?.detail ?? '',
-    /is for kvm, xen and not for vmware/,
+    /is for bhyve, xen and not for vmware/,
   )
 })
 
 test('a namespace goes before a hypervisor of the same name', async ({ alice, site, tracker }) => {
-  const identity = await site.user('kvm')
-  const kvm = new RawClient({ url: tracker.url, site, identity })
-  await kvm.slot('disk', { unauthenticated_access: true })
-  await kvm.put('disk', noise('of kvm', 10))
-  assert.is((await alice.get('kvm/disk')).body.length, 10)
+  const identity = await site.user('bhyve')
+  const bhyve = new RawClient({ url: tracker.url, site, identity })
+  await bhyve.slot('disk', { unauthenticated_access: true })
+  await bhyve.put('disk', noise('of bhyve', 10))
+  assert.is((await alice.get('bhyve/disk')).body.length, 10)
   assert.is((await alice.get('xen/disk')).body.length, bytes.length)
   assert.is((await alice.get('__hypervisor__/disk')).body.length, bytes.length)
-  kvm.close()
+  bhyve.close()
 })
 
 test('a public image is for everybody, whoever that is', async ({ nobody, stranger, bob }) => {
@@ -84,8 +84,8 @@ test('who is nobody learns why, and not what there is', async ({ nobody, strange
       'alice/missing',
       'missing/disk',
       'public',
-      'kvm/public',
-      'alice/kvm/disk',
+      'bhyve/public',
+      'alice/bhyve/disk',
     ]) {
       const { status, problem } = await client.get(path)
       assert.is(status, 403, path)
