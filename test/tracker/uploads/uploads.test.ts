@@ -121,7 +121,7 @@ async function post({ site, tracker }: Context, path: string, body: object = {})
 test('who knows the name of a manifest does not get the image by it', async (context) => {
   const { alice, bob } = context
   const image = testImage({ seed: 'secret', blocks: 5 })
-  await pushImage(alice, image, { to: 'alice/private' })
+  await pushImage(alice, image, { to: 'alice/secret' })
   const commit = async (name: string) => {
     const upload = await bob.openUpload(imageKey(name).namespace, imageKey(name).name)
     return upload.commit(image.manifestId, { tags: ['latest' as Tag] })
@@ -133,7 +133,7 @@ test('who knows the name of a manifest does not get the image by it', async (con
   const upload = await bob.openUpload(imageKey('bob/none').namespace, imageKey('bob/none').name)
   const other = await failureOf(upload.commit(nowhere.manifestId, { tags: [] }))
   assert.equal([other.code, other.message], [failure.code, failure.message])
-  assert.is(await post(context, '/api/images/alice/private/share/user/bob'), 200)
+  assert.is(await post(context, '/api/images/alice/secret/share/user/bob'), 200)
   assert.is((await commit('bob/copy')).version, 1)
   // Who has had its bytes needs no right to another's.
   assert.is((await pushImage(bob, image, { to: 'bob/own' })).version, 1)
