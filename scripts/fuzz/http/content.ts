@@ -15,6 +15,8 @@ export const KNOWN = [
 /** Users, a group, images with and without bytes. `user` is the account fuzzuser, which comes to be by its first request. */
 export async function makeContent(callers: { admin: FuzzCaller; user: FuzzCaller }): Promise<void> {
   const { admin, user } = callers
+  // Makes the account.
+  await send(user, { method: 'GET', path: '/api/whoami', body: undefined, headers: [] })
   await post(admin, '/api/users', {
     user_name: 'other',
     cert_dn: '/O=Elsewhere/CN=other',

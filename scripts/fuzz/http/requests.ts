@@ -63,7 +63,10 @@ export function requestsOf(route: Route, values: Values): Arbitrary<FuzzRequest>
     .record({
       path: pathOf(route, values),
       query: queryOf(route, values),
-      headers: fc.array(fc.constantFrom(...HEADERS), { maxLength: 2 }),
+      headers: fc.oneof(
+        { weight: 2, arbitrary: fc.constant([]) },
+        { weight: 1, arbitrary: fc.array(fc.constantFrom(...HEADERS), { maxLength: 2 }) },
+      ),
       twice: mostly(false, fc.boolean()),
       body: bodyOf(route, values),
       cut: mostly(undefined, fc.integer({ min: 0, max: 20 })),
@@ -116,7 +119,8 @@ function queryOf(route: Route, values: Values): Arbitrary<string> {
     own.length === 0
       ? odd
       : fc.oneof({ weight: 4, arbitrary: fc.oneof(...own) }, { weight: 1, arbitrary: odd })
-  return fc.array(one, { maxLength: 3 }).map((pairs) => (pairs.length === 0 ? '' : `?${pairs.join('&')}`))
+  const some = fc.array(one, { minLength: 1, maxLength: 3 }).map((pairs) => `?${pairs.join('&')}`)
+  return fc.oneof({ weight: 3, arbitrary: fc.constant('') }, { weight: 1, arbitrary: some })
 }
 
 function mostlyValid(valid: Arbitrary<unknown>, hostile: Arbitrary<string>): Arbitrary<string> {
@@ -124,7 +128,12 @@ function mostlyValid(valid: Arbitrary<unknown>, hostile: Arbitrary<string>): Arb
 }
 
 function asText(value: Arbitrary<unknown>): Arbitrary<string> {
-  return value.map((one) => (typeof one === 'string' ? one : JSON.stringify(one ?? '')))
+  return value.map(textOf)
+}
+
+/** Objects made to be hostile may have no toString. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value ?? '') ?? '')
 }
 
 function bodyOf(route: Route, values: Values): Arbitrary<Body | undefined> {
@@ -167,13 +176,13 @@ function json(value: unknown): Body {
 }
 
 function form(fields: Fields): Body {
-  const pairs = Object.entries(fields).map(([name, value]) => `${encode(name)}=${encode(String(value))}`)
+  const pairs = Object.entries(fields).map(([name, value]) => `${encode(name)}=${encode(textOf(value))}`)
   return { type: 'application/x-www-form-urlencoded', bytes: Buffer.from(pairs.join('&')) }
 }
 
 /** Not escaped: what comes of it may be no XML. */
 function xml(fields: Fields): Body {
-  const children = Object.entries(fields).map(([name, value]) => `<${name}>${String(value)}</${name}>`)
+  const children = Object.entries(fields).map(([name, value]) => `<${name}>${textOf(value)}</${name}>`)
   return { type: 'application/xml', bytes: Buffer.from(`<request>${children.join('')}</request>`) }
 }
 
