@@ -46,6 +46,8 @@ export class Enrolment implements Lifecycle {
   readonly #stopping = new AbortController()
   readonly #first = Promise.withResolvers<void>()
   #cancel = () => {}
+  /** The round that is under way. */
+  #running: Promise<void> | undefined
   #state: State = 'unknown'
   #name: string | undefined
   #reason: string | undefined
@@ -76,17 +78,21 @@ export class Enrolment implements Lifecycle {
     return { state: this.#state, ...name, ...reason, ...passUntil }
   }
 
-  /** Resolves when the tracker has answered for the first time, or has had some seconds for it. */
+  /**
+   * For who needs the pass: resolves when the tracker has answered, or has had some seconds for it. A node without a pass asks again
+   * at once: the tracker may have come, or an admin may have approved it.
+   */
   async asked(): Promise<void> {
+    if (this.#state !== 'active') void this.now()
     const late = Promise.withResolvers<void>()
     const cancel = this.#c.clock.after(ENROL_WAIT_MS, late.resolve)
-    await Promise.race([this.#first.promise, late.promise]).finally(cancel)
+    await Promise.race([this.#running ?? this.#first.promise, late.promise]).finally(cancel)
   }
 
   /** Enrols, or enrols again, at once; what became of it is in the answer. */
   async now(): Promise<NodeEnrolment> {
     this.#cancel()
-    await this.#round(() => this.#enrol())
+    await (this.#running ?? this.#round(() => this.#enrol()))
     return this.status()
   }
 
@@ -129,7 +135,15 @@ export class Enrolment implements Lifecycle {
   }
 
   /** Whatever happens in a round, there is a next one. */
-  async #round(ask: () => Promise<number>): Promise<void> {
+  #round(ask: () => Promise<number>): Promise<void> {
+    const running = this.#ask(ask).finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    this.#running = running
+    return running
+  }
+
+  async #ask(ask: () => Promise<number>): Promise<void> {
     let nextMs = ENROL_RETRY_MS
     try {
       nextMs = await ask()

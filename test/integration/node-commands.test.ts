@@ -72,7 +72,7 @@ test('what is here is listed, and the node tells how it is doing', async ({ test
   assert.ok(status.store.blocks > 0)
   assert.match((await testnet.cli(['node', 'status'])).stdout, /tracker +https:.*reachable/)
   assert.ok(Array.isArray(await json(testnet, 'node', 'peers')))
-  assert.match((await testnet.cli(['node', 'peers'])).stdout, /^PEER +KIND/)
+  assert.match((await testnet.cli(['node', 'peers'])).stdout, /^PEER +NODE +KIND/)
 })
 
 test('every block of the store verifies', async ({ testnet }) => {
