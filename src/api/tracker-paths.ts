@@ -65,7 +65,12 @@ export const HYPERVISOR_WORD = '__hypervisor__'
 /** Hypervisors that consumers put there; in `raw/xen/web` a namespace called `xen` would give everybody its image instead of their own. */
 const HYPERVISORS = ['xen', 'kvm', 'qemu', 'vmware', 'virtualbox', 'hyperv', 'none']
 /** Names that a namespace must not have: they are words of the paths above. */
-export const RESERVED_NAMESPACES: ReadonlySet<string> = new Set(['raw', HYPERVISOR_WORD, ...HYPERVISORS])
+const RESERVED_NAMESPACES: ReadonlySet<string> = new Set(['raw', HYPERVISOR_WORD, ...HYPERVISORS])
+
+/** Whether nobody may have a namespace of this name; `XEN` is as good as `xen` to who reads an address. */
+export function isReservedNamespace(name: string): boolean {
+  return RESERVED_NAMESPACES.has(name.toLowerCase())
+}
 /** What a node must not be called. */
 export const RESERVED_NODES: ReadonlySet<string> = new Set(['pass'])
 

@@ -70,8 +70,6 @@ export class AccessControl implements Access {
     if (this.#hasExpired(image)) return undefined
     const right = strongest(rightBy(asker, acls.namespace), rightBy(asker, acls.image))
     if (covers(right, 'write')) return right
-    if (asker.kind === 'user' && (await this.#has(asker, 'image_modify', { image, acl: acls.image })))
-      return 'write'
     return isLockedByOwner(image) ? undefined : right
   }
 

@@ -1,4 +1,4 @@
-import { RESERVED_NAMESPACES } from '../../src/api/tracker-paths.ts'
+import { isReservedNamespace } from '../../src/api/tracker-paths.ts'
 import { ConflictError } from '../../src/core/errors.ts'
 import { PROTECTED_GROUPS } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
@@ -8,7 +8,7 @@ import type { Db } from './db.ts'
 export type NameHolder = 'user' | 'group' | 'namespace' | 'word of the interface'
 
 export async function holderOf(db: Db, name: string): Promise<NameHolder | undefined> {
-  if (RESERVED_NAMESPACES.has(name)) return 'word of the interface'
+  if (isReservedNamespace(name)) return 'word of the interface'
   if (PROTECTED_GROUPS.has(name)) return 'group'
   const rows = [
     ['user', db.selectFrom('users').select('id').where('name', '=', name)],

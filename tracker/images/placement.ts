@@ -1,4 +1,4 @@
-import { RESERVED_NAMESPACES } from '../../src/api/tracker-paths.ts'
+import { isReservedNamespace } from '../../src/api/tracker-paths.ts'
 import { InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
 import { type Namespace, parseNamespace } from '../../src/core/reference.ts'
 import type { Access } from '../access/access.ts'
@@ -37,7 +37,7 @@ export async function placeImage(
   const { user, from } = init
   const owner = wish.owner === undefined ? undefined : await ownerNamed(catalog, wish.owner)
   const namespace = parseNamespace(wish.namespace ?? owner?.name ?? from.namespace)
-  if (RESERVED_NAMESPACES.has(namespace))
+  if (isReservedNamespace(namespace))
     throw new InvalidError(`the namespace ${namespace} is a word of the interface: take another name`)
   await access.namespace(user, namespace, 'write')
   const holder = await catalog.namespaces.holderOf(namespace)

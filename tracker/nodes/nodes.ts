@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { ConflictError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { ConflictError, NotAuthorisedError, StateError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 import { checkPeerProof } from '../../src/core/peer-proof.ts'
 import type { NodeState } from '../../src/core/permission.ts'
@@ -100,11 +100,15 @@ export class Nodes {
     return node
   }
 
-  /** Forgets a node, and what ACLs gave it: a node that takes its name later starts with nothing. Errors: NotFoundError. */
+  /**
+   * Forgets a node, and what ACLs gave it: a node that takes its name later starts with nothing. Errors: NotFoundError,
+   * StateError for a revoked one: forgotten, it could enrol again.
+   */
   async remove(name: string, { author }: { author: string }): Promise<void> {
     const { catalog } = this.#c
     const removed = await catalog.transaction(async (trx) => {
       const node = await catalog.nodes.remove(trx, name)
+      if (node.state === 'revoked') throw revokedStays(name)
       await catalog.acls.forget({ kind: 'node', subject: name }, { author, trx })
       return node
     })
@@ -148,4 +152,10 @@ export class Nodes {
     if (named || enrolment === 'approve') return 'pending'
     return enrolment === 'open' || isNodeCertificate(dn) ? 'active' : 'pending'
   }
+}
+
+function revokedStays(name: string): StateError {
+  return new StateError(
+    `the node ${name} is revoked, and forgotten it could enrol again: revoke its certificate too (bootswarm ca revoke), then approve and remove it`,
+  )
 }

@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import { NODES_GROUP, USERS_GROUP } from '../../src/core/permission.ts'
+import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
 
 /** What `sql` makes: a part of a statement, its values bound. */
@@ -80,20 +80,10 @@ export function entriesFor(user: { readonly id: number; readonly name: string })
   ]
 }
 
-/** What namespaces and permissions give. */
-function waysOfUser({ id, permissions }: UserAsker): Part[] {
+/** What namespaces give. */
+function waysOfUser({ id }: UserAsker): Part[] {
   const own = sql`select namespace from namespaces where owner_user = ${id}`
   const ofGroups = sql`select namespace from namespaces where owner_group in
     (select group_id from memberships where user_id = ${id})`
-  const ways: Part[] = [sql`images.namespace in (${own})`, sql`images.namespace in (${ofGroups})`]
-  if (permissions.has('image_modify')) ways.push(sql`true`)
-  else if (permissions.has('image_modify_group')) ways.push(sql`images.owner in (${companions(id)})`)
-  return ways
-}
-
-/** Users who are in a group with this one, `users` apart. */
-function companions(user: number): Part<number> {
-  return sql`select theirs.user_id from memberships as mine
-    inner join groups on groups.id = mine.group_id and groups.name <> ${USERS_GROUP}
-    inner join memberships as theirs on theirs.group_id = mine.group_id where mine.user_id = ${user}`
+  return [sql`images.namespace in (${own})`, sql`images.namespace in (${ofGroups})`]
 }

@@ -4,7 +4,7 @@ import {
   NamespaceObjects,
   NamespaceParams,
 } from '../../src/api/group-schemas.ts'
-import { RESERVED_NAMESPACES, TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
+import { isReservedNamespace, TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ConflictError, InvalidError, NotFoundError } from '../../src/core/errors.ts'
 import { askerOf, type UserAsker } from '../access/asker.ts'
 import { namespaceObject } from '../accounts/account-views.ts'
@@ -49,7 +49,7 @@ const createNamespace: Handler<typeof createNamespaceSchema> = (context) => asyn
   const { namespace, user, group } = request.body
   if (user !== undefined && group !== undefined)
     throw new InvalidError('a namespace has one owner: give user or group')
-  if (RESERVED_NAMESPACES.has(namespace))
+  if (isReservedNamespace(namespace))
     throw new InvalidError(`the namespace ${namespace} is a word of the interface: take another name`)
   if (user === undefined && group === undefined) await access.namespace(asker, namespace, 'admin')
   else access.admin(asker)

@@ -82,7 +82,7 @@ async function writable(
   const asker = use.again ? await askers.of(request.raw.socket, { contact: false }) : askerOf(request)
   const user = access.user(asker, { change: true })
   const image = await rawTarget(context, { asker, path }, async (found) => {
-    await access.changeOf(asker, found, { right: 'write', permission: 'image_modify' })
+    await access.image(asker, found, 'write')
   })
   context.images.checkWritable(image)
   return { asker: user, image }

@@ -121,6 +121,8 @@ test('a revoked node gets nothing, also not by enrolling again, until an admin t
   assert.is(await codeOf(client.pass({ peer })), 'E_NOT_AUTHORISED')
   const again = await client.enrol(await bodyFor(identity.principal.dn))
   assert.equal([again.node.state, again.pass], ['revoked', undefined])
+  // Forgotten, it would be let in as if it had never been here.
+  assert.is(await codeOf(admin.removeNode('bad')), 'E_STATE')
   const addresses = ['/ip4/127.0.0.1/tcp/1']
   assert.is(await codeOf(client.join({ reference: 'a/b', peer, addresses })), 'E_NOT_AUTHORISED')
   await admin.changeNode('bad', { state: 'active' })
