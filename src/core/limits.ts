@@ -336,7 +336,9 @@ export const PROBE_CONNECTIONS_MAX = 64
 /** Time for requests that run when the tracker is told to stop. */
 export const TRACKER_DRAIN_TIMEOUT_MS = 10_000
 /** Opened stretches of images (1 MiB each) that nobody reads at the moment and that are kept for who comes next: 16 clients of one image drift apart by less. */
-export const RAW_CACHE_STRETCHES = 64
+export const RAW_CACHE_STRETCHES = 32
+/** Stretches that are read and inflated at once: enough for every thread that inflates; what more would have read meanwhile only waits in memory. */
+export const RAW_OPENINGS_MAX = 4
 /** Stretches that are opened ahead of one download: hides reading and inflating behind sending. */
 export const RAW_AHEAD_STRETCHES = 3
 /** Raw downloads at once: each holds one stretch while its client takes it, and one ahead. */

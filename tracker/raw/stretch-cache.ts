@@ -1,5 +1,7 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
+import { RAW_OPENINGS_MAX } from '../../src/core/limits.ts'
 import { STRETCH_BYTES_MAX, type Stretch, type StretchBlock } from '../../src/image/stretches.ts'
+import { Limiter } from '../../src/util/limiter.ts'
 
 type SharedBytes = Uint8Array<SharedArrayBuffer>
 
@@ -30,6 +32,7 @@ interface Entry {
 export class StretchCache {
   readonly #blocks: StretchCacheComponents['blocks']
   readonly #keepMax: number
+  readonly #opening = new Limiter({ max: RAW_OPENINGS_MAX })
   readonly #entries = new Map<string, Entry>()
   /** Those that nobody holds, in the order in which they were let go. */
   readonly #idle = new Set<string>()
@@ -61,7 +64,7 @@ export class StretchCache {
 
   #open(key: string, { blocks, size }: Stretch): Entry {
     const memory = this.#take()
-    const opened = this.#blocks.openInto(blocks, memory.subarray(0, size + 1))
+    const opened = this.#opening.run(() => this.#blocks.openInto(blocks, memory.subarray(0, size + 1)))
     const entry: Entry = { memory, opened, holders: 0 }
     this.#entries.set(key, entry)
     // Who comes next tries again.
