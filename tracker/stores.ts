@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Clock } from '../src/core/clock.ts'
 import type { TamperedError } from '../src/core/errors.ts'
@@ -11,6 +12,9 @@ import type { Seal } from './acl/seal.ts'
 import { type Catalog, openCatalog } from './catalog/catalog.ts'
 import type { CatalogLocation } from './catalog/database.ts'
 import type { Quotas } from './catalog/quota.ts'
+
+/** They open what is downloaded as well as what is uploaded: more of them than a node has, one core left to the main thread. */
+const FRAME_WORKERS = Math.min(4, Math.max(1, availableParallelism() - 1))
 
 /** What the tracker keeps on disk, and the workers that check frames. */
 export interface Stores {
@@ -43,7 +47,7 @@ export async function openStores(
   const { dataDir, nodesRead, quotas } = init
   const close = (it: { close(): Promise<void> }) => it.close()
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  const pool = opened.adopt(new FramePool(), close)
+  const pool = opened.adopt(new FramePool({ workers: FRAME_WORKERS }), close)
   const packs = await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames: pool })
   const blocks = opened.adopt(packs, close)
   const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)

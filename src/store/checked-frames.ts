@@ -48,7 +48,8 @@ export class CheckedFrames {
   }
 }
 
+/** Without a view of the bytes: it would be garbage for every frame. */
 function wordOf(digest: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = digest.subarray(at, at + 4)
-  return ((a | (b << 8) | (c << 16)) + d * 2 ** 24) >>> 0
+  const low = (digest[at] ?? 0) | ((digest[at + 1] ?? 0) << 8) | ((digest[at + 2] ?? 0) << 16)
+  return (low + (digest[at + 3] ?? 0) * 2 ** 24) >>> 0
 }

@@ -5,7 +5,7 @@ import type { Frame } from '../core/frame.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import { WorkerPool, workerModule } from '../util/worker-pool.ts'
 import { CheckedFrames } from './checked-frames.ts'
-import { encodeTable, type FrameEntry, framesOf, packFrames } from './frame-table.ts'
+import { encodeTable, type FrameEntry, type FrameTable, framesOf, packFrames } from './frame-table.ts'
 import type { FileRead, FrameAnswer, FrameRequest, MovedFrames } from './frame-worker.ts'
 
 /** Workers by default, one core left to the main thread: two verify more than one connection brings, and each costs 10 to 15 MB. */
@@ -33,10 +33,10 @@ export interface VerifiedRun {
 /** Frames in files, and where their blocks go. */
 export interface ReadIntoInit {
   readonly reads: readonly FileRead[]
-  /** Offsets count from the first byte of the first read. */
-  readonly entries: readonly FrameEntry[]
+  /** Offsets count from the first byte of the first read. Moved to a worker. */
+  readonly table: FrameTable
   /** For each entry the index of its first byte in the target; in order. */
-  readonly places: readonly number[]
+  readonly places: Uint32Array
   /** One byte longer than what it is to hold. */
   readonly target: Uint8Array<SharedArrayBuffer>
 }
@@ -88,12 +88,11 @@ export class FramePool {
 
   /** Reads, inflates and verifies frames, each to its place. Throws IntegrityError, StorageError. */
   async readInto(init: ReadIntoInit, options: CallOptions = {}): Promise<void> {
-    const { reads, places, target } = init
-    const table = encodeTable(init.entries)
+    const { reads, table, places, target } = init
     this.#checked ??= new CheckedFrames()
     const { memory: checked } = this.#checked
     const request: FrameRequest = {
-      ...{ do: 'read', reads, table, places: Uint32Array.from(places), target, checked },
+      ...{ do: 'read', reads, table, places, target, checked },
     }
     await this.#pool.run(request, { ...options, transfer: [table.buffer] })
   }

@@ -12,7 +12,7 @@ import { type CompactOptions, type CompactReport, compactPacks } from './pack-co
 import type { Writev } from './pack-file.ts'
 import { PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
-import { openBlocks, type PlacedBlock, type SharedBytes } from './pack-opener.ts'
+import { openBlocks, type PlacedBlocks, type SharedBytes } from './pack-opener.ts'
 import { readFrames } from './pack-reader.ts'
 import { openIndex, recover } from './pack-recovery.ts'
 import { type VerifyOptions, type VerifyReport, verifyPacks } from './pack-verify.ts'
@@ -109,7 +109,7 @@ export class PackStore implements BlockStore {
    * Reads blocks, inflates and verifies them in workers, each to its place in memory that both sides share. What lies between the
    * blocks becomes zeros. Errors: NotFoundError (`data.missing`: how many are not here), IntegrityError, StorageError.
    */
-  openInto(blocks: readonly PlacedBlock[], target: SharedBytes, options: CallOptions = {}): Promise<void> {
+  openInto(blocks: PlacedBlocks, target: SharedBytes, options: CallOptions = {}): Promise<void> {
     return this.#run(options, (parts) => openBlocks(parts, blocks, target))
   }
 

@@ -84,7 +84,7 @@ function* cut(segment: DigestKey, stretches: readonly Stretch[], range: ByteRang
     const end = Math.min(stretch.size, range.end - stretch.offset)
     if (end <= start) continue
     const key = `${segment}:${stretch.offset}`
-    if (stretch.blocks.length > 0) yield { key, stretch, start, end }
+    if (stretch.blocks !== undefined) yield { key, stretch, start, end }
     else {
       for (let at = start; at < end; at += ZEROS.length)
         yield { key, stretch, start: at, end: Math.min(end, at + ZEROS.length) }
@@ -93,7 +93,8 @@ function* cut(segment: DigestKey, stretches: readonly Stretch[], range: ByteRang
 }
 
 async function open(cache: StretchCache, { key, stretch, start, end }: Wanted): Promise<HeldStretch> {
-  if (stretch.blocks.length === 0) return { bytes: ZEROS.subarray(0, end - start), release: () => {} }
-  const { bytes, release } = await cache.hold(key, stretch)
+  if (stretch.blocks === undefined) return { bytes: ZEROS.subarray(0, end - start), release: () => {} }
+  const { size, blocks } = stretch
+  const { bytes, release } = await cache.hold(key, { size, blocks })
   return { bytes: bytes.subarray(start, end), release }
 }

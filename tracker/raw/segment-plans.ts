@@ -9,8 +9,8 @@ import { type Stretch, stretchesOf } from '../../src/image/stretches.ts'
 /** Manifests that are kept, all together up to so many segments: 2 MB. */
 const MANIFESTS_MAX = 64
 const MANIFEST_SEGMENTS_MAX = 65_536
-/** Segments whose stretches are kept: some 100 KB each. */
-const SEGMENTS_MAX = 64
+/** Segments whose stretches are kept, some 250 KB each: one for each of so many downloads that are apart. */
+const SEGMENTS_MAX = 32
 
 /** Manifests and cut segments of the images that are being read, shared by their readers. */
 export class SegmentPlans {

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { RAW_OPENINGS_MAX } from '../../src/core/limits.ts'
-import { STRETCH_BYTES_MAX, type Stretch, type StretchBlock } from '../../src/image/stretches.ts'
+import { STRETCH_BYTES_MAX, type StretchBlocks } from '../../src/image/stretches.ts'
 import { Limiter } from '../../src/util/limiter.ts'
 
 type SharedBytes = Uint8Array<SharedArrayBuffer>
@@ -8,7 +8,7 @@ type SharedBytes = Uint8Array<SharedArrayBuffer>
 export interface StretchCacheComponents {
   readonly blocks: {
     /** Verified bytes of blocks, each to its place; zeros between them. */
-    openInto(blocks: readonly StretchBlock[], target: SharedBytes, options?: CallOptions): Promise<void>
+    openInto(blocks: StretchBlocks, target: SharedBytes, options?: CallOptions): Promise<void>
   }
 }
 
@@ -48,7 +48,7 @@ export class StretchCache {
   }
 
   /** Holds the stretch that `key` names, opened where it is not there. Errors: those of `openInto`. */
-  async hold(key: string, stretch: Stretch): Promise<HeldStretch> {
+  async hold(key: string, stretch: { size: number; blocks: StretchBlocks }): Promise<HeldStretch> {
     const entry = this.#entries.get(key) ?? this.#open(key, stretch)
     entry.holders++
     this.#idle.delete(key)
@@ -62,7 +62,7 @@ export class StretchCache {
     return { bytes: entry.memory.subarray(0, stretch.size), release }
   }
 
-  #open(key: string, { blocks, size }: Stretch): Entry {
+  #open(key: string, { blocks, size }: { size: number; blocks: StretchBlocks }): Entry {
     const memory = this.#take()
     const opened = this.#opening.run(() => this.#blocks.openInto(blocks, memory.subarray(0, size + 1)))
     const entry: Entry = { memory, opened, holders: 0 }

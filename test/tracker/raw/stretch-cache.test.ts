@@ -2,19 +2,15 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf } from '../../../src/core/cid.ts'
 import { IntegrityError } from '../../../src/core/errors.ts'
-import type { Stretch } from '../../../src/image/stretches.ts'
 import { StretchCache } from '../../../tracker/raw/stretch-cache.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 
 const test = suite('stretch cache')
 
 /** A stretch whose bytes are all `byte`. */
-function stretch(byte: number): Stretch {
-  return {
-    offset: 0,
-    size: 100,
-    blocks: [{ digest: digestOf(Buffer.from([byte])), length: 100, place: byte }],
-  }
+function stretch(byte: number) {
+  const digests = digestOf(Buffer.from([byte]))
+  return { size: 100, blocks: { digests, lengths: Uint32Array.of(100), places: Uint32Array.of(byte) } }
 }
 
 function cacheOf(keepMax: number) {
@@ -22,9 +18,9 @@ function cacheOf(keepMax: number) {
   const cache = new StretchCache(
     {
       blocks: {
-        async openInto([block], target) {
+        async openInto({ places }, target) {
           await Promise.resolve()
-          const { place = 0 } = block ?? {}
+          const [place = 0] = places
           opened.push(place)
           if (place === 13) throw new IntegrityError('block does not match its digest')
           target.fill(place)
