@@ -54,12 +54,16 @@ test('labels are set as a whole', async () => {
   for (const wrong of ['rack', '=17', 'rack=']) assert.is((await run('node', 'label', 'hv1', wrong)).code, 2)
 })
 
-test('a node is revoked, and removed when somebody says yes', async () => {
+test('a node is revoked and stays so; another is removed when somebody says yes', async () => {
   await ok('node', 'revoke', 'hv2')
   assert.is(await ok('node', 'ls', '--state', 'revoked', '-o', 'name'), 'hv2\n')
   const asked = await run('node', 'rm', 'hv2')
   assert.is(asked.code, 2)
   assert.match(asked.stderr, /--yes/)
+  const kept = await run('node', 'rm', 'hv2', '--yes')
+  assert.is(kept.code, 1)
+  assert.match(kept.stderr, /revoked, and forgotten it could enrol again/)
+  await ok('node', 'approve', 'hv2')
   await ok('node', 'rm', 'hv2', '--yes')
   assert.is((await run('node', 'rm', 'hv2', '--yes')).code, 3)
   assert.is((await run('node', 'approve', 'nobody')).code, 3)

@@ -73,6 +73,8 @@ test('keeps provider records over a restart when it has a directory', async ({ d
   const provider = await startHost({ dht: { bootstrap: [addressOf(before)] } })
   await until(() => provider.dhtPeers().includes(before.self))
   await contentOf(provider).provide(key)
+  // What was sent need not have been stored yet.
+  await until(async () => (await find(before, key)).length > 0)
   await provider.stop()
   await before.stop()
   const after = await startHost(init)

@@ -70,10 +70,17 @@ function both({ catalogs: [a, b] }: Context): [Catalog, Catalog] {
   return [a, b]
 }
 
+/** Users whom ACLs may name. */
+async function makeUsers(catalog: Catalog, names: readonly string[]): Promise<void> {
+  for (const wanted of names)
+    await catalog.users.ensure({ dn: `/CN=${wanted}`, wanted, state: 'active', nowMs: Date.now() })
+}
+
 test('changes at once all survive, and there is one chain', async (context) => {
   const [a, b] = both(context)
   await makeImage(a, IMAGE)
   const names = Array.from({ length: 12 }, (_, i) => `user${i}`)
+  await makeUsers(a, names)
   await Promise.all(
     names.map((name, i) => (i % 2 === 0 ? a : b).acls.grant(space, entryOf(name), { author })),
   )
@@ -91,6 +98,7 @@ test('changes at once all survive, and there is one chain', async (context) => {
 test('shares and the removal of who they are for meet in one order', async (context) => {
   const [a, b] = both(context)
   for (const name of ['team/one', 'team/two', 'team/three']) await makeImage(a, name)
+  await makeUsers(a, ['bob', 'carol'])
   const targets = await Promise.all(
     ['team/one', 'team/two', 'team/three'].map(async (name) =>
       imageTarget((await a.images.get(imageKey(name))).uuid),
