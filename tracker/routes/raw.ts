@@ -9,7 +9,7 @@ import type { RouteContext } from '../context.ts'
 import { bodyOf } from '../http/body.ts'
 import { boundRest } from '../http/body-time.ts'
 import type { Handler, Registration } from '../http/route.ts'
-import { signalOf } from '../http/signal.ts'
+import { allowLong, signalOf } from '../http/signal.ts'
 import { parsePutHead } from '../raw/put-head.ts'
 import { rawTarget } from '../raw/raw-target.ts'
 import { type RawExchange, rawImageSchema, showRawImage } from '../raw/show-raw-image.ts'
@@ -58,6 +58,8 @@ async function put(
     const { dn: principal } = asker
     const base = { image, principal, head }
     if (head.kind === 'question') return kept(reply, await context.rawUploads.keptBytes(base))
+    // What is kept is hashed before the rest is read, and everything is looked at once more at the end.
+    allowLong(reply)
     const body = () => bodyOf(context, request, { idleMs: RAW_BODY_IDLE_MS })
     const recheck = async () => void (await writable(context, { path, request, again: true }))
     const result = await context.rawUploads.put({ ...base, body, recheck }, { signal: signalOf(reply) })
