@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { type FastifyInstance, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
 import { StateError } from '../src/core/errors.ts'
-import { PROBE_CONNECTIONS_MAX } from '../src/core/limits.ts'
+import { PROBE_CONNECTIONS_MAX } from '../src/core/registry-limits.ts'
 import { cannotListen } from '../src/util/cannot-listen.ts'
 import type { ListenAddress } from '../src/util/config-file.ts'
 

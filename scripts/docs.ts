@@ -3,13 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ERROR_TABLE } from '../src/core/errors.ts'
 import * as limits from '../src/core/limits.ts'
+import * as registryLimits from '../src/core/registry-limits.ts'
 import { DEFAULT_HOST_LIMITS } from '../src/p2p/host-limits.ts'
 
 process.chdir(join(import.meta.dirname, '..'))
 
 /** The doc comment above each constant, by name. */
-function reasons(): Map<string, string> {
-  const text = readFileSync('src/core/limits.ts', 'utf8')
+function reasons(path: string): Map<string, string> {
+  const text = readFileSync(path, 'utf8')
   const pairs = text.matchAll(/\/\*\*((?:[^*]|\*(?!\/))*)\*\/\nexport const ([A-Z0-9_]+) =/g)
   return new Map(
     [...pairs].map(([, reason = '', name = '']) => [name, reason.replace(/\s*\n\s*\*?\s*/g, ' ').trim()]),
@@ -31,10 +32,11 @@ function hostReasons(): [string, string][] {
 
 function limitsPage(): string {
   // In the order of the file, where neighbours belong together; an import gives them by name.
-  const values: Record<string, number> = { ...limits }
-  const rows = [...reasons()].map(
-    ([name, why]) => `| \`${name}\` | ${values[name]?.toLocaleString('en')} | ${why} |`,
-  )
+  const values: Record<string, number> = { ...limits, ...registryLimits }
+  const rowsOf = (path: string) =>
+    [...reasons(path)].map(
+      ([name, why]) => `| \`${name}\` | ${values[name]?.toLocaleString('en')} | ${why} |`,
+    )
   const hostValues: Record<string, number> = { ...DEFAULT_HOST_LIMITS }
   const hostRows = hostReasons().map(
     ([name, why]) => `| \`${name}\` | ${hostValues[name]?.toLocaleString('en')} | ${why} |`,
@@ -42,7 +44,8 @@ function limitsPage(): string {
   return `# Limits
 
 Everything that a remote can make us do has a bound in bytes, count or time. Those of Bootswarm's own protocols and formats are
-constants of [src/core/limits.ts](../src/core/limits.ts); those of the libp2p host below them, connections, streams, buffers and the DHT,
+constants of [src/core/limits.ts](../src/core/limits.ts) and, for the registry, of
+[src/core/registry-limits.ts](../src/core/registry-limits.ts); those of the libp2p host below them, connections, streams, buffers and the DHT,
 are in [src/p2p/host-limits.ts](../src/p2p/host-limits.ts). Figures that only shape our own work, sizes of
 batches and numbers of workers, stay beside the code that they shape. The last word of a name is its unit, or the figure is a count. This page is
 written by \`npm run docs\`; a test compares the two. Exceeding a bound is \`E_LIMIT\`, \`E_BUSY\` or \`E_TIMEOUT\`
@@ -50,7 +53,13 @@ written by \`npm run docs\`; a test compares the two. Exceeding a bound is \`E_L
 
 | limit | value | why |
 |---|---:|---|
-${rows.join('\n')}
+${rowsOf('src/core/limits.ts').join('\n')}
+
+## Limits of the registry
+
+| limit | value | why |
+|---|---:|---|
+${rowsOf('src/core/registry-limits.ts').join('\n')}
 
 ## Limits of the libp2p host
 

@@ -3,6 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { ERROR_TABLE } from '../src/core/errors.ts'
 import * as limits from '../src/core/limits.ts'
+import * as registryLimits from '../src/core/registry-limits.ts'
 import { DEFAULT_HOST_LIMITS } from '../src/p2p/host-limits.ts'
 import { none, trackedFiles } from './fixtures/tidy.ts'
 
@@ -22,7 +23,7 @@ test('docs/errors.md lists the errors as they are', () => {
 test('docs/limits.md lists the limits as they are', () => {
   const rows = [...readFileSync('docs/limits.md', 'utf8').matchAll(/^\| `([A-Z0-9_]+)` \| ([\d,.]+) \|/gm)]
   const documented = rows.map(([, name, value]) => `${name} ${value?.replaceAll(',', '')}`)
-  const real = Object.entries(limits).map(([name, value]) => `${name} ${value}`)
+  const real = Object.entries({ ...limits, ...registryLimits }).map(([name, value]) => `${name} ${value}`)
   none(
     real.filter((line) => !documented.includes(line)),
     'npm run docs writes them',

@@ -1,13 +1,9 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { ConfigError } from '../src/core/errors.ts'
-import {
-  GC_INTERVAL_S,
-  GRANT_LIFETIME_S,
-  GRANT_LIFETIME_S_MAX,
-  GRANT_LIFETIME_S_MIN,
-} from '../src/core/limits.ts'
+import { GRANT_LIFETIME_S, GRANT_LIFETIME_S_MAX, GRANT_LIFETIME_S_MIN } from '../src/core/limits.ts'
 import { BYTES_FORMS, parseBytes } from '../src/core/quantity.ts'
+import { GC_INTERVAL_S } from '../src/core/registry-limits.ts'
 import {
   type IdentityConfig,
   IdentityConfigSchema,

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { HISTORY_ROWS_MAX, LIST_ROWS_MAX, NAME_CHARS_MAX } from '../core/limits.ts'
+import { NAME_CHARS_MAX } from '../core/limits.ts'
+import { HISTORY_ROWS_MAX, LIST_ROWS_MAX } from '../core/registry-limits.ts'
 
 /** Requests and answers about what happened to images and what users own. */
 

@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { RIGHTS, SUBJECT_KINDS } from '../core/acl.ts'
-import { ACL_ENTRIES_MAX, CHAIN_PROBLEMS_MAX, NAME_CHARS_MAX, PUBLICATION_CHARS_MAX } from '../core/limits.ts'
+import { NAME_CHARS_MAX } from '../core/limits.ts'
+import { ACL_ENTRIES_MAX, CHAIN_PROBLEMS_MAX, PUBLICATION_CHARS_MAX } from '../core/registry-limits.ts'
 import { ImageNameText, NamespaceText, VersionNumber } from './name-schemas.ts'
 
 /** Requests and answers about ACLs and signed chains (docs/specs/signed-registry-v1.md). */

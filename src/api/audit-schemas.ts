@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { AuditLine } from '../core/audit-line.ts'
-import { AUDIT_ROWS_MAX, AUDIT_TEXT_CHARS_MAX } from '../core/limits.ts'
+import { AUDIT_ROWS_MAX, AUDIT_TEXT_CHARS_MAX } from '../core/registry-limits.ts'
 
 const text = Type.String({ minLength: 1, maxLength: AUDIT_TEXT_CHARS_MAX })
 const time = Type.String({

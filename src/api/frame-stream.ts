@@ -1,7 +1,8 @@
 import { DIGEST_BYTES, type Digest } from '../core/cid.ts'
 import { IntegrityError, LimitError, ProtocolError } from '../core/errors.ts'
 import { CODEC_RAW, CODEC_ZSTD, type Codec, type Frame } from '../core/frame.ts'
-import { BLOCK_BYTES_MAX, MANIFEST_BYTES_MAX, UPLOAD_REQUEST_BYTES } from '../core/limits.ts'
+import { BLOCK_BYTES_MAX, MANIFEST_BYTES_MAX } from '../core/limits.ts'
+import { UPLOAD_REQUEST_BYTES } from '../core/registry-limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 
 /** Frames one after the other: u8 codec, u32le length, u32le stored length, 32 bytes digest, the stored bytes. */

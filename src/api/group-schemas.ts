@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { ACCOUNT_NAMES_MAX } from '../core/limits.ts'
 import { PERMISSIONS } from '../core/permission.ts'
+import { ACCOUNT_NAMES_MAX } from '../core/registry-limits.ts'
 import { NamespaceText, NameText } from './name-schemas.ts'
 import { ignoresUnknownInForms } from './text-values.ts'
 import { NameList, PermissionNames, UserUrls } from './user-schemas.ts'

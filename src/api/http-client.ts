@@ -11,7 +11,7 @@ import {
   TimeoutError,
   UnreachableError,
 } from '../core/errors.ts'
-import { API_ANSWER_BYTES_MAX, API_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
+import { API_ANSWER_BYTES_MAX, API_ANSWER_TIMEOUT_MS } from '../core/registry-limits.ts'
 import { errorOfProblem } from './problem.ts'
 import { type TlsInit, tlsConnector } from './tls-connector.ts'
 

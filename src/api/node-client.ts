@@ -10,8 +10,8 @@ import {
   ProtocolError,
   UnreachableError,
 } from '../core/errors.ts'
-import { API_ANSWER_BYTES_MAX } from '../core/limits.ts'
 import { parseReference } from '../core/reference.ts'
+import { API_ANSWER_BYTES_MAX } from '../core/registry-limits.ts'
 import { NODE_PATHS } from './node-paths.ts'
 import {
   type ExportAnswer,

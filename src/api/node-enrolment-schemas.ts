@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { LIST_ROWS_MAX, NAME_CHARS_MAX, PEER_PROOF_BYTES_MAX } from '../core/limits.ts'
+import { NAME_CHARS_MAX, PEER_PROOF_BYTES_MAX } from '../core/limits.ts'
 import { NODE_STATES } from '../core/permission.ts'
+import { LIST_ROWS_MAX } from '../core/registry-limits.ts'
 import { Jws, Labels, PeerText, RenewAfterSeconds } from './swarm-schemas.ts'
 
 /** Requests and answers about the nodes of a site. */

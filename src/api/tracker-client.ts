@@ -1,6 +1,6 @@
 import type { CallOptions } from '../core/blockstore.ts'
-import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/limits.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
+import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/registry-limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import { AccountingClient } from './accounting-client.ts'
 import { HttpClient, type HttpClientInit, type HttpRequest } from './http-client.ts'

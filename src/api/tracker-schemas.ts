@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { COMMIT_TAGS_MAX } from '../core/limits.ts'
+import { COMMIT_TAGS_MAX } from '../core/registry-limits.ts'
 import { PublicationText } from './acl-schemas.ts'
 import { ImageNameText, ManifestText, NamespaceText, TagText, VersionNumber } from './name-schemas.ts'
 

@@ -3,9 +3,13 @@ import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import { DIGEST_BYTES, type Digest, type ManifestId } from '../core/cid.ts'
 import { BootswarmError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
-import { API_LONG_ANSWER_TIMEOUT_MS, NEED_DIGESTS_MAX, UPLOAD_REQUEST_BYTES } from '../core/limits.ts'
 import { manifestProof } from '../core/manifest-proof.ts'
 import type { Tag } from '../core/reference.ts'
+import {
+  API_LONG_ANSWER_TIMEOUT_MS,
+  NEED_DIGESTS_MAX,
+  UPLOAD_REQUEST_BYTES,
+} from '../core/registry-limits.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import { type RetryInit, retry } from '../util/retry.ts'
 import { batchFrames, encodeFrames, streamBytes } from './frame-stream.ts'

@@ -1,12 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import {
-  ACCOUNT_NAMES_MAX,
-  DN_CHARS_MAX,
-  EMAIL_CHARS_MAX,
-  FULL_NAME_CHARS_MAX,
-  NAME_CHARS_MAX,
-} from '../core/limits.ts'
+import { DN_CHARS_MAX, NAME_CHARS_MAX } from '../core/limits.ts'
 import { PERMISSIONS, USER_STATES } from '../core/permission.ts'
+import { ACCOUNT_NAMES_MAX, EMAIL_CHARS_MAX, FULL_NAME_CHARS_MAX } from '../core/registry-limits.ts'
 import { NamespaceText, NameText } from './name-schemas.ts'
 import { ignoresUnknownInForms } from './text-values.ts'
 

@@ -8,8 +8,8 @@ import {
   parseAuditLine,
 } from '../core/audit-line.ts'
 import { IntegrityError, InvalidError, NotFoundError } from '../core/errors.ts'
-import { AUDIT_LINE_BYTES_MAX, AUDIT_ROWS_MAX } from '../core/limits.ts'
 import { parseTime, TIME_FORMS } from '../core/quantity.ts'
+import { AUDIT_LINE_BYTES_MAX, AUDIT_ROWS_MAX } from '../core/registry-limits.ts'
 import { withTracker } from './connect.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, type ListView, printList } from './output.ts'

@@ -1,8 +1,9 @@
 import type { Link } from './chain.ts'
 import type { DigestKey } from './cid.ts'
 import { InvalidError } from './errors.ts'
-import { ACL_ENTRIES_MAX, NAME_CHARS_MAX } from './limits.ts'
+import { NAME_CHARS_MAX } from './limits.ts'
 import { type ImageName, type Namespace, parseImageName, parseNamespace } from './reference.ts'
+import { ACL_ENTRIES_MAX } from './registry-limits.ts'
 
 /** `typ` header of an ACL's JWS. */
 export const ACL_TYPE = 'bootswarm-acl+jwt'

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { AUDIT_LINE_BYTES_MAX } from './limits.ts'
+import { AUDIT_LINE_BYTES_MAX } from './registry-limits.ts'
 
 /** What one line of the audit log says: who asked for what, and what became of it. Never bodies, keys or tokens. */
 export interface AuditEntry {

@@ -1,6 +1,6 @@
 /**
- * Every bound in one place: unit in the name, reason beside it, relations asserted at the end.
- * `docs/limits.md` is generated from the same names; a test compares the two.
+ * The bounds of images, stores, exchange, swarms and DHT: unit in the name, reason beside it, relations asserted at the end; those of the
+ * registry are in `registry-limits.ts`. `docs/limits.md` is generated from the same names; a test compares the two.
  */
 
 const KiB = 1024
@@ -153,118 +153,6 @@ export const VALIDATED_CHAINS_MAX = 4096
 export const RSA_KEY_BITS_MIN = 2048
 /** Largest RSA key that is accepted: checking a signature costs time with the square of it. */
 export const RSA_KEY_BITS_MAX = 8192
-/** Time for names that a shell asks for while somebody types. */
-export const COMPLETION_TIMEOUT_MS = 1500
-/** Entries of one ACL: beyond that a group is the better way, and the signed text still fits into a header. */
-export const ACL_ENTRIES_MAX = 256
-/** Versions of one image: hourly ones of a year. A rename signs the record of each anew. */
-export const IMAGE_VERSIONS_MAX = 10_000
-/** Verified ACLs and records that a tracker keeps in memory: those of 10,000 images and their namespaces, about 1 KB each. */
-export const CHAINS_CACHED_MAX = 25_000
-/** Chains of records whose outcome a tracker keeps in memory: about 1 KB for each version of an image. */
-export const RECORD_CHAINS_CACHED_MAX = 2_000
-/** A statement is signed anew so long before the certificate of its signer ends, when the tracker has one that ends later: nodes and archives never hold one that is about to lapse. */
-export const CHAIN_RENEW_BEFORE_MS = 30 * 24 * 3_600_000
-/** Problems of chains that one report lists: what a person reads before restoring a backup. */
-export const CHAIN_PROBLEMS_MAX = 1000
-/** Pause between two readings of all chains: a few minutes' work for the largest site. */
-export const CHAIN_SCRUB_INTERVAL_MS = 6 * 3_600_000
-/** Statements of one chain that a verifier reads: an image with its most versions, renamed several times. */
-export const CHAIN_STATEMENTS_MAX = 100_000
-/** One file of a proof: a chain of so many statements. */
-export const PROOF_FILE_BYTES_MAX = 512 * MiB
-/** Age of a publication when the tracker gets it: as long as an upload may take that was broken off once. */
-export const PUBLICATION_AGE_S_MAX = 24 * 3600
-/** Characters of a publication's JWS: a chain of several proxies, and room in a request for the rest. */
-export const PUBLICATION_CHARS_MAX = 48 * 1024
-/** Statements of chains read from the database at a time: up to 64 KiB each, some 3 KB as a rule. */
-export const CHAIN_PAGE_STATEMENTS = 100
-/** Targets of chains asked for in one query, within the parameters that databases allow. */
-export const CHAIN_QUERY_TARGETS = 500
-/** Signatures checked side by side when many were not checked before: few enough not to hold up other requests. */
-export const CHAIN_CHECKS_MAX = 16
-/** Attempts of a change that another tracker has overtaken. */
-export const CHAIN_CHANGE_ATTEMPTS = 20
-/** Longest line of the journal of chains: a target, a number and a digest. */
-export const JOURNAL_LINE_BYTES_MAX = 512
-/** Times that a rename signs the records of an image anew when versions come or go meanwhile. */
-export const IMAGE_RENAME_ATTEMPTS = 5
-/** Free key=value pairs of one image. */
-export const IMAGE_PROPERTIES_MAX = 64
-/** Characters of one metadata value: a description of a few paragraphs. */
-export const METADATA_VALUE_CHARS_MAX = 4096
-/** Characters of one query: all fields named twice. */
-export const QUERY_CHARS_MAX = 4096
-/** Conditions of one query. */
-export const QUERY_CONDITIONS_MAX = 32
-/** Characters of one regular expression in a query. */
-export const QUERY_REGEX_CHARS_MAX = 256
-/** Instructions of one regular expression: what one character of a value may cost. A value of 4,096 characters stays under 100 ms. */
-export const QUERY_REGEX_PROGRAM_MAX = 256
-/** Characters times instructions that all regular expressions of one query may cost: some seconds at worst, in pieces of one value. */
-export const QUERY_REGEX_STEPS_MAX = 100_000_000
-/** Regular expressions of one query. */
-export const QUERY_PATTERNS_MAX = 4
-/** Fields that one query shows: all, and as many free pairs. */
-export const QUERY_FIELDS_MAX = 64
-/** Images of one answer to a query that names no number. */
-export const QUERY_ROWS_DEFAULT = 1000
-/** Images that are fetched at once to be looked at by regular expressions. */
-export const QUERY_BATCH_ROWS = 2000
-/** Images before those of an answer: more than a tracker has. */
-export const QUERY_OFFSET_MAX = 1_000_000
-/** Rows of one answer of a listing; more come with the next page. */
-export const LIST_ROWS_MAX = 10_000
-/** Addresses in a list that has no pages, as Repoman's clients want it: some 10 MB. */
-export const LIST_URLS_MAX = 100_000
-/** Entries of one answer about the life of an image. */
-export const HISTORY_ROWS_MAX = 1000
-/** Bytes of one user that may come before its usage is read again: another tracker may take some too. */
-export const QUOTA_READ_AFTER_BYTES = 16 * MiB
-/** Time after which usage is read again while bytes come: a removed image makes room. */
-export const QUOTA_READ_AFTER_MS = 10_000
-/** Share of what comes that may be nodes of the manifest, which no quota counts: a segment node is 40 KB of 4 MiB at worst. */
-export const QUOTA_NODES_SHARE = 0.02
-/** ... and so many bytes more, for the manifest of a small image. */
-export const QUOTA_NODES_BYTES = 64 * KiB
-/** Users whose usage is remembered while their bytes come: all that upload at once. */
-export const QUOTA_USERS_MAX = 1024
-/** How long accesses are counted in memory before they are written down together: 500 joins are one write. */
-export const ACCESS_FLUSH_MS = 5000
-/** One line of the audit log: names and a reason. */
-export const AUDIT_LINE_BYTES_MAX = 16 * KiB
-/** Characters of a name or a reason in the audit log. */
-export const AUDIT_TEXT_CHARS_MAX = 512
-/** Size of a file of the audit log before the next begins: about 200,000 lines. */
-export const AUDIT_ROTATE_BYTES = 64 * MiB
-/** Time until lines of the audit log survive a crash of the machine. */
-export const AUDIT_SYNC_MS = 1000
-/** Lines that wait while the disk of the audit log is full: some MB. */
-export const AUDIT_QUEUE_LINES_MAX = 10_000
-/** Refusals of one asker that the audit log has of one minute; more are counted. All anonymous ones together are one asker. */
-export const AUDIT_REFUSALS_PER_MINUTE = 60
-/** Askers whose refusals are counted apart in one minute. */
-export const AUDIT_ASKERS_MAX = 1024
-/** Lines of one answer about the audit log. */
-export const AUDIT_ROWS_MAX = 1000
-/** Bytes of the audit log that one answer looks through; the next page goes on where it ended. */
-export const AUDIT_SCAN_BYTES_MAX = 16 * MiB
-/** Users of one tracker. */
-export const USERS_MAX = 100_000
-/** Names of users or groups in one request: what fits into its body. */
-export const ACCOUNT_NAMES_MAX = 1000
-/** Characters of a person's name. */
-export const FULL_NAME_CHARS_MAX = 256
-/** Characters of an e-mail address (RFC 5321 section 4.5.3.1.3, without the brackets). */
-export const EMAIL_CHARS_MAX = 254
-/** File of the first admins of a tracker: some thousands. */
-export const ADMINS_FILE_BYTES_MAX = MiB
-/** Groups of one tracker. */
-export const GROUPS_MAX = 10_000
-/** Enrolled nodes of one tracker: ten of the largest sites. */
-export const NODES_MAX = 100_000
-/** Nodes in one answer of a listing unless it asks for another number. */
-export const NODES_LIST_ROWS = 1000
 /** Life of a grant; renewed at two thirds. */
 export const GRANT_LIFETIME_S = 300
 /** Shortest life of a grant: below it, signing and asking again is all that anybody does. */
@@ -307,118 +195,6 @@ export const FIND_PEERS_TIMEOUT_MS = 30_000
 /** A peer that has not announced for so long leaves the handouts. */
 export const ANNOUNCE_EXPIRY_MS = 45_000
 
-/** Body of a JSON request to the tracker: a join with every label and address is a few KiB. */
-export const API_BODY_BYTES_MAX = 64 * KiB
-/** Elements inside one another in a body of XML: an object with a list has three. */
-export const XML_DEPTH_MAX = 8
-/** JSON answer that an API client reads: the list of some 50,000 images. */
-export const API_ANSWER_BYTES_MAX = 64 * MiB
-/** Connecting to the tracker, TLS handshake included. */
-export const API_CONNECT_TIMEOUT_MS = 10_000
-/** First byte of an answer of the tracker, and the pause between two pieces of a body. */
-export const API_ANSWER_TIMEOUT_MS = 60_000
-/** First byte of the answer to a commit or a garbage collection, which walk through all blocks of an image or a store. */
-export const API_LONG_ANSWER_TIMEOUT_MS = 900_000
-/** Pause on a connection of the tracker after which it is closed: longer than clients keep an idle one. */
-export const TRACKER_IDLE_TIMEOUT_MS = 120_000
-/** Time for a client to send the head of a request. */
-export const TRACKER_HEAD_TIMEOUT_MS = 60_000
-/** Time for a client to send a request with its body; the bytes of an image may take longer while they move (RAW_BODY_IDLE_MS). */
-export const TRACKER_REQUEST_TIMEOUT_MS = 300_000
-/** Connections at the tracker: two of every node of a large site. */
-export const TRACKER_CONNECTIONS_MAX = 4096
-/** Connections at the plain listener: anonymous downloads, most of which wait for a place. */
-export const OPEN_CONNECTIONS_MAX = 1024
-/** Time for a request at the plain listener, which has no body. */
-export const OPEN_REQUEST_TIMEOUT_MS = 30_000
-/** Connections for health and metrics at once: probes and one or two collectors, on an address of the site's own. */
-export const PROBE_CONNECTIONS_MAX = 64
-/** Time for requests that run when the tracker is told to stop. */
-export const TRACKER_DRAIN_TIMEOUT_MS = 10_000
-/** Opened stretches of images (1 MiB each) that nobody reads at the moment and that are kept for who comes next: 16 clients of one image drift apart by less. */
-export const RAW_CACHE_STRETCHES = 32
-/** Stretches that are read and inflated at once: enough for every thread that inflates; what more would have read meanwhile only waits in memory. */
-export const RAW_OPENINGS_MAX = 4
-/** Stretches that are opened ahead of one download: hides reading and inflating behind sending. */
-export const RAW_AHEAD_STRETCHES = 3
-/** Raw downloads at once: each holds one stretch while its client takes it, and one ahead. */
-export const RAW_DOWNLOADS_MAX = 128
-/** Of those, downloads of one principal, or of one address where it has no certificate. */
-export const RAW_DOWNLOADS_PER_PRINCIPAL_MAX = 64
-/** Downloads that wait for a place, unanswered. */
-export const RAW_DOWNLOADS_WAITING_MAX = 1024
-/** Time that a download waits for a place before it is told to come again. */
-export const RAW_DOWNLOAD_WAIT_MS = 30_000
-/** Bytes of one write of a download: large enough to cost little, small enough to stay in the cache of a core while they are encrypted. */
-export const RAW_WRITE_BYTES = 128 * KiB
-/** Time for a client to take one such write before it is cut off: 2 KiB/s. */
-export const RAW_WRITE_TIMEOUT_MS = 60_000
-/** Raw uploads that are read at once: each holds up to 25 MiB of its image and a thread that hashes all of it. */
-export const RAW_UPLOADS_MAX = 8
-/** Of those, uploads of one principal. */
-export const RAW_UPLOADS_PER_PRINCIPAL_MAX = 4
-/** Raw uploads that wait for a place, unread. */
-export const RAW_UPLOADS_WAITING_MAX = 64
-/** Time that a raw upload waits for a place before it is told to come again: clients wait as long for an answer to their head. */
-export const RAW_UPLOAD_WAIT_MS = 30_000
-/** Pause in the body of a raw upload after which it is broken off: a client may read a slow disk, and a lost one is not waited for. */
-export const RAW_BODY_IDLE_MS = 60_000
-/** Bytes of a refused body that are read and dropped, so that its client sees the answer; then the connection is closed. */
-export const REFUSED_BODY_BYTES_MAX = 64 * MiB
-/** Time that they are waited for. */
-export const REFUSED_BODY_MS = 30_000
-/** Digests in one request for what the tracker needs: 1 MiB of body. */
-export const NEED_DIGESTS_MAX = 32 * KiB
-/** Bytes of frames that a client puts into one request: enough to hide a round trip, little to send again. */
-export const UPLOAD_REQUEST_BYTES = 4 * MiB
-/** Body of one request with frames: a client's request plus the largest manifest. */
-export const UPLOAD_BODY_BYTES_MAX = 16 * MiB
-/** Requests with frames that the tracker reads at once: each holds up to UPLOAD_BODY_BYTES_MAX; others are told to come again. */
-export const UPLOAD_BODIES_MAX = 32
-/** Of those, requests of one principal: what one push has under way, so that nobody takes the places of all. */
-export const UPLOAD_BODIES_PER_PRINCIPAL_MAX = 4
-/** Requests of one principal that wait for a place, unread: several pushes side by side. */
-export const UPLOAD_BODIES_WAITING_MAX = 32
-/** Time that a request waits for a place before it is told to come again: well within API_ANSWER_TIMEOUT_MS. */
-export const UPLOAD_BODY_WAIT_MS = 10_000
-/** Pause in a body after which its connection is closed: a client has a request complete in memory, so only a lost one pauses. */
-export const UPLOAD_BODY_IDLE_MS = 15_000
-/** Life of an upload after its last request: a push that broke off on Friday evening goes on the next day. */
-export const UPLOAD_EXPIRY_MS = 24 * 3_600_000
-/** Uploads that one principal may have open: bounds what leases keep from garbage collection. */
-export const UPLOADS_OPEN_MAX = 64
-/** Time without a request after which another push of the image by the same principal takes over an upload: no request runs longer. */
-export const UPLOAD_ADOPT_AFTER_MS = TRACKER_REQUEST_TIMEOUT_MS
-/** Digests that one upload may keep from garbage collection: an image of 1 TiB in blocks of 16 KiB. */
-export const UPLOAD_LEASES_MAX = 64 * 1024 * KiB
-/** Tags that one commit may set. */
-export const COMMIT_TAGS_MAX = 16
-/** Namespaces that one principal may own: a person has one or a few, a pipeline one for every project. */
-export const NAMESPACES_PER_PRINCIPAL_MAX = 64
-/** Images in one namespace: the list of five full ones still fits into API_ANSWER_BYTES_MAX. */
-export const IMAGES_PER_NAMESPACE_MAX = 10_000
-/** Connections of one tracker to a PostgreSQL server: three trackers fit into its default of 100 with room for others. */
-export const CATALOG_CONNECTIONS_MAX = 16
-/** Connecting to the database, and waiting for one of the connections: a tracker that cannot ask says so soon. */
-export const CATALOG_CONNECT_TIMEOUT_MS = 5_000
-/** One statement at the database, waiting for locks included: well within API_ANSWER_TIMEOUT_MS. */
-export const CATALOG_STATEMENT_TIMEOUT_MS = 30_000
-/** An answer of a database that does not keep CATALOG_STATEMENT_TIMEOUT_MS itself: it is away, and the connection is dropped. */
-export const CATALOG_ANSWER_TIMEOUT_MS = 35_000
-/** Pause within a transaction, signing included, after which the database takes it back: a tracker that hangs must not block others. */
-export const CATALOG_TRANSACTION_PAUSE_MS = 30_000
-/** Bringing the tables up to date, and waiting for another tracker that does. */
-export const CATALOG_MIGRATION_TIMEOUT_MS = 600_000
-/** A file with a connection string: one line. */
-export const CATALOG_FILE_BYTES_MAX = 4 * KiB
-/** Pause between two signs of life of a tracker in a database that several may share. */
-export const TRACKER_HEARTBEAT_MS = 10_000
-/** A tracker without a sign of life for so long is not handed out where another has the image. */
-export const TRACKER_EXPIRY_MS = 45_000
-/** Images that one tracker fetches from others at once for those who ask it for their bytes: each has a connection and a buffer. */
-export const RELAYS_MAX = 16
-/** Pause between two garbage collections of the tracker: each reads the manifests of all images. */
-export const GC_INTERVAL_S = 3600
 /** Multiaddrs of one peer. */
 export const PEER_ADDRESSES_MAX = 16
 /** Characters of one multiaddr, label or peer ID. */
@@ -459,19 +235,6 @@ function assertRelations(): void {
       'a pull that waits for an answer does not keep others from announcing',
     ],
     [SEGMENT_BLOCKS_MIN < SEGMENT_BLOCKS_MAX, 'a segment has room between its bounds'],
-    [
-      UPLOAD_BODY_BYTES_MAX > UPLOAD_REQUEST_BYTES + MANIFEST_BYTES_MAX,
-      'a request holds the largest manifest',
-    ],
-    [CATALOG_STATEMENT_TIMEOUT_MS < CATALOG_ANSWER_TIMEOUT_MS, 'the database ends a slow statement first'],
-    [CATALOG_ANSWER_TIMEOUT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for the database hears of it'],
-    [TRACKER_EXPIRY_MS > 2 * TRACKER_HEARTBEAT_MS, 'one lost sign of life does not drop a tracker'],
-    [
-      PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX + DELEGATION_BYTES_MAX + 2 * KiB < API_BODY_BYTES_MAX,
-      'a join with a delegation fits into a request',
-    ],
-    [UPLOAD_BODIES_PER_PRINCIPAL_MAX < UPLOAD_BODIES_MAX, 'no principal takes every place for bodies'],
-    [UPLOAD_BODY_WAIT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for a place hears of it'],
     [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],
     [
       DHT_SEGMENTS_MAX < (DHT_PROVIDES_PER_SECOND * DHT_RECORD_RENEW_AFTER_MS) / 1000,

@@ -1,5 +1,4 @@
 import { InvalidError } from './errors.ts'
-import { IMAGE_PROPERTIES_MAX, METADATA_VALUE_CHARS_MAX } from './limits.ts'
 import {
   DEFAULT_HYPERVISOR,
   fieldNamed,
@@ -11,6 +10,7 @@ import {
   VM_TYPES,
 } from './metadata.ts'
 import { BYTES_FORMS, parseBytes, parseTime, TIME_FORMS } from './quantity.ts'
+import { IMAGE_PROPERTIES_MAX, METADATA_VALUE_CHARS_MAX } from './registry-limits.ts'
 
 /** A value as the catalog keeps it: times in milliseconds, lists comma-separated. */
 export type MetadataValue = string | number | boolean | null

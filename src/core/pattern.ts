@@ -1,6 +1,6 @@
 import { RE2JS, RE2JSException } from 're2js'
 import { InvalidError } from './errors.ts'
-import { QUERY_REGEX_CHARS_MAX, QUERY_REGEX_PROGRAM_MAX } from './limits.ts'
+import { QUERY_REGEX_CHARS_MAX, QUERY_REGEX_PROGRAM_MAX } from './registry-limits.ts'
 
 /** A regular expression that takes time in proportion to the text, whatever it is (RE2). */
 export interface Pattern {

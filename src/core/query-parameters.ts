@@ -1,10 +1,15 @@
 import { InvalidError } from './errors.ts'
-import { LIST_ROWS_MAX, METADATA_VALUE_CHARS_MAX, QUERY_CONDITIONS_MAX, QUERY_OFFSET_MAX } from './limits.ts'
 import { fieldNamed, PROPERTY_PREFIX, propertyKey } from './metadata.ts'
 import { unknownField } from './metadata-values.ts'
 import type { Condition, Order, Query, QueryField } from './query.ts'
 import { checkSorted, comparison } from './query-conditions.ts'
 import { parseQuery } from './query-parser.ts'
+import {
+  LIST_ROWS_MAX,
+  METADATA_VALUE_CHARS_MAX,
+  QUERY_CONDITIONS_MAX,
+  QUERY_OFFSET_MAX,
+} from './registry-limits.ts'
 
 /** Parameters that are no conditions. */
 export const QUERY_PARAMETERS = ['q', 'sort', 'dir', 'limit', 'offset'] as const

@@ -1,12 +1,4 @@
 import { InvalidError } from './errors.ts'
-import {
-  LIST_ROWS_MAX,
-  QUERY_CHARS_MAX,
-  QUERY_CONDITIONS_MAX,
-  QUERY_FIELDS_MAX,
-  QUERY_OFFSET_MAX,
-  QUERY_PATTERNS_MAX,
-} from './limits.ts'
 import { compilePattern } from './pattern.ts'
 import type { Condition, Order, Query, ShownField } from './query.ts'
 import {
@@ -17,6 +9,14 @@ import {
   comparison,
   queryField,
 } from './query-conditions.ts'
+import {
+  LIST_ROWS_MAX,
+  QUERY_CHARS_MAX,
+  QUERY_CONDITIONS_MAX,
+  QUERY_FIELDS_MAX,
+  QUERY_OFFSET_MAX,
+  QUERY_PATTERNS_MAX,
+} from './registry-limits.ts'
 
 /** Reads a query. Throws InvalidError with the place (data: `position`, from 0) when it is none. */
 export function parseQuery(text: string): Query {

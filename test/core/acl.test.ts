@@ -11,7 +11,7 @@ import {
   strongest,
 } from '../../src/core/acl.ts'
 import { InvalidError } from '../../src/core/errors.ts'
-import { ACL_ENTRIES_MAX } from '../../src/core/limits.ts'
+import { ACL_ENTRIES_MAX } from '../../src/core/registry-limits.ts'
 
 const test = suite('ACLs')
 const ACL = {

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BootswarmError } from '../../src/core/errors.ts'
-import { IMAGE_PROPERTIES_MAX, METADATA_VALUE_CHARS_MAX } from '../../src/core/limits.ts'
 import { parseMetadata } from '../../src/core/metadata-values.ts'
+import { IMAGE_PROPERTIES_MAX, METADATA_VALUE_CHARS_MAX } from '../../src/core/registry-limits.ts'
 
 const test = suite('metadata values')
 

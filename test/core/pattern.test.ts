@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { InvalidError } from '../../src/core/errors.ts'
-import { QUERY_REGEX_CHARS_MAX, QUERY_REGEX_PROGRAM_MAX } from '../../src/core/limits.ts'
 import { compilePattern } from '../../src/core/pattern.ts'
+import { QUERY_REGEX_CHARS_MAX, QUERY_REGEX_PROGRAM_MAX } from '../../src/core/registry-limits.ts'
 
 const test = suite('pattern')
 const compile = (source: string, ignoreCase = false) => compilePattern(source, { ignoreCase })

@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BootswarmError, InvalidError } from '../../src/core/errors.ts'
-import { QUERY_CHARS_MAX, QUERY_CONDITIONS_MAX, QUERY_PATTERNS_MAX } from '../../src/core/limits.ts'
 import { METADATA_FIELDS } from '../../src/core/metadata.ts'
 import { parseQuery } from '../../src/core/query-parser.ts'
+import { QUERY_CHARS_MAX, QUERY_CONDITIONS_MAX, QUERY_PATTERNS_MAX } from '../../src/core/registry-limits.ts'
 
 const test = suite('query parser')
 

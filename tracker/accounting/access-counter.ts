@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { ACCESS_FLUSH_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
+import { ACCESS_FLUSH_MS } from '../../src/core/registry-limits.ts'
 
 /** How often the bytes of an image were asked for, and when last. */
 export interface Accesses {

@@ -5,7 +5,7 @@ import {
   QUOTA_READ_AFTER_BYTES,
   QUOTA_READ_AFTER_MS,
   QUOTA_USERS_MAX,
-} from '../../src/core/limits.ts'
+} from '../../src/core/registry-limits.ts'
 import { checkBytes, type Usage } from '../catalog/quota.ts'
 
 /**

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../src/core/clock.ts'
 import { BootswarmError, ConfigError, InvalidError } from '../../src/core/errors.ts'
-import { ADMINS_FILE_BYTES_MAX, DN_CHARS_MAX, EMAIL_CHARS_MAX } from '../../src/core/limits.ts'
+import { DN_CHARS_MAX } from '../../src/core/limits.ts'
 import { ADMINS_GROUP } from '../../src/core/permission.ts'
 import { parseNamespace } from '../../src/core/reference.ts'
+import { ADMINS_FILE_BYTES_MAX, EMAIL_CHARS_MAX } from '../../src/core/registry-limits.ts'
 import type { UserCatalog } from '../catalog/user-catalog.ts'
 
 /** Somebody who is an admin because the configuration says so. */

@@ -1,6 +1,6 @@
 import type { TamperedError } from '../../src/core/errors.ts'
-import { CHAIN_PROBLEMS_MAX } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
+import { CHAIN_PROBLEMS_MAX } from '../../src/core/registry-limits.ts'
 import type { AuditWriter } from '../audit/audit-requests.ts'
 
 /** What happens when something signed was found changed outside the tracker. */

@@ -3,7 +3,7 @@ import { type Link, payloadDigest } from '../../src/core/chain.ts'
 import { type DigestKey, digestKey, digestOf } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { BootswarmError, CertificateError, InvalidError, TamperedError } from '../../src/core/errors.ts'
-import { CHAIN_CHECKS_MAX, CHAIN_QUERY_TARGETS, CHAINS_CACHED_MAX } from '../../src/core/limits.ts'
+import { CHAIN_CHECKS_MAX, CHAIN_QUERY_TARGETS, CHAINS_CACHED_MAX } from '../../src/core/registry-limits.ts'
 import type { Db } from '../catalog/db.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
 import {

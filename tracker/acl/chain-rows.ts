@@ -1,4 +1,4 @@
-import { CHAIN_PAGE_STATEMENTS } from '../../src/core/limits.ts'
+import { CHAIN_PAGE_STATEMENTS } from '../../src/core/registry-limits.ts'
 import type { Db } from '../catalog/db.ts'
 
 /** A statement as it is stored. `version` is its number in the chain. */

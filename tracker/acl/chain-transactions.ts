@@ -1,6 +1,6 @@
 import type { Kysely, Transaction } from 'kysely'
 import { BusyError, ConflictError, InternalError } from '../../src/core/errors.ts'
-import { CHAIN_CHANGE_ATTEMPTS } from '../../src/core/limits.ts'
+import { CHAIN_CHANGE_ATTEMPTS } from '../../src/core/registry-limits.ts'
 import { retry } from '../../src/util/retry.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
 import type { Journal, Seen } from './journal.ts'

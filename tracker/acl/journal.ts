@@ -1,7 +1,7 @@
 import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import type { DigestKey } from '../../src/core/cid.ts'
 import { StorageError } from '../../src/core/errors.ts'
-import { JOURNAL_LINE_BYTES_MAX } from '../../src/core/limits.ts'
+import { JOURNAL_LINE_BYTES_MAX } from '../../src/core/registry-limits.ts'
 
 /** The newest statement of a target that this tracker has seen. */
 export interface Seen {

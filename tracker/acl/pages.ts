@@ -1,4 +1,4 @@
-import { CHAIN_PAGE_STATEMENTS } from '../../src/core/limits.ts'
+import { CHAIN_PAGE_STATEMENTS } from '../../src/core/registry-limits.ts'
 import { statementsAfter } from './chain-rows.ts'
 import { isRenewable, renew } from './renewal.ts'
 import type { SignedParts } from './signed-parts.ts'

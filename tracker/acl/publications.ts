@@ -1,7 +1,7 @@
 import { digestKey, digestOf } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { NotAuthorisedError, SignatureError } from '../../src/core/errors.ts'
-import { CLOCK_SKEW_S, PUBLICATION_AGE_S_MAX } from '../../src/core/limits.ts'
+import { CLOCK_SKEW_S } from '../../src/core/limits.ts'
 import {
   checkPublication,
   PUBLICATION_TYPE,
@@ -10,6 +10,7 @@ import {
 } from '../../src/core/publication.ts'
 import type { RecordSignature } from '../../src/core/record.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
+import { PUBLICATION_AGE_S_MAX } from '../../src/core/registry-limits.ts'
 import { verifyStatement } from '../../src/identity/jws.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 

@@ -1,7 +1,6 @@
 import { payloadDigest } from '../../src/core/chain.ts'
 import type { DigestKey } from '../../src/core/cid.ts'
 import { ConflictError, SignatureError } from '../../src/core/errors.ts'
-import { CHAIN_CHECKS_MAX, RECORD_CHAINS_CACHED_MAX } from '../../src/core/limits.ts'
 import {
   type ImageRecord,
   linkOfRecord,
@@ -14,6 +13,7 @@ import {
   recordTarget,
 } from '../../src/core/record.ts'
 import { RecordStanding } from '../../src/core/record-standing.ts'
+import { CHAIN_CHECKS_MAX, RECORD_CHAINS_CACHED_MAX } from '../../src/core/registry-limits.ts'
 import type { Db } from '../catalog/db.ts'
 import { ChainBook, type ChainComponents, type Encoded } from './chain-book.ts'
 import { ChainRaceError, type ChainTransaction } from './chain-transactions.ts'

@@ -1,8 +1,8 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError } from '../../src/core/errors.ts'
-import { CHAIN_SCRUB_INTERVAL_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
+import { CHAIN_SCRUB_INTERVAL_MS } from '../../src/core/registry-limits.ts'
 import type { ScrubReport } from './scrub.ts'
 
 export interface ScrubTimerComponents {

@@ -2,7 +2,7 @@ import { type FileHandle, open, readdir, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AUDIT_START, auditDigest, parseAuditLine } from '../../src/core/audit-line.ts'
 import { StorageError } from '../../src/core/errors.ts'
-import { AUDIT_LINE_BYTES_MAX } from '../../src/core/limits.ts'
+import { AUDIT_LINE_BYTES_MAX } from '../../src/core/registry-limits.ts'
 
 /** The file that is written to. */
 export const AUDIT_FILE = 'audit.jsonl'

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { type AuditFilter, type AuditLine, matchesAudit, parseAuditLine } from '../../src/core/audit-line.ts'
-import { AUDIT_SCAN_BYTES_MAX } from '../../src/core/limits.ts'
+import { AUDIT_SCAN_BYTES_MAX } from '../../src/core/registry-limits.ts'
 import { auditFiles } from './audit-file.ts'
 
 const CHUNK_BYTES = 256 * 1024

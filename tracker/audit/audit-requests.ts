@@ -3,7 +3,7 @@ import type { Problem } from '../../src/api/problem.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import type { AuditEntry } from '../../src/core/audit-line.ts'
 import type { ErrorCode } from '../../src/core/errors.ts'
-import { AUDIT_TEXT_CHARS_MAX } from '../../src/core/limits.ts'
+import { AUDIT_TEXT_CHARS_MAX } from '../../src/core/registry-limits.ts'
 import type { Asker } from '../access/asker.ts'
 
 declare module 'fastify' {

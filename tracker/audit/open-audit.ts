@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Clock } from '../../src/core/clock.ts'
-import { AUDIT_ROTATE_BYTES } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
+import { AUDIT_ROTATE_BYTES } from '../../src/core/registry-limits.ts'
 import { onHangup } from '../../src/util/signals.ts'
 import { AuditLog } from './audit-log.ts'
 

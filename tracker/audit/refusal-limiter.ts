@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { AUDIT_ASKERS_MAX, AUDIT_REFUSALS_PER_MINUTE } from '../../src/core/limits.ts'
+import { AUDIT_ASKERS_MAX, AUDIT_REFUSALS_PER_MINUTE } from '../../src/core/registry-limits.ts'
 
 const MINUTE_MS = 60_000
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { InvalidError, LimitError } from '../../src/core/errors.ts'
-import { GROUPS_MAX } from '../../src/core/limits.ts'
 import type { Permission } from '../../src/core/permission.ts'
+import { GROUPS_MAX } from '../../src/core/registry-limits.ts'
 import { checkNameIsFree } from './account-names.ts'
 import { keepAnAdmin } from './admin-count.ts'
 import { type Db, takeTurn } from './db.ts'

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import { HISTORY_ROWS_MAX } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
+import { HISTORY_ROWS_MAX } from '../../src/core/registry-limits.ts'
 import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 

@@ -1,6 +1,6 @@
 import { LimitError } from '../../src/core/errors.ts'
-import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../src/core/limits.ts'
 import type { Namespace } from '../../src/core/reference.ts'
+import { IMAGES_PER_NAMESPACE_MAX, NAMESPACES_PER_PRINCIPAL_MAX } from '../../src/core/registry-limits.ts'
 import type { AclBook } from '../acl/acl-book.ts'
 import type { ChainTransaction } from '../acl/chain-transactions.ts'
 import { type Db, takeTurn } from './db.ts'

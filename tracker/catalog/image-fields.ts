@@ -1,8 +1,8 @@
 import type { Updateable } from 'kysely'
 import { LimitError } from '../../src/core/errors.ts'
-import { IMAGE_PROPERTIES_MAX } from '../../src/core/limits.ts'
 import { METADATA_FIELDS } from '../../src/core/metadata.ts'
 import type { MetadataChange, MetadataValue } from '../../src/core/metadata-values.ts'
+import { IMAGE_PROPERTIES_MAX } from '../../src/core/registry-limits.ts'
 import type { Db } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import { type BootswarmError, LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
-import { IMAGE_VERSIONS_MAX } from '../../src/core/limits.ts'
 import type { ImageName, Namespace } from '../../src/core/reference.ts'
+import { IMAGE_VERSIONS_MAX } from '../../src/core/registry-limits.ts'
 import type { Db } from './db.ts'
 import { stateExpression } from './image-states.ts'
 

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import { ConflictError, LimitError, NotFoundError } from '../../src/core/errors.ts'
-import { NODES_MAX } from '../../src/core/limits.ts'
 import type { NodeState } from '../../src/core/permission.ts'
+import { NODES_MAX } from '../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { type Db, takeTurn } from './db.ts'
 import type { CatalogSchema } from './schema.ts'

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { ConfigError } from '../../src/core/errors.ts'
-import { CATALOG_FILE_BYTES_MAX } from '../../src/core/limits.ts'
+import { CATALOG_FILE_BYTES_MAX } from '../../src/core/registry-limits.ts'
 
 /** Where a PostgreSQL database is: a connection string, or the path of a file that holds one with a secret in it. */
 export type PostgresLocation = { readonly postgres: string } | { readonly postgresFile: string }

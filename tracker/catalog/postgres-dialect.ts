@@ -8,7 +8,7 @@ import {
   CATALOG_MIGRATION_TIMEOUT_MS,
   CATALOG_STATEMENT_TIMEOUT_MS,
   CATALOG_TRANSACTION_PAUSE_MS,
-} from '../../src/core/limits.ts'
+} from '../../src/core/registry-limits.ts'
 import { catalogErrorOf, isFatal } from './postgres-errors.ts'
 import { catalogTypes } from './postgres-types.ts'
 

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
-import { UPLOAD_EXPIRY_MS } from '../../src/core/limits.ts'
 import type { ChunkerParameters, SegmentLink } from '../../src/core/manifest.ts'
+import { UPLOAD_EXPIRY_MS } from '../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { type Db, holdImages, takeTurn } from './db.ts'
 import { stepState } from './image-states.ts'

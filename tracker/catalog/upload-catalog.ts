@@ -3,13 +3,13 @@ import type { Kysely } from 'kysely'
 import { DIGEST_BYTES, type Digest, type ManifestId } from '../../src/core/cid.ts'
 import { LimitError, NotFoundError } from '../../src/core/errors.ts'
 import type { ImageEvent } from '../../src/core/image-state.ts'
+import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import {
   UPLOAD_ADOPT_AFTER_MS,
   UPLOAD_EXPIRY_MS,
   UPLOAD_LEASES_MAX,
   UPLOADS_OPEN_MAX,
-} from '../../src/core/limits.ts'
-import type { ImageName, Namespace } from '../../src/core/reference.ts'
+} from '../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { type Db, holdImages, takeTurn } from './db.ts'
 import { stepState } from './image-states.ts'

@@ -5,7 +5,7 @@ import {
   REFUSED_BODY_MS,
   TRACKER_HEAD_TIMEOUT_MS,
   TRACKER_REQUEST_TIMEOUT_MS,
-} from '../../src/core/limits.ts'
+} from '../../src/core/registry-limits.ts'
 import type { App } from './app-type.ts'
 
 /**

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyRequest } from 'fastify'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError, InvalidError, LimitError } from '../../src/core/errors.ts'
-import { UPLOAD_BODY_IDLE_MS } from '../../src/core/limits.ts'
+import { UPLOAD_BODY_IDLE_MS } from '../../src/core/registry-limits.ts'
 import { continueBody } from './continue.ts'
 
 /** Type of bodies that the routes read by themselves. */

@@ -8,7 +8,7 @@ import {
   OPEN_CONNECTIONS_MAX,
   OPEN_REQUEST_TIMEOUT_MS,
   TRACKER_IDLE_TIMEOUT_MS,
-} from '../../src/core/limits.ts'
+} from '../../src/core/registry-limits.ts'
 import { cannotListen } from '../../src/util/cannot-listen.ts'
 import type { ListenAddress } from '../../src/util/config-file.ts'
 import { auditRequests } from '../audit/audit-requests.ts'

@@ -9,7 +9,7 @@ import {
   PROBE_CONNECTIONS_MAX,
   TRACKER_CONNECTIONS_MAX,
   TRACKER_DRAIN_TIMEOUT_MS,
-} from '../../src/core/limits.ts'
+} from '../../src/core/registry-limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { cannotListen } from '../../src/util/cannot-listen.ts'
 import type { ListenAddress } from '../../src/util/config-file.ts'

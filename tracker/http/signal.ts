@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 import { AbortedError } from '../../src/core/errors.ts'
-import { API_LONG_ANSWER_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { API_LONG_ANSWER_TIMEOUT_MS } from '../../src/core/registry-limits.ts'
 
 /** Aborted when the client goes away before its answer is complete. */
 export function signalOf(reply: FastifyReply): AbortSignal {

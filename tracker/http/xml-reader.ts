@@ -1,7 +1,7 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 import { TextFields, type TextValue } from '../../src/api/text-values.ts'
 import { InvalidError } from '../../src/core/errors.ts'
-import { XML_DEPTH_MAX } from '../../src/core/limits.ts'
+import { XML_DEPTH_MAX } from '../../src/core/registry-limits.ts'
 
 /** An element or a text as the parser has it: one key, its name or `#text`, and attributes under `:@`. */
 type Parsed = Readonly<Record<string, unknown>>

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
-import { LIST_ROWS_MAX } from '../../src/core/limits.ts'
 import type { Namespace } from '../../src/core/reference.ts'
+import { LIST_ROWS_MAX } from '../../src/core/registry-limits.ts'
 import type { Asker } from '../access/asker.ts'
 import { type StoredImage, selectImages, storedImage } from '../catalog/image-catalog.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { LimitError } from '../../src/core/errors.ts'
-import { QUERY_REGEX_STEPS_MAX } from '../../src/core/limits.ts'
 import type { Condition } from '../../src/core/query.ts'
+import { QUERY_REGEX_STEPS_MAX } from '../../src/core/registry-limits.ts'
 
 export type PatternCondition = Extract<Condition, { test: 'matches' }>
 

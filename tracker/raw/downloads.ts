@@ -3,6 +3,7 @@ import type { BlockStore } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError } from '../../src/core/errors.ts'
+import type { Log } from '../../src/core/log.ts'
 import {
   RAW_AHEAD_STRETCHES,
   RAW_CACHE_STRETCHES,
@@ -10,8 +11,7 @@ import {
   RAW_DOWNLOADS_MAX,
   RAW_DOWNLOADS_PER_PRINCIPAL_MAX,
   RAW_DOWNLOADS_WAITING_MAX,
-} from '../../src/core/limits.ts'
-import type { Log } from '../../src/core/log.ts'
+} from '../../src/core/registry-limits.ts'
 import type { ByteRange } from '../http/range.ts'
 import { Places } from './places.ts'
 import { readRaw } from './raw-reader.ts'

@@ -2,13 +2,13 @@ import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { Digest } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError, BusyError, ConflictError, httpStatusOf } from '../../src/core/errors.ts'
+import { DEFAULT_TAG } from '../../src/core/reference.ts'
 import {
   RAW_UPLOAD_WAIT_MS,
   RAW_UPLOADS_MAX,
   RAW_UPLOADS_PER_PRINCIPAL_MAX,
   RAW_UPLOADS_WAITING_MAX,
-} from '../../src/core/limits.ts'
-import { DEFAULT_TAG } from '../../src/core/reference.ts'
+} from '../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { type ImportResult, importImage, importPart } from '../../src/image/import.ts'
 import type { ImportInit } from '../../src/image/import-init.ts'

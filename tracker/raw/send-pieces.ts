@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError } from '../../src/core/errors.ts'
-import { RAW_WRITE_BYTES, RAW_WRITE_TIMEOUT_MS } from '../../src/core/limits.ts'
+import { RAW_WRITE_BYTES, RAW_WRITE_TIMEOUT_MS } from '../../src/core/registry-limits.ts'
 
 export interface SendOptions {
   readonly clock: Clock

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
-import { RAW_OPENINGS_MAX } from '../../src/core/limits.ts'
+import { RAW_OPENINGS_MAX } from '../../src/core/registry-limits.ts'
 import { STRETCH_BYTES_MAX, type StretchBlocks } from '../../src/image/stretches.ts'
 import { Limiter } from '../../src/util/limiter.ts'
 

@@ -14,7 +14,7 @@ import {
 } from '../../src/api/node-enrolment-schemas.ts'
 import { RESERVED_NODES, TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ConflictError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
-import { NODES_LIST_ROWS } from '../../src/core/limits.ts'
+import { NODES_LIST_ROWS } from '../../src/core/registry-limits.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 import { askerOf } from '../access/asker.ts'
 import type { StoredNode } from '../catalog/node-catalog.ts'

@@ -9,7 +9,7 @@ import {
   UploadParams,
 } from '../../src/api/tracker-schemas.ts'
 import { DIGEST_BYTES } from '../../src/core/cid.ts'
-import { NEED_DIGESTS_MAX } from '../../src/core/limits.ts'
+import { NEED_DIGESTS_MAX } from '../../src/core/registry-limits.ts'
 import { askerOf } from '../access/asker.ts'
 import { bodyOf, OCTETS, readBody } from '../http/body.ts'
 import type { Handler, Registration } from '../http/route.ts'

@@ -1,6 +1,6 @@
 import { UsageAnswer, UsageQuery, type UsageView } from '../../src/api/accounting-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
-import { QUERY_ROWS_DEFAULT } from '../../src/core/limits.ts'
+import { QUERY_ROWS_DEFAULT } from '../../src/core/registry-limits.ts'
 import { askerOf } from '../access/asker.ts'
 import type { Usage } from '../catalog/quota.ts'
 import type { Handler, Registration } from '../http/route.ts'

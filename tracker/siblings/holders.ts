@@ -1,7 +1,7 @@
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { UnreachableError } from '../../src/core/errors.ts'
-import { TRACKER_EXPIRY_MS } from '../../src/core/limits.ts'
+import { TRACKER_EXPIRY_MS } from '../../src/core/registry-limits.ts'
 import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
 import type { StoredTracker, TrackerCatalog } from '../catalog/tracker-catalog.ts'
 

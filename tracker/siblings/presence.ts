@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { TRACKER_HEARTBEAT_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
+import { TRACKER_HEARTBEAT_MS } from '../../src/core/registry-limits.ts'
 import type { PeerAddress } from '../../src/core/router.ts'
 import type { TrackerCatalog } from '../catalog/tracker-catalog.ts'
 

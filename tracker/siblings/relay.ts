@@ -8,7 +8,7 @@ import {
   ProtocolError,
   UnreachableError,
 } from '../../src/core/errors.ts'
-import { RELAYS_MAX } from '../../src/core/limits.ts'
+import { RELAYS_MAX } from '../../src/core/registry-limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { livePems } from '../../src/identity/live-identity.ts'
 import { serverCheck } from '../../src/identity/server-check.ts'

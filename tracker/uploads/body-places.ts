@@ -5,7 +5,7 @@ import {
   UPLOAD_BODIES_PER_PRINCIPAL_MAX,
   UPLOAD_BODIES_WAITING_MAX,
   UPLOAD_BODY_WAIT_MS,
-} from '../../src/core/limits.ts'
+} from '../../src/core/registry-limits.ts'
 
 /** Requests of one principal. */
 interface Line {

@@ -1,7 +1,7 @@
 import type { TrackerClient } from '../../api/tracker-client.ts'
 import { TRACKER_PATHS } from '../../api/tracker-paths.ts'
 import { BootswarmError } from '../../core/errors.ts'
-import { COMPLETION_TIMEOUT_MS } from '../../core/limits.ts'
+import { COMPLETION_TIMEOUT_MS } from '../../core/registry-limits.ts'
 import { configFilePath, readConfigFile } from '../config-file.ts'
 import { withTracker } from '../connect.ts'
 import type { SettingFlags } from '../settings.ts'

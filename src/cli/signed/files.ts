@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { InvalidError, LimitError, NotFoundError } from '../../core/errors.ts'
-import { CHAIN_STATEMENTS_MAX, JWS_BYTES_MAX, PROOF_FILE_BYTES_MAX } from '../../core/limits.ts'
+import { JWS_BYTES_MAX } from '../../core/limits.ts'
+import { CHAIN_STATEMENTS_MAX, PROOF_FILE_BYTES_MAX } from '../../core/registry-limits.ts'
 
 /** Text of a chain in a file: one compact JWS a line, oldest first. */
 export function chainText(tokens: readonly string[]): string {

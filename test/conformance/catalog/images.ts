@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
-import { IMAGES_PER_NAMESPACE_MAX } from '../../../src/core/limits.ts'
 import { parseReference, type Tag } from '../../../src/core/reference.ts'
+import { IMAGES_PER_NAMESPACE_MAX } from '../../../src/core/registry-limits.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 import { by, commit, create, image, manifest, manifestOf, nowMs, type On, owner, upload } from './steps.ts'

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert'
-import { NAMESPACES_PER_PRINCIPAL_MAX } from '../../../src/core/limits.ts'
+import { NAMESPACES_PER_PRINCIPAL_MAX } from '../../../src/core/registry-limits.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 import { by, create, image, type On, userOf } from './steps.ts'

@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert'
+import { parseReference } from '../../../src/core/reference.ts'
 import {
   IMAGES_PER_NAMESPACE_MAX,
   NAMESPACES_PER_PRINCIPAL_MAX,
   UPLOADS_OPEN_MAX,
-} from '../../../src/core/limits.ts'
-import { parseReference } from '../../../src/core/reference.ts'
+} from '../../../src/core/registry-limits.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
 import {
   atOnce,

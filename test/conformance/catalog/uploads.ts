@@ -1,6 +1,10 @@
 import * as assert from 'uvu/assert'
 import { digestOf } from '../../../src/core/cid.ts'
-import { UPLOAD_ADOPT_AFTER_MS, UPLOAD_EXPIRY_MS, UPLOADS_OPEN_MAX } from '../../../src/core/limits.ts'
+import {
+  UPLOAD_ADOPT_AFTER_MS,
+  UPLOAD_EXPIRY_MS,
+  UPLOADS_OPEN_MAX,
+} from '../../../src/core/registry-limits.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { by, create, here, image, nowMs, type On, owner, there, upload } from './steps.ts'
 

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { ACCESS_FLUSH_MS } from '../../../src/core/limits.ts'
 import { silentLog } from '../../../src/core/log.ts'
+import { ACCESS_FLUSH_MS } from '../../../src/core/registry-limits.ts'
 import { AccessCounter, type Accesses } from '../../../tracker/accounting/access-counter.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { QUOTA_READ_AFTER_MS } from '../../../src/core/limits.ts'
+import { QUOTA_READ_AFTER_MS } from '../../../src/core/registry-limits.ts'
 import { QuotaMeter } from '../../../tracker/accounting/quota-meter.ts'
 import type { Usage } from '../../../tracker/catalog/quota.ts'
 import { failureOf } from '../../fixtures/failure.ts'

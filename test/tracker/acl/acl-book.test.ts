@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type AclEntry, imageTarget, namespaceTarget } from '../../../src/core/acl.ts'
-import { ACL_ENTRIES_MAX } from '../../../src/core/limits.ts'
+import { ACL_ENTRIES_MAX } from '../../../src/core/registry-limits.ts'
 import type { AclBook } from '../../../tracker/acl/acl-book.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { openTestCatalog } from '../../fixtures/catalog.ts'

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { CHAIN_SCRUB_INTERVAL_MS } from '../../../src/core/limits.ts'
 import type { Log } from '../../../src/core/log.ts'
+import { CHAIN_SCRUB_INTERVAL_MS } from '../../../src/core/registry-limits.ts'
 import { ScrubTimer } from '../../../tracker/acl/scrub-timer.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { AuditChain, type AuditEntry, type AuditLine } from '../../../src/core/audit-line.ts'
+import { silentLog } from '../../../src/core/log.ts'
 import {
   AUDIT_LINE_BYTES_MAX,
   AUDIT_REFUSALS_PER_MINUTE,
   AUDIT_ROTATE_BYTES,
-} from '../../../src/core/limits.ts'
-import { silentLog } from '../../../src/core/log.ts'
+} from '../../../src/core/registry-limits.ts'
 import { auditFiles } from '../../../tracker/audit/audit-file.ts'
 import { AuditLog } from '../../../tracker/audit/audit-log.ts'
 import { failureOf } from '../../fixtures/failure.ts'

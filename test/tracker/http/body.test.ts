@@ -6,7 +6,7 @@ import {
   UPLOAD_BODIES_MAX,
   UPLOAD_BODIES_PER_PRINCIPAL_MAX,
   UPLOAD_BODY_IDLE_MS,
-} from '../../../src/core/limits.ts'
+} from '../../../src/core/registry-limits.ts'
 import type { Tracker } from '../../../tracker/tracker.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { HttpsCaller } from '../../fixtures/https-caller.ts'

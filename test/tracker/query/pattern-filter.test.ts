@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { QUERY_REGEX_STEPS_MAX } from '../../../src/core/limits.ts'
 import { parseQuery } from '../../../src/core/query-parser.ts'
+import { QUERY_REGEX_STEPS_MAX } from '../../../src/core/registry-limits.ts'
 import { type PatternCondition, PatternFilter } from '../../../tracker/query/pattern-filter.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 

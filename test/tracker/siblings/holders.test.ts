@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { digestOf, type ManifestId, manifestIdOf } from '../../../src/core/cid.ts'
-import { TRACKER_EXPIRY_MS } from '../../../src/core/limits.ts'
+import { TRACKER_EXPIRY_MS } from '../../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../../src/core/router.ts'
 import type { StoredTracker } from '../../../tracker/catalog/tracker-catalog.ts'
 import { Holders } from '../../../tracker/siblings/holders.ts'

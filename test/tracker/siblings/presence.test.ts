@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BusyError } from '../../../src/core/errors.ts'
-import { TRACKER_HEARTBEAT_MS } from '../../../src/core/limits.ts'
+import { TRACKER_HEARTBEAT_MS } from '../../../src/core/registry-limits.ts'
 import type { PeerAddress, PeerKey } from '../../../src/core/router.ts'
 import type { StoredTracker } from '../../../tracker/catalog/tracker-catalog.ts'
 import { Presence } from '../../../tracker/siblings/presence.ts'

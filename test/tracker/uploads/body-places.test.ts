@@ -6,7 +6,7 @@ import {
   UPLOAD_BODIES_PER_PRINCIPAL_MAX,
   UPLOAD_BODIES_WAITING_MAX,
   UPLOAD_BODY_WAIT_MS,
-} from '../../../src/core/limits.ts'
+} from '../../../src/core/registry-limits.ts'
 import { BodyPlaces } from '../../../tracker/uploads/body-places.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 
