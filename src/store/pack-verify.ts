@@ -80,9 +80,10 @@ async function verifyPack(components: Components, check: PackCheck): Promise<voi
   for await (const batch of scanPack(file, { start: PACK_HEAD.length, end })) {
     options.signal?.throwIfAborted()
     const live = batch.entries.filter((entry) => isLive(index, file.id, entry))
-    seen += live.length
     const right = await checkEntries(batch, live, components.frames)
     const wrong = live.filter((_, i) => !right[i])
+    // wrong ones are out of the index when it is compared below
+    seen += live.length - wrong.length
     drop(components, { file, entries: wrong, findings })
     tally(
       findings,
