@@ -1,0 +1,97 @@
+/**
+ * What a system must do to take part in a comparison. A contestant only knows its own programs; the clock, the counters of the links, the
+ * CPU time and the comparison of the results are the race's (`race.ts`), the same for all, Bootswarm included.
+ */
+
+/** What a contestant sees of a host of the arena. */
+export interface RaceHost {
+  readonly name: string
+  readonly address: string
+  readonly rack: string
+  readonly zone: string
+}
+
+/** The kinds of arena; see `testnet/arena/`. */
+export type ArenaKind = 'namespaces' | 'loopback'
+
+/** Whether the programs of a contestant are here, and which. */
+export type Probe = { readonly version: string } | { readonly lack: string }
+
+export interface Contestant {
+  /** Lower case, as on the command line: `nginx`, `rsync-zstd`. */
+  readonly name: string
+  /** One sentence for the report: which programs, configured how. */
+  readonly setting: string
+  readonly arenas: readonly ArenaKind[]
+  probe(): Promise<Probe>
+  /** Starts servers and makes what a publisher makes once (chunk store, torrent, push). Nothing of it is on the clock. */
+  prepare(race: Race): Promise<Entry>
+}
+
+/** One system, one file, all receivers at the same moment. */
+export interface Race<Host extends RaceHost = RaceHost> {
+  /** Serves the file; receives nothing. */
+  readonly origin: Host
+  readonly receivers: readonly Host[]
+  /** What every receiver must end up with. */
+  readonly file: string
+  /** What every receiver has already; undefined in a first round. */
+  readonly previous: string | undefined
+  /** Empty, of this race alone, removed after it. */
+  readonly dir: string
+  readonly signal: AbortSignal
+}
+
+/** A contestant that is ready to start. */
+export interface Entry<Host extends RaceHost = RaceHost> {
+  /** Called for all receivers at once when the clock starts; resolves when this receiver has the whole image. */
+  fetch(host: Host): Promise<Fetched>
+  /** Called after the clock has stopped: a file with what the receiver has, to be compared with the source. */
+  output(host: Host): Promise<string>
+  /** Ends every process. */
+  close(): Promise<void>
+}
+
+/** What a contestant itself knows of one fetch; all of it is optional, the race has counters of the links. */
+export interface Fetched {
+  /** Bytes that the system says it received and did not need. */
+  readonly duplicateBytes?: number
+}
+
+/** One receiver in the end. Bytes are those of its link, headers included. */
+export interface NodeResult {
+  readonly name: string
+  readonly rack: string
+  /** From the common start to the whole image. */
+  readonly seconds: number
+  readonly receivedBytes: number
+  readonly sentBytes: number
+}
+
+/** How far all receivers were together. */
+export interface CurvePoint {
+  /** Since the common start. */
+  readonly seconds: number
+  /** Bytes that receivers' links had received until then, mean of all receivers. */
+  readonly meanReceivedBytes: number
+  /** Receivers that were complete. */
+  readonly complete: number
+}
+
+/** One run of one contestant that ended with every receiver's file compared byte for byte after the clock had stopped. */
+export interface RaceResult {
+  readonly nodes: readonly NodeResult[]
+  readonly curve: readonly CurvePoint[]
+  /** Bytes that left the origin's link. */
+  readonly originSentBytes: number
+  /** Bytes that receivers' links received, less those from the origin. */
+  readonly fromPeersBytes: number
+  /** Bytes that crossed an uplink of a rack, counted once; undefined with one rack. */
+  readonly crossRackBytes: number | undefined
+  /** By the system's own count; undefined where it has none. */
+  readonly duplicateBytes: number | undefined
+  /** User and system time of all processes of the contestant, on the clock. */
+  readonly cpuSeconds: number
+  /** Receivers whose file is the source byte for byte. */
+  readonly verified: number
+}
