@@ -11,6 +11,7 @@ import {
   EXCHANGE_WANT_TIMEOUT_MS,
 } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
+import { TRAFFIC_CLASSES, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
 import { MessageReader } from '../wire/message-reader.ts'
@@ -25,6 +26,14 @@ export interface ConnectionEvents {
   asked(connection: Connection, message: Message): void
   have(connection: Connection, message: Have): void
   closed(connection: Connection, reason: Error | undefined): void
+}
+
+export interface WantOptions {
+  readonly id: number
+  readonly run: number
+  readonly missing: Uint8Array
+  /** `requested` when it is left out. */
+  readonly class?: TrafficClass
 }
 
 export interface ConnectionComponents {
@@ -136,9 +145,11 @@ export class Connection {
   }
 
   /** Wants blocks of a run. Errors: BusyError, NotFoundError, TimeoutError, UnreachableError. */
-  want(want: { id: number; run: number; missing: Uint8Array }): { request: number; answer: Promise<Blocks> } {
+  want(want: WantOptions): { request: number; answer: Promise<Blocks> } {
+    const { id, run, missing } = want
     const { request, answer } = this.#requests.begin('want')
-    this.send({ type: 'want', request, ...want })
+    const urgency = TRAFFIC_CLASSES.indexOf(want.class ?? 'requested')
+    this.send({ type: 'want', request, id, run, missing, class: urgency })
     return { request, answer: answer as Promise<Blocks> }
   }
 

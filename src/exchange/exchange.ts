@@ -245,6 +245,10 @@ export class Exchange implements Lifecycle {
   }
 
   #asked(connection: Connection, message: Message): void {
+    if (message.type === 'leave' && !message.byOpener) {
+      for (const session of this.#sessions.values()) session.onDismissed(connection, message.id)
+      return
+    }
     this.#links.get(connection)?.server.asked(message)
   }
 

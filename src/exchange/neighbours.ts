@@ -102,8 +102,15 @@ export class Neighbours {
 
   /** Drops a peer that may come back. */
   release(peer: SessionPeer, reason: Error): void {
+    if (this.#peers.get(peer.key) !== peer) return
     this.#later(peer.key)
     peer.connection.drop(reason)
+    this.#remove(peer)
+  }
+
+  /** The peer has given its place in the swarm to another; the connection stays for what it wants here. */
+  dismissed(peer: SessionPeer): void {
+    this.#later(peer.key)
     this.#remove(peer)
   }
 
@@ -113,7 +120,8 @@ export class Neighbours {
 
   close(): void {
     this.#closed = true
-    for (const peer of this.#peers.values()) peer.connection.send({ type: 'leave', id: peer.id })
+    for (const peer of this.#peers.values())
+      peer.connection.send({ type: 'leave', id: peer.id, byOpener: true })
     this.#peers.clear()
   }
 

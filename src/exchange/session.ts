@@ -142,6 +142,12 @@ export class Session {
     this.#fetcher?.pump()
   }
 
+  /** The other side needs the place in its swarm for somebody else. */
+  onDismissed(connection: Connection, id: number): void {
+    const peer = this.#neighbours.of(connection)
+    if (peer?.id === id) this.#neighbours.dismissed(peer)
+  }
+
   uses(connection: Connection): boolean {
     return this.#neighbours.of(connection) !== undefined
   }

@@ -7,6 +7,7 @@ import {
   SEGMENT_BLOCKS_MAX,
   SEGMENTS_MAX,
 } from '../core/limits.ts'
+import { TRAFFIC_CLASSES } from '../core/traffic-class.ts'
 import { decodeBlocks, decodeNodePart, encodeBlocksHead, encodeNodeHead } from './bulk-codec.ts'
 import { type Blocks, MESSAGE_TYPES, type Message, type MessageType } from './message-types.ts'
 
@@ -49,14 +50,20 @@ const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
   refused: { id: ID },
   renew: { id: ID, grant: text(JWS_BYTES_MAX) },
   have: { id: ID, byOpener: flag, runs: list(RUN, HAVE_RUNS_MAX) },
-  want: { id: ID, request: ID, run: RUN, missing: bytes(1, RUN_BLOCKS_MAX / 8) },
+  want: {
+    id: ID,
+    request: ID,
+    run: RUN,
+    missing: bytes(1, RUN_BLOCKS_MAX / 8),
+    class: uint(TRAFFIC_CLASSES.length - 1),
+  },
   cancel: { request: ID },
   busy: { request: ID, retryMs: uint(3_600_000) },
   failed: { request: ID },
   ask: { id: ID, request: ID, count: uint(64), starving: flag },
   assign: { request: ID, runs: list(RUN, 64), retryMs: uint(3_600_000) },
   wantNode: { id: ID, request: ID, digest: bytes(32, 32) },
-  leave: { id: ID },
+  leave: { id: ID, byOpener: flag },
   pass: { pass: text(JWS_BYTES_MAX) },
   denied: {},
 }

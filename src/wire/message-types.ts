@@ -91,6 +91,8 @@ export interface Want {
   request: number
   run: number
   missing: Uint8Array
+  /** Place in TRAFFIC_CLASSES. */
+  class: number
 }
 
 export interface BlockEntry {
@@ -115,7 +117,7 @@ export interface Cancel {
   request: number
 }
 
-/** The want is not served now; ask again after `retryMs` or somebody else. */
+/** Not now: the answer to a `want`, `wantNode` or, with its `id`, an `open`; ask somebody else, or again after `retryMs`. */
 export interface Busy {
   type: 'busy'
   request: number
@@ -161,10 +163,14 @@ export interface NodePart {
   bytes: Uint8Array
 }
 
-/** The opener has lost interest in a swarm. */
+/**
+ * The end of an open swarm: its opener has lost interest, or the other side needs the place for somebody else. `byOpener` tells whose
+ * `id` it is.
+ */
 export interface Leave {
   type: 'leave'
   id: number
+  byOpener: boolean
 }
 
 export type Message =

@@ -54,7 +54,7 @@ test('a channel that was used and is not any more is closed later', async () => 
   const { id } = await opened
   await clock.advance(2 * CONNECTION_IDLE_MS)
   assert.equal(peers(), ['member'])
-  connection.send({ type: 'leave', id })
+  connection.send({ type: 'leave', id, byOpener: true })
   connection.want({ id, run: 0, missing: new Uint8Array([1]) }).answer.catch(() => {})
   await clock.advance(DROPPED_MS)
   assert.equal(peers(), [], 'wants in a swarm that it has left are no use')

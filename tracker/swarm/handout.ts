@@ -1,6 +1,5 @@
+import { type Labels, nearness } from '../../src/core/nearness.ts'
 import type { PeerAddress } from '../../src/core/router.ts'
-
-type Labels = Readonly<Record<string, string>>
 
 /** Share of the places that peers of the same rack get first, and then peers of the same zone of what is left. */
 const NEAR_SHARE = 0.7
@@ -24,24 +23,16 @@ export function chooseHandout(
   }
   if (peers.length > max) {
     fill(
-      peers.filter((peer) => nearness(peer, labels) === 2),
+      peers.filter((peer) => nearness(peer.labels, labels) === 2),
       Math.floor(max * NEAR_SHARE),
     )
     fill(
-      peers.filter((peer) => nearness(peer, labels) >= 1),
+      peers.filter((peer) => nearness(peer.labels, labels) >= 1),
       chosen.size + Math.floor((max - chosen.size) * NEAR_SHARE),
     )
   }
   fill(peers, max)
   return [...chosen]
-}
-
-/** 2: same rack, 1: same zone, 0: elsewhere. A label that the asker lacks is shared with nobody. */
-function nearness(peer: PeerAddress, labels: Labels): 0 | 1 | 2 {
-  const same = (name: string) => labels[name] !== undefined && labels[name] === peer.labels?.[name]
-  const hasZone = labels['zone'] !== undefined
-  if (same('rack') && (same('zone') || !hasZone)) return 2
-  return same('zone') ? 1 : 0
 }
 
 /** Up to `count` of the items, at random: the first steps of a Fisher-Yates shuffle. */
