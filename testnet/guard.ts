@@ -10,6 +10,8 @@ export interface Guarded {
   processes(): Iterable<ProcessRef>
   /** Removed when this process ends. */
   readonly dir: string | undefined
+  /** What else is to be undone, at once: nothing can be awaited. */
+  release?(): void
 }
 
 const guarded = new Set<Guarded>()
@@ -43,6 +45,7 @@ function onSignal(signal: (typeof SIGNALS)[number]): void {
 
 function endAll(): void {
   for (const thing of guarded) for (const ref of thing.processes()) signalGroup(ref, 'SIGKILL')
+  for (const thing of guarded) thing.release?.()
   for (const { dir } of guarded)
     if (dir !== undefined) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
 }
