@@ -1,18 +1,9 @@
+import type { ArenaHost, ArenaKind } from '../arena/arena.ts'
+
 /**
  * What a system must do to take part in a comparison. A contestant only knows its own programs; the clock, the counters of the links, the
  * CPU time and the comparison of the results are the race's (`race.ts`), the same for all, Bootswarm included.
  */
-
-/** What a contestant sees of a host of the arena. */
-export interface RaceHost {
-  readonly name: string
-  readonly address: string
-  readonly rack: string
-  readonly zone: string
-}
-
-/** The kinds of arena; see `testnet/arena/`. */
-export type ArenaKind = 'namespaces' | 'loopback'
 
 /** Whether the programs of a contestant are here, and which. */
 export type Probe = { readonly version: string } | { readonly lack: string }
@@ -29,33 +20,31 @@ export interface Contestant {
 }
 
 /** One system, one file, all receivers at the same moment. */
-export interface Race<Host extends RaceHost = RaceHost> {
+export interface Race {
   /** Serves the file; receives nothing. */
-  readonly origin: Host
-  readonly receivers: readonly Host[]
+  readonly origin: ArenaHost
+  readonly receivers: readonly ArenaHost[]
   /** What every receiver must end up with. */
   readonly file: string
   /** What every receiver has already; undefined in a first round. */
   readonly previous: string | undefined
   /** Empty, of this race alone, removed after it. */
   readonly dir: string
-  readonly signal: AbortSignal
 }
 
 /** A contestant that is ready to start. */
-export interface Entry<Host extends RaceHost = RaceHost> {
+export interface Entry {
   /** Called for all receivers at once when the clock starts; resolves when this receiver has the whole image. */
-  fetch(host: Host): Promise<Fetched>
+  fetch(host: ArenaHost): Promise<void>
   /** Called after the clock has stopped: a file with what the receiver has, to be compared with the source. */
-  output(host: Host): Promise<string>
-  /** Ends every process. */
+  output(host: ArenaHost): Promise<string>
+  /**
+   * Called after the clock has stopped: bytes that all receivers together received and did not need, by the system's own count;
+   * undefined where it has none.
+   */
+  duplicateBytes(): Promise<number | undefined>
+  /** Ends every process, also in the middle of `fetch`. */
   close(): Promise<void>
-}
-
-/** What a contestant itself knows of one fetch; all of it is optional, the race has counters of the links. */
-export interface Fetched {
-  /** Bytes that the system says it received and did not need. */
-  readonly duplicateBytes?: number
 }
 
 /** One receiver in the end. Bytes are those of its link, headers included. */
