@@ -1,5 +1,5 @@
 import { StateError } from '../src/core/errors.ts'
-import { type ReadyLine, startDaemon } from './daemon.ts'
+import { type ReadyLine, type StartProgram, startDaemon } from './daemon.ts'
 import { isAlive, type ProcessRef, signalGroup, stopProcess, waitForEnd } from './processes.ts'
 import type { DaemonState } from './state.ts'
 
@@ -11,6 +11,8 @@ export interface DaemonRecipe {
   readonly name: string
   readonly args: readonly string[]
   readonly logPath: string
+  /** Default: on this machine. */
+  readonly start?: StartProgram
   /** Writes its configuration; `before` is the last ready line, whose ports are to be kept. */
   configure(before: ReadyLine | undefined): Promise<void>
 }
@@ -65,10 +67,10 @@ export class DaemonControl {
 
   /** Starts it; afterwards its configuration has the ports that it got. */
   async start(options: { signal?: AbortSignal } = {}): Promise<void> {
-    const { configure, name, args, logPath } = this.recipe
+    const { configure, name, args, logPath, start } = this.recipe
     if (this.#ready === undefined) await configure(undefined)
     const started = await startDaemon(
-      { name, args, logPath },
+      { name, args, logPath, ...(start === undefined ? {} : { start }) },
       {
         ...options,
         onSpawn: (process) => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { AbortedError, InternalError, StateError, TimeoutError } from '../src/core/errors.ts'
@@ -8,6 +8,13 @@ import { type ProcessRef, processRef, signalGroup } from './processes.ts'
 const READY_TIMEOUT_MS = 60_000
 const READY_LINE_BYTES_MAX = 64 * 1024
 const LOG_TAIL_LINES = 20
+
+/** Like `spawn` of node:child_process, of a program that leads its process group; on a host of an arena, for example. */
+export type StartProgram = (file: string, args: readonly string[], options: SpawnOptions) => ChildProcess
+
+/** Starts on this machine, as leader of its own process group. */
+export const startHere: StartProgram = (file, args, options) =>
+  spawn(file, args, { ...options, detached: true })
 
 /** The one JSON line that a daemon prints when it is ready. */
 export type ReadyLine = Readonly<Record<string, unknown>>
@@ -19,6 +26,8 @@ export interface DaemonInit {
   readonly args: readonly string[]
   /** Standard error is appended to this file. */
   readonly logPath: string
+  /** Default: on this machine. */
+  readonly start?: StartProgram
 }
 
 export interface StartedDaemon {
@@ -61,10 +70,8 @@ export async function startDaemon(
 function spawnDaemon(init: DaemonInit): ChildProcess {
   const log = openSync(init.logPath, 'a', 0o600)
   try {
-    return spawn(process.execPath, [programPath(), ...init.args], {
-      detached: true,
-      stdio: ['ignore', 'pipe', log],
-    })
+    const start = init.start ?? startHere
+    return start(process.execPath, [programPath(), ...init.args], { stdio: ['ignore', 'pipe', log] })
   } finally {
     closeSync(log)
   }

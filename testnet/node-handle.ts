@@ -13,6 +13,7 @@ export function nodeRecipe(layout: Layout, init: NodeRecipeInit): DaemonRecipe {
     name,
     args: ['node', 'serve', '--config', layout.config(name)],
     logPath: layout.log(name),
+    ...(init.place === undefined ? {} : { start: init.place.start }),
     configure: (before) =>
       writeNodeConfig(layout, {
         ...init,

@@ -6,7 +6,8 @@ import { ConflictError, InvalidError } from '../src/core/errors.ts'
 import { type Log, silentLog } from '../src/core/log.ts'
 import { runCliProcess } from './cli-process.ts'
 import { mapLimit } from './concurrency.ts'
-import { type Link, writeCliConfig } from './config-files.ts'
+import { type Link, PLACED_PORTS, type Place, writeCliConfig } from './config-files.ts'
+import type { StartProgram } from './daemon.ts'
 import { DaemonControl } from './daemon-control.ts'
 import { guard } from './guard.ts'
 import type { Testnet } from './handles.ts'
@@ -33,6 +34,8 @@ export interface TestnetInit {
   readonly dataDirs?: Readonly<Record<number, string>>
   /** Links before the tracker's peer and before single nodes, by index. Not kept for `openTestnet`. */
   readonly links?: { readonly tracker?: Link; readonly nodes?: Readonly<Record<number, Link>> }
+  /** Hosts of an arena to run on, a node for each of `nodes`. Then ports are `PLACED_PORTS`, and `openTestnet` does not find it. */
+  readonly places?: { readonly tracker: Place; readonly nodes: readonly Place[] }
   /** Keys of the configuration of the tracker and of single nodes, by index, in the place of ours. Not kept for `openTestnet`. */
   readonly config?: { readonly tracker?: object; readonly nodes?: Readonly<Record<number, object>> }
 }
@@ -57,22 +60,40 @@ export async function createTestnet(
     await mintIdentities(layout, init.nodes)
     log.info({ dir, nodes: init.nodes }, 'identities made')
     const tracker = new DaemonControl(
-      trackerRecipe(layout, { link: init.links?.tracker, more: init.config?.tracker }),
+      trackerRecipe(layout, {
+        link: init.links?.tracker,
+        place: init.places?.tracker,
+        more: init.config?.tracker,
+      }),
     )
     controls.push(tracker)
     await tracker.start(options)
-    const trackerUrl = String(tracker.ready['url'])
+    const trackerUrl = await trackerUrlOf(tracker, init)
     log.info({ url: trackerUrl, pid: tracker.process.pid }, 'tracker ready')
     const nodes = Array.from({ length: init.nodes }, (_, index) => {
       const { dataDirs = {}, links = {}, config = {} } = init
-      const odd = { dataDir: dataDirs[index], link: links.nodes?.[index], more: config.nodes?.[index] }
+      const odd = {
+        ...{ dataDir: dataDirs[index], link: links.nodes?.[index], more: config.nodes?.[index] },
+        place: init.places?.nodes[index],
+      }
       return new DaemonControl(nodeRecipe(layout, { index, trackerUrl, ...odd }))
     })
     controls.push(...nodes)
-    await mapLimit(nodes, availableParallelism() + 1, (node) => node.start(options))
+    await mapLimit(nodes, availableParallelism() + 1, async (node, i) => {
+      await node.start(options)
+      await init.places?.nodes[i]?.expose(PLACED_PORTS.nodeP2p)
+    })
     log.info({ nodes: nodes.length }, 'nodes ready')
     await writeCliConfig(layout, trackerUrl, nodes.length)
-    return await assemble({ layout, seed: init.seed ?? 1, trackerUrl, tracker, nodes, release })
+    return await assemble({
+      layout,
+      seed: init.seed ?? 1,
+      trackerUrl,
+      tracker,
+      nodes,
+      release,
+      ...cliPlace(init),
+    })
   } catch (error) {
     await destroyAll(controls, dir)
     release()
@@ -98,6 +119,8 @@ interface Parts {
   readonly trackerUrl: string
   readonly tracker: DaemonControl
   readonly nodes: readonly DaemonControl[]
+  /** Where the command line runs. */
+  readonly start?: StartProgram
   /** Takes the guard off. */
   readonly release: () => void
 }
@@ -114,13 +137,29 @@ async function assemble(parts: Parts): Promise<Testnet> {
     publisher,
     tracker: trackerHandle(tracker, { url: parts.trackerUrl, layout }),
     nodes: nodes.map((control) => nodeHandle(control, layout)),
-    cli: (args, options) => runCliProcess(layout.cliHome, args, options),
+    cli: (args, options) => runCliProcess(layout.cliHome, args, { ...options, ...startOf(parts) }),
     detach: parts.release,
     async destroy() {
       await destroyAll([tracker, ...nodes], layout.dir)
       parts.release()
     },
   }
+}
+
+/** The command line runs beside the tracker, so that a push is not as slow as the tracker's link. */
+function cliPlace({ places }: TestnetInit): { start?: StartProgram } {
+  return places === undefined ? {} : { start: places.tracker.start }
+}
+
+function startOf({ start }: Parts): { start?: StartProgram } {
+  return start === undefined ? {} : { start }
+}
+
+async function trackerUrlOf(tracker: DaemonControl, { places }: TestnetInit): Promise<string> {
+  if (places === undefined) return String(tracker.ready['url'])
+  await places.tracker.expose(PLACED_PORTS.http)
+  await places.tracker.expose(PLACED_PORTS.trackerP2p)
+  return `https://${places.tracker.address}:${PLACED_PORTS.http}`
 }
 
 function stateOf(parts: Parts): TestnetState {
@@ -137,6 +176,9 @@ function stateOf(parts: Parts): TestnetState {
 function checkInit(init: TestnetInit): void {
   if (!Number.isInteger(init.nodes) || init.nodes < 0 || init.nodes > TESTNET_NODES_MAX) {
     throw new InvalidError(`a testnet has 0 to ${TESTNET_NODES_MAX} nodes, not ${init.nodes}`)
+  }
+  if (init.places !== undefined && init.places.nodes.length < init.nodes) {
+    throw new InvalidError(`${init.nodes} nodes do not go on ${init.places.nodes.length} hosts`)
   }
 }
 

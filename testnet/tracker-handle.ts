@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { TrackerClient } from '../src/api/tracker-client.ts'
-import { ANY_PORTS, type Link, writeTrackerConfig } from './config-files.ts'
+import { ANY_PORTS, type Link, type Place, writeTrackerConfig } from './config-files.ts'
 import { type DaemonControl, type DaemonRecipe, portOfAddresses } from './daemon-control.ts'
 import { daemonHandle } from './daemon-handle.ts'
 import type { TrackerHandle } from './handles.ts'
@@ -9,12 +9,13 @@ import { mint } from './pki.ts'
 
 export function trackerRecipe(
   layout: Layout,
-  odd: { link?: Link | undefined; more?: object | undefined } = {},
+  odd: { link?: Link | undefined; place?: Place | undefined; more?: object | undefined } = {},
 ): DaemonRecipe {
   return {
     name: 'tracker',
     args: ['tracker', 'serve', '--config', layout.config('tracker')],
     logPath: layout.log('tracker'),
+    ...(odd.place === undefined ? {} : { start: odd.place.start }),
     async configure(before) {
       if (before === undefined) return await writeTrackerConfig(layout, { ports: ANY_PORTS, ...odd })
       const http = Number(new URL(String(before['url'])).port)
