@@ -59,6 +59,22 @@ export const EXCHANGE_CREDIT_BYTES = 8 * MiB
 export const EXCHANGE_REQUESTS_MAX = 256
 /** Newer passes and grants of one peer: those that come faster are ignored, because each costs a signature check. */
 export const EXCHANGE_RENEW_INTERVAL_MS = 1000
+/** Requests of all peers that wait here together: about 200 bytes each. Past it a peer may have one. */
+export const SERVE_REQUESTS_MAX = 16_384
+/** Peers that are given bytes at a time: enough to fill any link, few enough that each is done soon and the most urgent is next. */
+export const SERVE_SLOTS = 8
+/** A peer that has not read for so long what it was given holds none of these any more: 1 MiB at an eighth of 64 Mbit/s. */
+export const SERVE_SLOW_MS = 1000
+/** Where peers compete, each class has so many times the share of the next: background goes on behind a boot, at an eighth of its rate. */
+export const SERVE_CLASS_RATIO = 2
+/** Bytes that one peer gets as urgent ones (guest read, boot profile) at once: its part of the boot of a VM, 40 MiB from a dozen neighbours, twice. */
+export const URGENT_BURST_BYTES = 8 * MiB
+/** The same in the long run; what it asks for beyond that is served as requested. So nobody gains by calling everything urgent. */
+export const URGENT_BYTES_PER_SECOND = 2 * MiB
+/** Copies of an image that one peer is given in one channel before it comes last: an honest one needs one, and the rest again if it loses its disk. */
+export const SERVE_COPIES_MAX = 2
+/** What may pass at once under a rate limit after a rest, as time at that rate: the grain of what competes on a link. */
+export const RATE_BURST_MS = 250
 /** Manifests that one channel may have open: bounds the bitmaps kept for a peer. */
 export const EXCHANGE_MANIFESTS_MAX = 64
 /** Time for hello before a channel is closed; also what a peer that opens a swarm waits for its manifest. */

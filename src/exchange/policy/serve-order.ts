@@ -1,0 +1,197 @@
+import {
+  EXCHANGE_REQUESTS_MAX,
+  SERVE_CLASS_RATIO,
+  SERVE_REQUESTS_MAX,
+  SERVE_SLOTS,
+  SERVE_SLOW_MS,
+  URGENT_BURST_BYTES,
+  URGENT_BYTES_PER_SECOND,
+} from '../../core/limits.ts'
+import { TRAFFIC_CLASSES, type TrafficClass } from '../../core/traffic-class.ts'
+import type { RateLimit } from './rate-limit.ts'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Something that a peer asks for and that is answered with bytes. */
+export interface ServeJob {
+  readonly peer: string
+  readonly class: TrafficClass
+}
+
+interface Client<J> {
+  readonly peer: string
+  /** Waiting, by class, the first asked first. */
+  readonly queues: Record<TrafficClass, Set<J>>
+  waiting: number
+  /** Virtual time up to which it was served: bytes over shares. */
+  served: number
+  /** What it is being given now: until the channel takes more. */
+  current: { job: J; as: TrafficClass; sinceMs: number } | undefined
+  /** It did not read its last job in time: until it does, it holds no slot. */
+  slow: boolean
+  /** Bytes that it may have as urgent ones. */
+  readonly urgent: TokenBucket
+}
+
+interface Choice<J> {
+  readonly client: Client<J>
+  /** What it asks for, and what it is served as. */
+  readonly of: TrafficClass
+  readonly as: TrafficClass
+}
+
+/**
+ * Who is served next, over all peers of a process: start-time fair queuing (Goyal, Vin, Cheng 1996) by bytes, one job of a peer at a
+ * time, a few peers at once. A peer's share is that of the class it asks for, but only so many bytes a second count as urgent: who claims urgency for
+ * everything is served like the others. A peer that does not read keeps its own turn alone. State only.
+ */
+export class ServeOrder<J extends ServeJob> {
+  readonly #rates: RateLimit
+  readonly #clients = new Map<string, Client<J>>()
+  /** Those with a current job, the longest first. */
+  readonly #serving = new Set<Client<J>>()
+  #now = 0
+  #waiting = 0
+
+  constructor(components: { rates: RateLimit }) {
+    this.#rates = components.rates
+  }
+
+  /** Jobs that wait. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Queues a job. False: the peer, or all together, have too many. */
+  add(job: J, nowMs: number): boolean {
+    const client = this.#clientOf(job.peer, nowMs)
+    if (client.waiting >= EXCHANGE_REQUESTS_MAX) return false
+    if (this.#waiting >= SERVE_REQUESTS_MAX && client.waiting > 0) return false
+    if (client.waiting === 0 && client.current === undefined)
+      client.served = Math.max(client.served, this.#now)
+    client.queues[job.class].add(job)
+    client.waiting++
+    this.#waiting++
+    return true
+  }
+
+  /** Takes a job back that waits; false when it does not any more. */
+  remove(job: J): boolean {
+    const client = this.#clients.get(job.peer)
+    if (client === undefined || !client.queues[job.class].delete(job)) return false
+    client.waiting--
+    this.#waiting--
+    return true
+  }
+
+  /** The peer has no channel any more: its jobs have been removed. */
+  forget(peer: string): void {
+    const client = this.#clients.get(peer)
+    if (client === undefined || client.waiting > 0) return
+    this.#clients.delete(peer)
+    this.#serving.delete(client)
+  }
+
+  /** The job to serve now; undefined when none may be. `sent` and `done` have to follow. */
+  next(nowMs: number): J | undefined {
+    if (this.#waiting === 0) return undefined
+    const full = this.#isFull(nowMs)
+    let best: Choice<J> | undefined
+    for (const client of this.#clients.values()) {
+      if (client.waiting === 0 || client.current !== undefined) continue
+      const choice = this.#choice(client, nowMs, full)
+      if (choice !== undefined && (best === undefined || isBefore(choice, best))) best = choice
+    }
+    return best === undefined ? undefined : this.#begin(best, nowMs)
+  }
+
+  /** Bytes of the peer's current job were given to its channel. */
+  sent(job: J, bytes: number, nowMs: number): void {
+    const client = this.#clients.get(job.peer)
+    if (client?.current?.job !== job) return
+    const { as } = client.current
+    client.served += bytes / shareOf(as)
+    if (as === 'guest' || as === 'boot') client.urgent.take(bytes, nowMs)
+    this.#rates.take(as, bytes, nowMs)
+  }
+
+  /** The peer's channel takes more: it may have its next turn. */
+  done(job: J, nowMs: number): void {
+    const client = this.#clients.get(job.peer)
+    if (client?.current?.job !== job) return
+    client.slow = nowMs - client.current.sinceMs >= SERVE_SLOW_MS
+    client.current = undefined
+    this.#serving.delete(client)
+  }
+
+  /** Milliseconds until `next` may have another answer without anything happening; undefined: never. */
+  waitMs(nowMs: number): number | undefined {
+    if (this.#waiting === 0) return undefined
+    const waits: number[] = []
+    for (const client of this.#serving) if (holdsSlot(client, nowMs)) waits.push(slotMs(client, nowMs))
+    if (waits.length < SERVE_SLOTS) waits.length = 0
+    waits.push(...TRAFFIC_CLASSES.map((each) => this.#rates.waitMs(each, nowMs)).filter((ms) => ms > 0))
+    return waits.length === 0 ? undefined : Math.min(...waits)
+  }
+
+  #isFull(nowMs: number): boolean {
+    let taken = 0
+    for (const client of this.#serving) if (holdsSlot(client, nowMs)) taken++
+    return taken >= SERVE_SLOTS
+  }
+
+  /** The most urgent of its jobs that may be served now. Guest reads need no slot. */
+  #choice(client: Client<J>, nowMs: number, full: boolean): Choice<J> | undefined {
+    for (const of of TRAFFIC_CLASSES) {
+      if (client.queues[of].size === 0) continue
+      const spent = (of === 'guest' || of === 'boot') && client.urgent.waitMs(nowMs) > 0
+      const as = spent ? 'requested' : of
+      if (full && as !== 'guest' && !client.slow) continue
+      if (this.#rates.waitMs(as, nowMs) > 0) continue
+      return { client, of, as }
+    }
+    return undefined
+  }
+
+  #begin({ client, of, as }: Choice<J>, nowMs: number): J | undefined {
+    const queue = client.queues[of]
+    const job = queue.values().next().value
+    if (job === undefined) return undefined
+    queue.delete(job)
+    client.waiting--
+    this.#waiting--
+    client.current = { job, as, sinceMs: nowMs }
+    this.#now = Math.max(this.#now, client.served)
+    this.#serving.add(client)
+    return job
+  }
+
+  #clientOf(peer: string, nowMs: number): Client<J> {
+    const known = this.#clients.get(peer)
+    if (known !== undefined) return known
+    const queues = {
+      guest: new Set<J>(),
+      boot: new Set<J>(),
+      requested: new Set<J>(),
+      background: new Set<J>(),
+    }
+    const urgent = new TokenBucket({ perSecond: URGENT_BYTES_PER_SECOND, burst: URGENT_BURST_BYTES, nowMs })
+    const client = { peer, queues, waiting: 0, served: this.#now, current: undefined, slow: false, urgent }
+    this.#clients.set(peer, client)
+    return client
+  }
+}
+
+/** How long the peer holds its slot if it does not read: after that it holds nothing but its own turn. */
+const slotMs = <J>({ current }: Client<J>, nowMs: number) =>
+  current === undefined ? 0 : current.sinceMs + SERVE_SLOW_MS - nowMs
+
+const holdsSlot = <J>(client: Client<J>, nowMs: number) => !client.slow && slotMs(client, nowMs) > 0
+
+const shareOf = (of: TrafficClass) =>
+  SERVE_CLASS_RATIO ** (TRAFFIC_CLASSES.length - 1 - TRAFFIC_CLASSES.indexOf(of))
+
+/** Guest reads first; then whoever is furthest behind. */
+function isBefore<J>(a: Choice<J>, b: Choice<J>): boolean {
+  if ((a.as === 'guest') !== (b.as === 'guest')) return a.as === 'guest'
+  return a.client.served < b.client.served
+}

@@ -1,0 +1,225 @@
+import fc from 'fast-check'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  EXCHANGE_REQUESTS_MAX,
+  RUN_BYTES_MAX,
+  SERVE_REQUESTS_MAX,
+  SERVE_SLOTS,
+  SERVE_SLOW_MS,
+  URGENT_BURST_BYTES,
+} from '../../../src/core/limits.ts'
+import { TRAFFIC_CLASSES, type TrafficClass } from '../../../src/core/traffic-class.ts'
+import { RateLimit, type Rates } from '../../../src/exchange/policy/rate-limit.ts'
+import { type ServeJob, ServeOrder } from '../../../src/exchange/policy/serve-order.ts'
+
+const test = suite('serve order')
+
+interface Asker {
+  readonly peer: string
+  readonly class: TrafficClass
+  /** Requests that it keeps waiting. */
+  readonly depth: number
+  /** Its jobs take so many times as long as those of others until its channel takes more. */
+  readonly slowness?: number
+}
+
+const orderWith = (rates: Rates = {}) => new ServeOrder<ServeJob>({ rates: new RateLimit(rates, 0) })
+
+/** An uplink that gives one run every 10 ms to those that are served, in virtual time. Returns runs sent by peer. */
+function serve(askers: readonly Asker[], init: { seconds: number; rates?: Rates }) {
+  const order = orderWith(init.rates)
+  const sent = new Map(askers.map(({ peer }) => [peer, 0]))
+  const busy: { job: ServeJob; left: number }[] = []
+  const waiting = new Map(askers.map(({ peer }) => [peer, 0]))
+  for (let nowMs = 0; nowMs < init.seconds * 1000; nowMs += 10) {
+    for (const asker of askers) {
+      while ((waiting.get(asker.peer) ?? 0) < asker.depth) {
+        if (!order.add({ peer: asker.peer, class: asker.class }, nowMs)) break
+        waiting.set(asker.peer, (waiting.get(asker.peer) ?? 0) + 1)
+      }
+    }
+    for (let job = order.next(nowMs); job !== undefined; job = order.next(nowMs)) {
+      order.sent(job, RUN_BYTES_MAX, nowMs)
+      const { slowness = 1 } = askers.find(({ peer }) => peer === job.peer) as Asker
+      busy.push({ job, left: slowness })
+      sent.set(job.peer, (sent.get(job.peer) ?? 0) + 1)
+      waiting.set(job.peer, (waiting.get(job.peer) ?? 0) - 1)
+    }
+    // The slow ones drain beside the others: their own link is what holds them.
+    for (const entry of busy.filter(({ left }) => left > 1)) entry.left--
+    const first = busy.findIndex(({ left }) => left <= 1)
+    if (first >= 0) for (const { job } of busy.splice(first, 1)) order.done(job, nowMs)
+  }
+  return sent
+}
+
+const honest = (count: number, of: TrafficClass = 'requested'): Asker[] =>
+  Array.from({ length: count }, (_, i) => ({ peer: `peer-${i}`, class: of, depth: 4 }))
+
+test('peers of one class get the same', () => {
+  const sent = [...serve(honest(20), { seconds: 20 }).values()]
+  assert.ok(Math.max(...sent) - Math.min(...sent) <= 2, sent.join(' '))
+})
+
+test('classes get their shares where they compete', () => {
+  const sent = serve(
+    [
+      ...honest(10),
+      ...Array.from(
+        { length: 10 },
+        (_, i) => ({ peer: `later-${i}`, class: 'background', depth: 4 }) as const,
+      ),
+    ],
+    { seconds: 60 },
+  )
+  const ratio = (sent.get('peer-0') ?? 0) / (sent.get('later-0') ?? 0)
+  assert.ok(ratio > 1.8 && ratio < 2.2, `${ratio}`)
+})
+
+test('a guest read is next, whoever waits', () => {
+  const order = orderWith()
+  for (let i = 0; i < 50; i++) order.add({ peer: `peer-${i}`, class: 'requested' }, 0)
+  for (let i = 0; i < SERVE_SLOTS; i++) assert.ok(order.next(0))
+  assert.is(order.next(0), undefined)
+  order.add({ peer: 'booting', class: 'guest' }, 0)
+  assert.equal(order.next(0), { peer: 'booting', class: 'guest' })
+})
+
+test('of its own jobs a peer gets the most urgent first', () => {
+  const order = orderWith()
+  for (const each of [...TRAFFIC_CLASSES].reverse()) order.add({ peer: 'peer', class: each }, 0)
+  const got = TRAFFIC_CLASSES.map(() => {
+    const job = order.next(0) as ServeJob
+    assert.is(order.next(0), undefined, 'one at a time')
+    order.done(job, 0)
+    return job.class
+  })
+  assert.equal(got, [...TRAFFIC_CLASSES])
+})
+
+test('who floods requests slows the others by no more than a peer that asks for what it needs', () => {
+  const alone = serve(honest(8), { seconds: 30 })
+  const flooded = serve([...honest(7), { peer: 'flood', class: 'requested', depth: 10_000 }], { seconds: 30 })
+  const share = (flooded.get('peer-0') ?? 0) / (alone.get('peer-0') ?? 1)
+  assert.ok(share >= 0.9, `${share}`)
+})
+
+test('who calls everything urgent gains a burst and no more', () => {
+  const alone = serve(honest(8), { seconds: 60 })
+  const urgent = serve([...honest(7), { peer: 'liar', class: 'guest', depth: 64 }], { seconds: 60 })
+  const share = (urgent.get('peer-0') ?? 0) / (alone.get('peer-0') ?? 1)
+  assert.ok(share >= 0.9, `${share}`)
+  const burst = URGENT_BURST_BYTES / RUN_BYTES_MAX
+  assert.ok((urgent.get('liar') ?? 0) <= (alone.get('peer-0') ?? 0) * 1.3 + burst)
+})
+
+test('peers at 1 % speed take no turn from others', () => {
+  const slow = Array.from({ length: SERVE_SLOTS }, (_, i) => ({
+    ...{ peer: `slow-${i}`, class: 'requested', depth: 4 },
+    slowness: 800,
+  })) as Asker[]
+  const alone = serve(honest(8), { seconds: 60 })
+  const beside = serve([...honest(8), ...slow], { seconds: 60 })
+  const share = (beside.get('peer-0') ?? 0) / (alone.get('peer-0') ?? 1)
+  assert.ok(share >= 0.9, `${share}`)
+})
+
+test('slots are free again after a second without anything happening', () => {
+  const order = orderWith()
+  for (let i = 0; i <= SERVE_SLOTS; i++) order.add({ peer: `peer-${i}`, class: 'requested' }, 0)
+  for (let i = 0; i < SERVE_SLOTS; i++) order.next(0)
+  assert.is(order.next(0), undefined)
+  assert.is(order.waitMs(400), SERVE_SLOW_MS - 400)
+  assert.equal(order.next(SERVE_SLOW_MS), { peer: `peer-${SERVE_SLOTS}`, class: 'requested' })
+})
+
+test('a limit of background leaves the other classes alone', () => {
+  const rates = { backgroundBytesPerSecond: 4 * RUN_BYTES_MAX }
+  const sent = serve(
+    [
+      { peer: 'a', class: 'background', depth: 4 },
+      { peer: 'b', class: 'requested', depth: 4 },
+    ],
+    { seconds: 30, rates },
+  )
+  assert.ok(Math.abs((sent.get('a') ?? 0) - 120) <= 3, `${sent.get('a')}`)
+  assert.ok((sent.get('b') ?? 0) > 2500, `${sent.get('b')}`)
+})
+
+test('it says when a limit lets something pass', () => {
+  const order = orderWith({ bytesPerSecond: RUN_BYTES_MAX })
+  order.add({ peer: 'a', class: 'requested' }, 0)
+  order.add({ peer: 'a', class: 'requested' }, 0)
+  const job = order.next(0) as ServeJob
+  order.sent(job, 2 * RUN_BYTES_MAX, 0)
+  order.done(job, 0)
+  assert.is(order.next(0), undefined)
+  const waitMs = order.waitMs(0) as number
+  assert.ok(waitMs >= 1000 && waitMs < 1002)
+  assert.ok(order.next(waitMs))
+  assert.is(order.waitMs(waitMs), undefined, 'nothing waits')
+})
+
+test('what waits is bounded, for each and for all together', () => {
+  const order = orderWith()
+  const peers = SERVE_REQUESTS_MAX / EXCHANGE_REQUESTS_MAX
+  for (let i = 0; i < peers; i++) {
+    for (let n = 0; n < EXCHANGE_REQUESTS_MAX; n++)
+      assert.ok(order.add({ peer: `peer-${i}`, class: 'requested' }, 0))
+    assert.not(order.add({ peer: `peer-${i}`, class: 'guest' }, 0))
+  }
+  assert.ok(order.add({ peer: 'late', class: 'requested' }, 0), 'the first request of a peer always')
+  assert.not(order.add({ peer: 'late', class: 'requested' }, 0))
+})
+
+test('every job that was not taken back is served once', () => {
+  const step = fc.record({
+    peer: fc.integer({ min: 0, max: 20 }),
+    of: fc.constantFrom(...TRAFFIC_CLASSES),
+    kind: fc.constantFrom('add', 'add', 'remove', 'next', 'done'),
+    laterMs: fc.nat(300),
+  })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 300 }), (steps) => {
+      const order = orderWith({ bytesPerSecond: 50 * RUN_BYTES_MAX })
+      const added = new Set<ServeJob>()
+      const served = new Set<ServeJob>()
+      const current: ServeJob[] = []
+      let nowMs = 0
+      const begin = () => {
+        const job = order.next(nowMs)
+        if (job === undefined) return false
+        assert.ok(added.has(job) && !served.has(job))
+        assert.not(
+          current.some(({ peer }) => peer === job.peer),
+          'one at a time',
+        )
+        served.add(job)
+        current.push(job)
+        order.sent(job, RUN_BYTES_MAX / 2, nowMs)
+        return true
+      }
+      const end = () => {
+        const job = current.shift()
+        if (job !== undefined) order.done(job, nowMs)
+      }
+      for (const { peer, of, kind, laterMs } of steps) {
+        nowMs += laterMs
+        const job = { peer: `${peer}`, class: of }
+        if (kind === 'add' && order.add(job, nowMs)) added.add(job)
+        if (kind === 'remove')
+          for (const one of [...added].slice(-1)) if (order.remove(one)) added.delete(one)
+        if (kind === 'next') begin()
+        if (kind === 'done') end()
+      }
+      while (order.waiting > 0 || current.length > 0) {
+        end()
+        if (!begin() && current.length === 0) nowMs += order.waitMs(nowMs) ?? 1
+      }
+      assert.is(served.size, added.size)
+    }),
+  )
+})
+
+test.run()
