@@ -92,23 +92,37 @@ export const EXCHANGE_CHANNELS_PER_PEER_MAX = 2
 
 /** Decoded segments that a reader keeps: about 100 KB each. */
 export const SEGMENT_READER_SEGMENTS_MAX = 32
-/** Missing runs that one pick looks at: bounds its time on a 1 TiB image; rarest of 4,096 is rare enough. */
-export const PICK_SAMPLE_RUNS = 4096
-/** Peers that may send the same run at the end of a session. */
-export const ENDGAME_COPIES_MAX = 2
 /** Bytes wanted and not yet stored, in one session: bounds its memory. */
 export const SESSION_FLIGHT_BYTES_MAX = 8 * MiB
 /** Buffers for runs that wait for their next use: what one session has under way. */
 export const RUN_BUFFERS_KEPT_MAX = 8
-/** Bytes wanted from one peer and not yet stored: deep enough to hide a round trip, fair among neighbours. */
+/** Bytes wanted from one peer that have not arrived, at most: deep enough to hide a round trip at 10 Gbit/s, fair among neighbours. */
 export const PEER_FLIGHT_BYTES_MAX = 4 * MiB
-/** Runs that a session keeps assigned by an origin. */
+/** What is wanted from a peer ahead, as time at its measured rate besides its round trip: hides its disk and the waits of both processes, and nothing waits long behind it. */
+export const PIPELINE_MS = 250
+/** Most that the round trip adds to that: a peer whose answers take longer has a queue, not a distance. */
+export const PIPELINE_ROUND_TRIP_MS_MAX = 250
+/** One want is as much of a run as its peer sends in so long: whole runs at 80 Mbit/s a peer and more, parts below. */
+export const WANT_MS = 100
+/** Answers that the measured rate of a peer remembers, about: a few wants, so that it follows a link that others use too. */
+export const PACE_MEMORY = 8
+/** Parts that a run is cut into while an image has few: the first bytes are passed on, and the last arrive, four times as soon. A divisor of 32. */
+export const RUN_PARTS = 4
+/** Runs of an image up to which they are cut into parts: with more, the first and the last take no time beside the rest. */
+export const PARTED_RUNS_MAX = 1024
+/** How much later than its peer's rate explains a want must be at least before it is hedged: a full queue on the way is that late. */
+export const HEDGE_SLACK_MS = 250
+/** Bytes of copies that hedging may cost, as a share of what is fetched: half of what the sum of all duplicates may be. */
+export const HEDGE_BYTES_SHARE = 0.005
+/** Pause of a peer that does not have what it told: its have bitmap and its store may agree again. */
+export const PEER_LACKS_PAUSE_MS = 1000
+/** Runs that a session keeps assigned by an origin at most: what a fast one sends while the next ask is answered. */
 export const ORIGIN_ASSIGNED_RUNS = 8
 /** Runs assigned by an origin that a session keeps at most, those of segments that it has not read yet included: more would keep them from others. */
 export const ORIGIN_KEPT_RUNS_MAX = 16
 /** Runs assigned to one peer that it has not told it holds: what is kept, on its way and being stored at an honest one. */
 export const ORIGIN_UNTOLD_RUNS_MAX = 256
-/** A want outstanding for so long may be sent to a second peer when nothing else is missing. */
+/** A want outstanding for so long is sent to a second peer, whatever the rates say. */
 export const ENDGAME_AFTER_MS = 2000
 /** ... but not before it has taken so many times what wants take on average: a loaded machine is slow everywhere. */
 export const ENDGAME_AFTER_WANTS = 3
@@ -268,6 +282,7 @@ function assertRelations(): void {
       ANNOUNCE_EXPIRY_MS > FIND_PEERS_TIMEOUT_MS + ANNOUNCE_INTERVAL_MS,
       'a pull that waits for an answer does not keep others from announcing',
     ],
+    [32 % RUN_PARTS === 0, 'the parts of a run lie in one word of a set'],
     [SEGMENT_BLOCKS_MIN < SEGMENT_BLOCKS_MAX, 'a segment has room between its bounds'],
     [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],
     [

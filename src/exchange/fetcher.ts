@@ -10,21 +10,21 @@ import {
   UnreachableError,
 } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
-import {
-  ENDGAME_AFTER_MS,
-  ENDGAME_AFTER_WANTS,
-  PEER_TIMEOUTS_MAX,
-  RUN_BYTES_MAX,
-  SESSION_FLIGHT_BYTES_MAX,
-} from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import { Flights } from './flights.ts'
 import type { Neighbours } from './neighbours.ts'
-import { OriginAsks } from './origin-asks.ts'
-import type { Picker, Random } from './picker.ts'
-import { Room } from './room.ts'
-import { framesOf, missingIndices, type RunWant, runWant, storeVerified } from './run-fetch.ts'
+import type { FetchPeer } from './policy/fetch-peer.ts'
+import type { FetchPolicy } from './policy/fetch-policy.ts'
+import type { Decision, Want, WantFailure } from './policy/want.ts'
+import {
+  framesOf,
+  indicesOfParts,
+  missingIndices,
+  type RunWant,
+  runWant,
+  storeVerified,
+} from './run-fetch.ts'
 import type { RunBlocks, SegmentReader } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
 import type { Swarm } from './swarm.ts'
@@ -35,9 +35,8 @@ export interface FetcherComponents {
   verifier: FrameVerifier
   buffers: BufferPool
   clock: Clock
-  picker: Picker
+  policy: FetchPolicy
   neighbours: Neighbours
-  random: Random
 }
 
 export interface FetcherEvents {
@@ -51,126 +50,121 @@ export interface FetcherEvents {
   broken(error: unknown): void
 }
 
-/** Keeps wants under way at every neighbour: picks runs, sends wants, verifies and stores what arrives. */
+/** Does what the policy decides: sends wants and asks, verifies and stores what arrives, and tells the policy what became of it. */
 export class Fetcher {
   readonly #components: FetcherComponents
+  readonly #policy: FetchPolicy
+  readonly #clock: Clock
   readonly #swarm: Swarm
   readonly #events: FetcherEvents
-  readonly #asks: OriginAsks
   readonly #flights = new Flights()
-  /** Bytes wanted and not yet stored. */
-  readonly #flight = { bytes: 0 }
-  #progressMs: number
-  /** Answers that are being verified and stored, by run. */
-  readonly #storing = new Map<number, Promise<void>>()
-  /** Moving average of the time from a want to its answer. */
-  #wantMs = 0
+  readonly #peers = new Map<FetchPeer, SessionPeer>()
+  /** Numbers of the requests under way. */
+  readonly #requests = new Map<Want, number>()
+  readonly #cancelled = new WeakSet<Want>()
+  /** Answers that are being verified and stored. */
+  readonly #storing = new Set<Promise<void>>()
+  #cancelWake = () => {}
   #stopped = false
 
   constructor(components: FetcherComponents, init: { swarm: Swarm; events: FetcherEvents }) {
     this.#components = components
+    this.#policy = components.policy
+    this.#clock = components.clock
     this.#swarm = init.swarm
     this.#events = init.events
-    this.#progressMs = components.clock.monotonic()
-    this.#asks = new OriginAsks({
-      clock: components.clock,
-      picker: components.picker,
-      idleMs: () => (this.#flight.bytes > 0 ? undefined : this.idleMs),
-      pump: () => this.pump(),
-      failed: (peer, error) => this.#wantFailed(peer, error),
-    })
-  }
-
-  /** The plan has gone on; `complete`: every segment is planned. */
-  planned({ complete }: { complete: boolean }): void {
-    this.#progressMs = this.#components.clock.monotonic()
-    if (complete) this.#asks.planned()
-    this.pump()
   }
 
   /** Milliseconds since something arrived or was planned. */
   get idleMs(): number {
-    return this.#components.clock.monotonic() - this.#progressMs
+    return this.#clock.monotonic() - this.#policy.progressMs
+  }
+
+  joined(peer: SessionPeer): void {
+    const { key, have, origin, credit } = peer
+    peer.fetch = this.#policy.joined({ key, have, origin, distance: 'far', credit })
+    this.#peers.set(peer.fetch, peer)
+  }
+
+  left(peer: SessionPeer): void {
+    if (peer.fetch === undefined) return
+    this.#peers.delete(peer.fetch)
+    this.#policy.left(peer.fetch)
+    this.pump()
   }
 
   /** Takes back every want. Resolves when nothing is being stored any more. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const peer of this.#components.neighbours.all) {
-      for (const request of peer.requests.values()) {
-        peer.connection.cancel(request, new AbortedError('session has ended'))
-      }
-    }
-    await Promise.all(this.#storing.values())
+    this.#cancelWake()
+    for (const want of [...this.#requests.keys()]) this.#cancel(want, 'session has ended')
+    await Promise.all(this.#storing)
   }
 
-  /** Gives every neighbour with room something to do, one run at a time in turn. */
+  /** Does all that the policy decides now. */
   pump(): void {
-    let busy = true
-    while (busy && !this.#stopped) {
-      busy = false
-      for (const peer of this.#shuffledPeers()) {
-        if (this.#hasRoom(peer) && this.#next(peer)) busy = true
-      }
+    if (this.#stopped) return
+    const nowMs = this.#clock.monotonic()
+    for (let next = this.#policy.next(nowMs); next !== undefined; next = this.#policy.next(nowMs))
+      this.#do(next)
+    this.#cancelWake()
+    const { wakeMs } = this.#policy
+    if (wakeMs !== Number.POSITIVE_INFINITY) {
+      this.#cancelWake = this.#clock.after(Math.max(1, wakeMs - nowMs), () => this.pump())
     }
   }
 
-  #shuffledPeers(): SessionPeer[] {
-    const { neighbours, random } = this.#components
-    const peers = neighbours.all
-    const turn = Math.floor(random() * peers.length)
-    return [...peers.slice(turn), ...peers.slice(0, turn)]
+  #do(decision: Decision): void {
+    if (decision.type === 'cancel') return this.#cancel(decision.want, 'another peer was faster')
+    const peer = this.#peers.get(decision.type === 'want' ? decision.want.peer : decision.peer)
+    if (peer === undefined) return
+    if (decision.type === 'want') void this.#fetch(peer, decision.want)
+    else if (decision.type === 'ask') void this.#ask(peer, decision)
+    else this.#release(peer, decision.reason)
   }
 
-  #hasRoom(peer: SessionPeer): boolean {
-    if (peer.pausedUntilMs > this.#components.clock.monotonic()) return false
-    return (
-      peer.flightBytes + RUN_BYTES_MAX <= peer.flightBytesMax &&
-      this.#flight.bytes + RUN_BYTES_MAX <= SESSION_FLIGHT_BYTES_MAX
-    )
+  #cancel(want: Want, reason: string): void {
+    this.#cancelled.add(want)
+    const request = this.#requests.get(want)
+    const peer = this.#peers.get(want.peer)
+    if (request !== undefined) peer?.connection.cancel(request, new AbortedError(reason))
   }
 
-  #next(peer: SessionPeer): boolean {
-    const run = peer.origin ? this.#asks.next(peer) : this.#components.picker.pick(peer.key)
-    const chosen = run ?? this.#endgameRun(peer)
-    if (chosen === undefined) return false
-    void this.#fetch(peer, chosen)
-    return true
+  #release(peer: SessionPeer, reason: 'lacks' | 'timeout'): void {
+    const error =
+      reason === 'lacks'
+        ? new NotFoundError('peer does not give what it promised')
+        : new TimeoutError('peer did not answer in time')
+    this.#components.neighbours.release(peer, error)
   }
 
-  #endgameRun(peer: SessionPeer): number | undefined {
-    const { picker, clock } = this.#components
-    const afterMs = Math.max(ENDGAME_AFTER_MS, this.#wantMs * ENDGAME_AFTER_WANTS)
-    return picker.pickEndgame(peer.key, clock.monotonic() - afterMs)
-  }
-
-  async #fetch(peer: SessionPeer, run: number): Promise<void> {
-    const { picker, clock } = this.#components
-    const copy = picker.senders(run).length > 0
-    picker.started(run, peer.key, clock.monotonic())
-    const room = new Room(peer, this.#flight)
+  async #ask(peer: SessionPeer, ask: { peer: FetchPeer; count: number; starving: boolean }): Promise<void> {
+    const { count, starving } = ask
     try {
-      const blocks = await this.#locally(this.#blocksOf(run))
-      const indices = await this.#locally(missingIndices(blocks, this.#components.blocks))
-      const { free, awaited } = copy
-        ? { free: indices, awaited: [] }
-        : this.#flights.split(blocks.digests, indices)
-      if (free.length > 0) await this.#fetchWant(peer, runWant(run, blocks, free), room)
-      await Promise.all(awaited)
-      await this.#settle(peer, run, blocks)
+      const { runs, retryMs } = await peer.connection.ask({ id: peer.id, count, starving })
+      this.#policy.assigned(ask.peer, runs.slice(0, count), { nowMs: this.#clock.monotonic(), retryMs })
     } catch (error) {
-      this.#giveBack(peer, run)
-      this.#wantFailed(peer, error)
-    } finally {
-      room.free()
+      this.#policy.askFailed(ask.peer, this.#failure(peer, error), this.#whenOf(error))
     }
     this.pump()
   }
 
-  /** The run did not come from this peer. */
-  #giveBack(peer: SessionPeer, run: number): void {
-    this.#components.picker.failed(run, peer.key)
-    if (peer.origin) peer.assigned.push(run)
+  async #fetch(peer: SessionPeer, want: Want): Promise<void> {
+    try {
+      const blocks = await this.#locally(this.#blocksOf(want.run))
+      const indices = await this.#lacking(want, blocks)
+      const { free, awaited } = want.copy
+        ? { free: indices, awaited: [] }
+        : this.#flights.split(blocks.digests, indices)
+      const sent = runWant(want.run, blocks, free)
+      this.#policy.sized(want, sent.bytes)
+      if (free.length > 0 && !(await this.#send(peer, want, sent))) return
+      await Promise.all(awaited)
+      await this.#settle(want, blocks)
+    } catch (error) {
+      this.#policy.failed(want, this.#failure(peer, error), this.#whenOf(error))
+    }
+    this.pump()
   }
 
   async #blocksOf(run: number): Promise<RunBlocks> {
@@ -180,43 +174,45 @@ export class Fetcher {
     return this.#components.segments.run(link, place.index)
   }
 
-  async #fetchWant(peer: SessionPeer, want: RunWant, room: Room): Promise<void> {
-    room.resize(want.bytes)
-    const { clock } = this.#components
-    const land = this.#flights.depart(want.indices.map((i) => want.blocks.digests[i] as Uint8Array))
-    const sentMs = clock.monotonic()
+  /** Blocks of the wanted parts that are not here. */
+  async #lacking(want: Want, blocks: RunBlocks): Promise<number[]> {
+    const missing = await this.#locally(missingIndices(blocks, this.#components.blocks))
+    return indicesOfParts(blocks, missing, { parts: want.parts, partsPerRun: this.#policy.partsPerRun })
+  }
+
+  /** False: the answer was not needed any more. */
+  async #send(peer: SessionPeer, want: Want, sent: RunWant): Promise<boolean> {
+    if (this.#cancelled.has(want) || this.#stopped) throw new AbortedError('not needed any more')
+    const land = this.#flights.depart(sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array))
     try {
-      const { request, answer } = peer.connection.want({ id: peer.id, run: want.run, missing: want.missing })
-      peer.requests.set(want.run, request)
+      const { request, answer } = peer.connection.want({ id: peer.id, run: want.run, missing: sent.missing })
+      this.#requests.set(want, request)
       const blocks = await answer
-      room.landed()
+      this.#requests.delete(want)
+      const useful = this.#policy.answered(want, this.#clock.monotonic())
       this.pump()
-      this.#progressMs = clock.monotonic()
-      this.#wantMs += (this.#progressMs - sentMs - this.#wantMs) / 8
-      await this.#take(peer, want, blocks)
+      if (useful) await this.#tracked(this.#store(peer, sent, blocks))
+      else this.#drop(peer, blocks)
+      return useful
     } finally {
-      peer.requests.delete(want.run)
+      this.#requests.delete(want)
       land()
     }
   }
 
-  /** The first answer for a run is stored; those of copies that come while or after that only count. */
-  async #take(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
-    peer.timeouts = 0
-    peer.requests.delete(want.run)
-    const storing = this.#storing.get(want.run)
-    if (storing !== undefined || this.#swarm.have.has(want.run)) {
-      this.#events.arrived(peer, { blocks: 0, bytes: 0, wireBytes: answer.payload.length, duplicate: true })
-      this.#components.buffers.give(answer.payload.buffer)
-      await storing
-      return
+  #drop(peer: SessionPeer, answer: Blocks): void {
+    this.#events.arrived(peer, { blocks: 0, bytes: 0, wireBytes: answer.payload.length, duplicate: true })
+    this.#components.buffers.give(answer.payload.buffer)
+  }
+
+  async #tracked(work: Promise<void>): Promise<void> {
+    const settled = work.catch(() => {})
+    this.#storing.add(settled)
+    try {
+      await work
+    } finally {
+      this.#storing.delete(settled)
     }
-    const stored = this.#store(peer, want, answer)
-    const settled = stored.catch(() => {})
-    this.#storing.set(want.run, settled)
-    void settled.then(() => this.#storing.delete(want.run))
-    this.#cancelCopies(want.run)
-    await stored
   }
 
   async #store(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
@@ -229,14 +225,13 @@ export class Fetcher {
       throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
   }
 
-  /** After an answer: is the run whole now? Blocks that other runs were waiting for may have failed there. */
-  async #settle(peer: SessionPeer, run: number, blocks: RunBlocks): Promise<void> {
-    const { picker } = this.#components
-    const missing = await this.#locally(missingIndices(blocks, this.#components.blocks))
-    if (missing.length > 0) return this.#giveBack(peer, run)
-    this.#cancelCopies(run)
-    picker.setHeld(run)
-    if (!this.#swarm.have.has(run)) this.#events.held(run)
+  /** After an answer: is it all here now? Blocks that other runs were waiting for may have failed there. */
+  async #settle(want: Want, blocks: RunBlocks): Promise<void> {
+    const missing = await this.#lacking(want, blocks)
+    if (missing.length > 0) throw new AbortedError('blocks on their way for another run did not arrive')
+    this.#policy.stored(want)
+    if (this.#policy.heldParts(want.run) !== this.#policy.allParts || this.#swarm.have.has(want.run)) return
+    this.#events.held(want.run)
   }
 
   /** What fails here is never blamed on a peer: it ends the session. */
@@ -250,31 +245,19 @@ export class Fetcher {
     }
   }
 
-  /** Takes back what other peers were asked for besides. */
-  #cancelCopies(run: number): void {
-    for (const peer of this.#components.neighbours.all) {
-      const request = peer.requests.get(run)
-      if (request === undefined) continue
-      peer.connection.cancel(request, new AbortedError('another peer was faster'))
-    }
+  /** What the policy is told of an error; a peer whose bytes or messages were wrong is dropped here. */
+  #failure(peer: SessionPeer, error: unknown): WantFailure {
+    if (error instanceof IntegrityError || error instanceof ProtocolError) {
+      this.#components.neighbours.ban(peer, error)
+    } else if (error instanceof BusyError) return 'busy'
+    else if (error instanceof NotFoundError) return 'lacks'
+    else if (error instanceof TimeoutError) return 'timeout'
+    else if (!(error instanceof UnreachableError || error instanceof AbortedError)) this.#events.broken(error)
+    return 'lost'
   }
 
-  #wantFailed(peer: SessionPeer, error: unknown): void {
-    const { neighbours, clock } = this.#components
-    if (error instanceof IntegrityError || error instanceof ProtocolError) neighbours.ban(peer, error)
-    else if (error instanceof BusyError) {
-      peer.pausedUntilMs = clock.monotonic() + Number(error.data['retryMs'] ?? 0)
-    } else if (error instanceof NotFoundError) this.#lacks(peer)
-    else if (error instanceof TimeoutError) {
-      if (++peer.timeouts >= PEER_TIMEOUTS_MAX) neighbours.release(peer, error)
-    } else if (!(error instanceof UnreachableError || error instanceof AbortedError))
-      this.#events.broken(error)
-  }
-
-  /** It refused something that its bitmap promised: its grant check or its store says no. Start over with it. */
-  #lacks(peer: SessionPeer): void {
-    if (++peer.timeouts >= PEER_TIMEOUTS_MAX) {
-      this.#components.neighbours.release(peer, new NotFoundError('peer does not give what it promised'))
-    } else peer.pausedUntilMs = this.#components.clock.monotonic() + 1000
+  #whenOf(error: unknown): { nowMs: number; retryMs: number } {
+    const retryMs = error instanceof BusyError ? Number(error.data['retryMs'] ?? 0) : 0
+    return { nowMs: this.#clock.monotonic(), retryMs }
   }
 }

@@ -3,7 +3,7 @@ import { AbortedError, BootswarmError, IntegrityError, TimeoutError } from '../c
 import { PEER_TIMEOUTS_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Neighbours } from './neighbours.ts'
-import type { Random } from './picker.ts'
+import type { Random } from './policy/units.ts'
 import type { SessionPeer } from './session-peer.ts'
 
 /** Fetches manifest and segment nodes for one session, from whichever neighbour has them. */

@@ -6,6 +6,7 @@ import { decodeFrame } from '../core/frame-codec.ts'
 import { SEGMENT_FETCHES_MAX } from '../core/limits.ts'
 import { decodeManifest, type Manifest, type SegmentLink } from '../core/manifest.ts'
 import { decodeSegment } from '../core/segment.ts'
+import { partsOfBlocks } from './run-fetch.ts'
 import type { RunMap } from './run-map.ts'
 import { checkSegment, type RunBlocks, type SegmentReader } from './segment-reader.ts'
 
@@ -21,9 +22,10 @@ export interface PlannerComponents {
 
 /** What the plan found in one segment. */
 export interface SegmentPlan {
-  /** Runs that the store holds already, and runs that lack blocks. */
+  /** Runs that the store holds already. */
   readonly held: number[]
-  readonly missing: number[]
+  /** Runs that lack blocks, and in which of their parts (bit k: part k). */
+  readonly missing: { run: number; parts: number }[]
   readonly blocks: { total: number; local: number }
   readonly bytes: { image: number; local: number }
 }
@@ -64,7 +66,7 @@ export async function loadManifest(components: PlannerComponents, id: ManifestId
 export async function* planSegments(
   components: PlannerComponents,
   manifest: Manifest,
-  map: RunMap,
+  { map, partsPerRun }: { map: RunMap; partsPerRun: number },
 ): AsyncGenerator<SegmentPlan> {
   const ahead: Promise<unknown>[] = []
   const ensure = async (link: SegmentLink) => {
@@ -77,14 +79,15 @@ export async function* planSegments(
       ahead.push(next)
     }
     await ahead.shift()
-    yield await planSegment(components, await components.segments.runs(link), map.firstOf(index))
+    const first = map.firstOf(index)
+    yield await planSegment(components, await components.segments.runs(link), { first, partsPerRun })
   }
 }
 
 async function planSegment(
   components: PlannerComponents,
   runs: readonly RunBlocks[],
-  first: number,
+  { first, partsPerRun }: { first: number; partsPerRun: number },
 ): Promise<SegmentPlan> {
   const held = await components.blocks.has(runs.flatMap((run) => run.digests))
   const plan: SegmentPlan = {
@@ -95,17 +98,19 @@ async function planSegment(
   }
   let at = 0
   runs.forEach((run, i) => {
-    let complete = true
-    for (const length of run.lengths) {
+    const partOf = partsOfBlocks(run.lengths, partsPerRun)
+    let parts = 0
+    for (const [index, length] of run.lengths.entries()) {
       const here = held[at++] === true
       plan.blocks.total++
       plan.bytes.image += length
       if (here) {
         plan.blocks.local++
         plan.bytes.local += length
-      } else complete = false
+      } else parts |= 1 << (partOf[index] ?? 0)
     }
-    ;(complete ? plan.held : plan.missing).push(first + i)
+    if (parts === 0) plan.held.push(first + i)
+    else plan.missing.push({ run: first + i, parts })
   })
   return plan
 }

@@ -2,6 +2,7 @@ import type { BlockStore } from '../core/blockstore.ts'
 import { type DigestKey, digestKey } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
 import type { FrameVerifier, PlacedFrame } from '../core/frame.ts'
+import { RUN_BYTES_MAX } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import type { RunBlocks } from './segment-reader.ts'
@@ -31,6 +32,26 @@ export async function missingIndices(blocks: RunBlocks, store: BlockStore): Prom
     }
   })
   return indices
+}
+
+/** The part of its run that each block belongs to: the one that its first byte lies in, when a run is cut into equal parts. */
+export function partsOfBlocks(lengths: readonly number[], partsPerRun: number): number[] {
+  let offset = 0
+  return lengths.map((length) => {
+    const part = Math.floor((offset * partsPerRun) / RUN_BYTES_MAX)
+    offset += length
+    return part
+  })
+}
+
+/** Those of `indices` that lie in the given parts (bit k: part k). */
+export function indicesOfParts(
+  blocks: RunBlocks,
+  indices: readonly number[],
+  of: { parts: number; partsPerRun: number },
+): number[] {
+  const partOf = partsOfBlocks(blocks.lengths, of.partsPerRun)
+  return indices.filter((i) => (of.parts & (1 << (partOf[i] ?? 0))) !== 0)
 }
 
 export function runWant(run: number, blocks: RunBlocks, indices: readonly number[]): RunWant {

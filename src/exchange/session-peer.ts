@@ -1,10 +1,10 @@
 import { Bitmap } from '../core/bitmap.ts'
-import { PEER_FLIGHT_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import type { Opened } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
+import type { FetchPeer } from './policy/fetch-peer.ts'
 
-/** A neighbour in one session: a connection in which the swarm is open, and what is under way there. */
+/** A neighbour in one session: a connection in which the swarm is open. */
 export class SessionPeer {
   readonly connection: Connection
   readonly key: PeerKey
@@ -12,18 +12,14 @@ export class SessionPeer {
   /** The swarm's number in this connection, ours. */
   readonly id: number
   readonly runs: number
+  /** What it held when it joined and told before the policy knew it. */
   readonly have: Bitmap
-  /** Uncompressed bytes that may be wanted and not yet stored: our bound or theirs; one run at least. */
-  readonly flightBytesMax: number
-  /** Uncompressed bytes wanted and not yet stored. */
-  flightBytes = 0
-  /** Requests under way, by run. */
-  readonly requests = new Map<number, number>()
-  /** Runs that an origin told us to want. */
-  assigned: number[] = []
-  asking = false
-  pausedUntilMs = 0
+  /** Bytes of wants that it takes at a time. */
+  readonly credit: number
+  /** Requests for nodes in a row that it did not answer. */
   timeouts = 0
+  /** The same peer as the policy knows it; undefined before the manifest is known. */
+  fetch: FetchPeer | undefined
 
   constructor(init: { connection: Connection; origin: boolean; opened: Opened; credit: number }) {
     this.connection = init.connection
@@ -31,7 +27,7 @@ export class SessionPeer {
     this.origin = init.origin
     this.id = init.opened.id
     this.runs = init.opened.runs
-    this.flightBytesMax = Math.max(RUN_BYTES_MAX, Math.min(PEER_FLIGHT_BYTES_MAX, init.credit))
+    this.credit = init.credit
     this.have = Bitmap.decode(init.opened.runs, init.opened.have)
   }
 }

@@ -18,8 +18,9 @@ import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
 import { Neighbours } from './neighbours.ts'
 import { NodeFetcher } from './node-fetcher.ts'
-import { Picker, type Random } from './picker.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
+import { FetchPolicy } from './policy/fetch-policy.ts'
+import type { Random } from './policy/units.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
 import { SessionStats } from './session-stats.ts'
@@ -50,7 +51,7 @@ export class Session {
   readonly #prepared = Promise.withResolvers<Swarm | undefined>()
   #grant: string
   #swarm: Swarm | undefined
-  #picker: Picker | undefined
+  #policy: FetchPolicy | undefined
   #fetcher: Fetcher | undefined
   #planned = false
   #heldRuns: number[] = []
@@ -136,8 +137,8 @@ export class Session {
     if (peer === undefined || peer.id !== message.id) return
     for (const run of message.runs) {
       if (run >= peer.runs) continue
-      if (this.#picker === undefined) peer.have.set(run)
-      else this.#picker.peerHas(peer.key, run)
+      if (peer.fetch === undefined) peer.have.set(run)
+      else this.#policy?.peerHas(peer.fetch, run)
     }
     this.#fetcher?.pump()
   }
@@ -167,14 +168,12 @@ export class Session {
     if (this.#finished) throw new AbortedError('session has ended')
     const { random, clock, blocks, segments, verifier, buffers } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
-    const picker = new Picker({ runs: swarm.map.runs, random })
+    const policy = new FetchPolicy({ runs: swarm.map.runs, random, nowMs: clock.monotonic() })
     this.#swarm = swarm
-    this.#picker = picker
+    this.#policy = policy
     this.#ignoreDrops = swarm.listenDrops((run) => this.#lost(run))
-    for (const peer of this.#neighbours.all) this.#joined(peer)
-    this.#prepared.resolve(swarm)
     this.#fetcher = new Fetcher(
-      { blocks, segments, verifier, buffers, clock, picker, random, neighbours: this.#neighbours },
+      { blocks, segments, verifier, buffers, clock, policy, neighbours: this.#neighbours },
       {
         swarm,
         events: {
@@ -184,6 +183,8 @@ export class Session {
         },
       },
     )
+    for (const peer of this.#neighbours.all) this.#joined(peer)
+    this.#prepared.resolve(swarm)
     return swarm
   }
 
@@ -193,19 +194,23 @@ export class Session {
   }
 
   async #plan(swarm: Swarm): Promise<void> {
-    for await (const plan of planSegments(this.#planner(), swarm.manifest, swarm.map)) {
+    const { clock } = this.#components
+    const partsPerRun = this.#policy?.partsPerRun ?? 1
+    const use = { map: swarm.map, partsPerRun }
+    for await (const plan of planSegments(this.#planner(), swarm.manifest, use)) {
       if (this.#finished) return
       this.stats.plan(plan)
-      for (const run of plan.held) this.#picker?.setHeld(run)
-      for (const run of plan.missing) {
+      for (const run of plan.held) this.#policy?.held(run, clock.monotonic())
+      for (const { run, parts } of plan.missing) {
         swarm.drop(run)
-        this.#picker?.setMissing(run)
+        this.#policy?.missing(run, clock.monotonic(), parts)
       }
       this.#announce(plan.held)
-      this.#fetcher?.planned({ complete: false })
+      this.#fetcher?.pump()
     }
     this.#planned = true
-    this.#fetcher?.planned({ complete: true })
+    this.#policy?.planned(clock.monotonic())
+    this.#fetcher?.pump()
     this.#checkDone()
   }
 
@@ -214,16 +219,15 @@ export class Session {
       this.#neighbours.ban(peer, new IntegrityError('peer gives the manifest another number of runs'))
       return
     }
-    if (!peer.origin) this.#picker?.addPeer(peer.key, peer.have)
-    else if (this.#swarm !== undefined) {
+    this.#fetcher?.joined(peer)
+    if (peer.origin && this.#swarm !== undefined) {
       peer.connection.have({ id: peer.id, byOpener: true, runs: [...this.#swarm.have] })
     }
     this.#awake()
   }
 
   #left(peer: SessionPeer): void {
-    this.#picker?.removePeer(peer.key)
-    this.#fetcher?.pump()
+    this.#fetcher?.left(peer)
   }
 
   #held(run: number): void {
@@ -234,7 +238,7 @@ export class Session {
 
   /** A run that was held is not any more: it is fetched again. */
   #lost(run: number): void {
-    this.#picker?.setLost(run)
+    this.#policy?.lost(run)
     this.#fetcher?.pump()
   }
 
@@ -263,7 +267,7 @@ export class Session {
     this.#awake()
     const idleMs = this.#fetcher?.idleMs ?? this.#components.clock.monotonic() - this.#startedMs
     if (idleMs > SESSION_STALL_MS) {
-      const missing = this.#picker?.missingCount ?? 0
+      const missing = this.#policy?.missingRuns ?? 0
       this.#done.reject(
         new UnreachableError(
           `nobody gave anything for ${Math.round(idleMs / 1000)} s; ${missing} runs are missing`,

@@ -1,0 +1,105 @@
+import { RUN_BYTES_MAX, SESSION_FLIGHT_BYTES_MAX, WANT_MS } from '../../core/limits.ts'
+import type { FetchPeer } from './fetch-peer.ts'
+import type { Hedges } from './hedges.ts'
+import type { Picker } from './picker.ts'
+import { hasUnit } from './units.ts'
+import type { Want } from './want.ts'
+import type { WantList } from './want-list.ts'
+
+/** The next want at one peer: how much there is room for, which run, how many parts of it, or whose straggler. */
+export class Chooser {
+  readonly #picker: Picker
+  readonly #wants: WantList
+  readonly #hedges: Hedges
+  readonly #partsPerRun: number
+  readonly #partBytes: number
+  readonly #isPlanned: () => boolean
+  #hedgeMs = Number.POSITIVE_INFINITY
+
+  constructor(
+    components: { picker: Picker; wants: WantList; hedges: Hedges },
+    init: { partsPerRun: number; isPlanned(): boolean },
+  ) {
+    this.#picker = components.picker
+    this.#wants = components.wants
+    this.#hedges = components.hedges
+    this.#partsPerRun = init.partsPerRun
+    this.#partBytes = RUN_BYTES_MAX / init.partsPerRun
+    this.#isPlanned = init.isPlanned
+  }
+
+  want(peer: FetchPeer, nowMs: number): Want | undefined {
+    const room = this.#roomAt(peer)
+    if (room < this.#partBytes) return undefined
+    const unit = peer.origin ? this.#assignedUnit(peer) : this.#picker.pick(peer)
+    if (unit === undefined) return this.#hedge(peer, nowMs)
+    return this.#make(peer, { ...this.#partsFrom(peer, unit, room), copy: false }, nowMs)
+  }
+
+  /** When a straggler may have to be hedged although nothing happens. */
+  wakeMs(nowMs: number): number {
+    if (this.#wants.size === 0) return Number.POSITIVE_INFINITY
+    this.#hedgeMs = this.#hedges.nextMs(this.#isEndgame())
+    return this.#hedgeMs > nowMs ? this.#hedgeMs : nowMs + WANT_MS
+  }
+
+  /** Bytes that may be wanted from the peer now: what it delivers in its round trip and some more, but two wants at least. */
+  #roomAt(peer: FetchPeer): number {
+    const depth = Math.min(peer.flightBytesMax, Math.max(peer.pace.depthBytes, 2 * this.#partBytes))
+    return Math.min(depth - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
+  }
+
+  #assignedUnit(peer: FetchPeer): number | undefined {
+    for (const run of peer.assigned) {
+      for (let part = 0; part < this.#partsPerRun; part++) {
+        const unit = run * this.#partsPerRun + part
+        if (this.#picker.isMissing(unit)) return unit
+      }
+    }
+    return undefined
+  }
+
+  /** The unit and more parts of its run, as many as the peer sends in WANT_MS. */
+  #partsFrom(peer: FetchPeer, unit: number, room: number): { run: number; parts: number } {
+    const bytes = Math.min(room, peer.pace.rate * WANT_MS)
+    let more = Math.max(0, Math.floor(bytes / this.#partBytes) - 1)
+    const run = Math.floor(unit / this.#partsPerRun)
+    const first = unit - run * this.#partsPerRun
+    let parts = 1 << first
+    for (let i = 1; i < this.#partsPerRun && more > 0; i++) {
+      const part = (first + i) % this.#partsPerRun
+      const other = run * this.#partsPerRun + part
+      if (!this.#picker.isMissing(other) || !(peer.origin || hasUnit(peer.units, other))) continue
+      parts |= 1 << part
+      more--
+    }
+    return { run, parts }
+  }
+
+  #hedge(peer: FetchPeer, nowMs: number): Want | undefined {
+    if (peer.origin || nowMs < this.#hedgeMs) return undefined
+    const endgame = this.#isEndgame()
+    const late = this.#hedges.choose({ peer, nowMs, endgame, holds: (want) => this.#holds(peer, want) })
+    if (late === undefined) return undefined
+    return this.#make(peer, { run: late.run, parts: late.parts, copy: true }, nowMs)
+  }
+
+  #holds(peer: FetchPeer, want: Want): boolean {
+    for (let part = 0; part < this.#partsPerRun; part++) {
+      if ((want.parts & (1 << part)) !== 0 && !hasUnit(peer.units, want.run * this.#partsPerRun + part))
+        return false
+    }
+    return true
+  }
+
+  #isEndgame(): boolean {
+    return this.#isPlanned() && this.#picker.missingCount === 0
+  }
+
+  #make(peer: FetchPeer, what: { run: number; parts: number; copy: boolean }, nowMs: number): Want {
+    let bytes = 0
+    for (let parts = what.parts; parts !== 0; parts &= parts - 1) bytes += this.#partBytes
+    const dueMs = nowMs + peer.pace.expectedMs(peer.flightBytes + bytes)
+    return { peer, ...what, sentMs: nowMs, dueMs, bytes, answered: false }
+  }
+}

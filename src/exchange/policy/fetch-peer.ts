@@ -1,0 +1,44 @@
+import { Pace } from './pace.ts'
+import type { Units } from './units.ts'
+
+/** How far a peer is, by its labels: same rack, same zone, anywhere else. */
+export type Distance = 'rack' | 'zone' | 'far'
+
+/** What the policy knows of one neighbour. Made and changed by it alone; the I/O around it keeps it and hands it back. */
+export class FetchPeer {
+  readonly key: string
+  readonly origin: boolean
+  readonly distance: Distance
+  readonly pace = new Pace()
+  /** Units that it holds; empty for an origin, which holds everything and decides itself. */
+  readonly units: Units
+  /** Uncompressed bytes that may be wanted and not yet have arrived: one run at least. */
+  readonly flightBytesMax: number
+  /** Uncompressed bytes wanted that have not arrived. */
+  flightBytes = 0
+  /** Missing units that it holds. */
+  interest = 0
+  pausedUntilMs = 0
+  /** Wants in a row that it did not give. */
+  misses = 0
+  /** Runs that an origin told us to want, in this order. */
+  assigned: number[] = []
+  /** An ask is under way. */
+  asking = false
+  askAfterMs = Number.NEGATIVE_INFINITY
+  present = true
+
+  constructor(init: {
+    key: string
+    origin: boolean
+    distance: Distance
+    units: Units
+    flightBytesMax: number
+  }) {
+    this.key = init.key
+    this.origin = init.origin
+    this.distance = init.distance
+    this.units = init.units
+    this.flightBytesMax = init.flightBytesMax
+  }
+}

@@ -1,0 +1,290 @@
+import type { Bitmap } from '../../core/bitmap.ts'
+import {
+  PEER_FLIGHT_BYTES_MAX,
+  PEER_LACKS_PAUSE_MS,
+  PEER_TIMEOUTS_MAX,
+  RUN_BYTES_MAX,
+} from '../../core/limits.ts'
+import { Chooser } from './chooser.ts'
+import { type Distance, FetchPeer } from './fetch-peer.ts'
+import { Hedges } from './hedges.ts'
+import { OriginAsks } from './origin-asks.ts'
+import { Picker } from './picker.ts'
+import { partsFor, type Random, unitsOf, unitsOfRuns } from './units.ts'
+import type { Decision, Want, WantFailure } from './want.ts'
+import { WantList } from './want-list.ts'
+
+export interface PeerJoin {
+  readonly key: string
+  /** Runs that it holds; what it gets later comes through `peerHas`. Not read for an origin. */
+  readonly have: Bitmap
+  readonly origin: boolean
+  readonly distance: Distance
+  /** Bytes of wants that it takes at a time. */
+  readonly credit: number
+}
+
+/**
+ * What one session wants from whom, and when: rarest first, as much under way at a peer as it delivers in its round trip and some
+ * more, stragglers hedged, the origin asked for what it assigns.
+ *
+ * The contract: facts go in, decisions come out; nothing here waits, sends, stores or sets a timer. `nowMs` is any clock that never
+ * goes back. After any fact call `next` until it returns undefined, and do each decision; call it again at `wakeMs` at the latest.
+ *
+ *  peer      `joined` → `peerHas` … → `left` (its wants have failed with that, without a call)
+ *  plan      `missing` and `held` for each run once, in any order and at any time, then `planned`
+ *  want      decision `want` → `sized` (optional) → `answered` → `stored`, or `failed` at any point before
+ *  cancel    decision `cancel` → `failed`, or `answered` when the answer was on its way
+ *  ask       decision `ask` → `assigned` or `askFailed`
+ *  loss      `lost` for a run that was held and is not any more
+ *
+ * A run travels in `partsPerRun` parts while an image has few runs; a set of parts is a number, bit k for part k. A caller without parts
+ * gives `parts: 1`. Sizes are uncompressed bytes. The work of a call does not grow with the image, but for `joined` and `left`.
+ */
+export class FetchPolicy {
+  readonly runs: number
+  readonly partsPerRun: number
+  readonly #picker: Picker
+  readonly #wants = new WantList()
+  readonly #hedges: Hedges
+  readonly #asks: OriginAsks
+  readonly #chooser: Chooser
+  readonly #peers: FetchPeer[] = []
+  readonly #queue: Decision[] = []
+  #turn = 0
+  #planned = false
+  #progressMs: number
+  #wakeMs = Number.POSITIVE_INFINITY
+
+  constructor(init: { runs: number; parts?: number; random: Random; nowMs: number }) {
+    this.runs = init.runs
+    this.partsPerRun = init.parts ?? partsFor(init.runs)
+    this.#progressMs = init.nowMs
+    this.#picker = new Picker({ units: init.runs * this.partsPerRun, random: init.random })
+    const { partsPerRun } = this
+    this.#hedges = new Hedges(this.#wants, { partBytes: RUN_BYTES_MAX / partsPerRun })
+    this.#chooser = new Chooser(
+      { picker: this.#picker, wants: this.#wants, hedges: this.#hedges },
+      { partsPerRun, isPlanned: () => this.#planned },
+    )
+    this.#asks = new OriginAsks({
+      isMissing: (run) => this.#partsThat(run, (unit) => this.#picker.isMissing(unit)) !== 0,
+      isUnplanned: (run) => this.#picker.isUnplanned(run * this.partsPerRun),
+      isAlone: () => this.#planned && this.#picker.missingCount > 0 && this.#picker.availableCount === 0,
+      idleSinceMs: () => (this.#wants.size > 0 ? undefined : this.#progressMs),
+    })
+  }
+
+  /** All parts of a run. */
+  get allParts(): number {
+    return 2 ** this.partsPerRun - 1
+  }
+
+  /** When something was planned or arrived last. */
+  get progressMs(): number {
+    return this.#progressMs
+  }
+
+  /** When `next` may have a decision although no fact came in; infinite when it cannot. */
+  get wakeMs(): number {
+    return this.#wakeMs
+  }
+
+  /** Bytes of answers that were not needed any more. */
+  get duplicateBytes(): number {
+    return this.#hedges.duplicateBytes
+  }
+
+  /** Bytes wanted and not stored. */
+  get flightBytes(): number {
+    return this.#wants.bytes
+  }
+
+  get complete(): boolean {
+    return this.#picker.heldCount === this.#picker.units
+  }
+
+  /** Runs' worth of parts that are neither here nor under way. */
+  get missingRuns(): number {
+    return Math.ceil(this.#picker.missingCount / this.partsPerRun)
+  }
+
+  /** Parts of a run that are here. */
+  heldParts(run: number): number {
+    return this.#partsThat(run, (unit) => this.#picker.isHeld(unit))
+  }
+
+  joined(peer: PeerJoin): FetchPeer {
+    const { key, origin, distance, credit } = peer
+    const units = origin ? unitsOf(0) : unitsOfRuns(peer.have, this.partsPerRun)
+    const flightBytesMax = Math.max(RUN_BYTES_MAX, Math.min(PEER_FLIGHT_BYTES_MAX, credit))
+    const made = new FetchPeer({ key, origin, distance, units, flightBytesMax })
+    this.#peers.push(made)
+    if (!origin) this.#picker.addPeer(made)
+    return made
+  }
+
+  left(peer: FetchPeer): void {
+    const at = this.#peers.indexOf(peer)
+    if (at < 0) return
+    this.#peers.splice(at, 1)
+    peer.present = false
+    this.#picker.removePeer(peer)
+    for (const want of this.#wants.of(peer)) if (!want.answered) this.#end(want)
+  }
+
+  peerHas(peer: FetchPeer, run: number, parts = this.allParts): void {
+    if (peer.origin || !peer.present) return
+    for (let part = 0; part < this.partsPerRun; part++) {
+      if ((parts & (1 << part)) !== 0) this.#picker.peerHas(peer, run * this.partsPerRun + part)
+    }
+  }
+
+  /** A run lacks blocks in these parts; the others of it are here, or empty. */
+  missing(run: number, nowMs: number, parts = this.allParts): void {
+    this.#progressMs = nowMs
+    for (let part = 0; part < this.partsPerRun; part++) {
+      const unit = run * this.partsPerRun + part
+      if ((parts & (1 << part)) !== 0) this.#picker.setMissing(unit)
+      else this.#picker.setHeld(unit)
+    }
+  }
+
+  /** A run is here. */
+  held(run: number, nowMs: number): void {
+    this.#progressMs = nowMs
+    for (let part = 0; part < this.partsPerRun; part++) this.#picker.setHeld(run * this.partsPerRun + part)
+  }
+
+  /** Every run was `missing` or `held`: from now on what is missing is known. */
+  planned(nowMs: number): void {
+    this.#planned = true
+    this.#progressMs = nowMs
+  }
+
+  /** A run that was held is not any more. */
+  lost(run: number): void {
+    for (let part = 0; part < this.partsPerRun; part++) this.#picker.setLost(run * this.partsPerRun + part)
+  }
+
+  /** The exact uncompressed bytes of a want. */
+  sized(want: Want, bytes: number): void {
+    this.#wants.resize(want, bytes)
+  }
+
+  /** The answer to a want is here. False: all of it came from elsewhere; drop it, and do not call `stored` or `failed`. */
+  answered(want: Want, nowMs: number): boolean {
+    if (!this.#wants.has(want) || want.answered) return false
+    const had = this.heldParts(want.run) | this.#wants.storing(want.run)
+    const useful = (want.parts & ~had) !== 0
+    this.#progressMs = nowMs
+    want.peer.misses = 0
+    want.peer.pace.arrived(want.bytes, want.sentMs, nowMs)
+    this.#hedges.arrived(want, useful)
+    this.#wants.answered(want, nowMs)
+    const here = had | want.parts
+    for (const rival of this.#wants.rivals(want)) {
+      if ((rival.parts & ~here) === 0) this.#queue.push({ type: 'cancel', want: rival })
+    }
+    if (!useful) this.#end(want)
+    return useful
+  }
+
+  /** What was answered is verified and stored. */
+  stored(want: Want): void {
+    if (!this.#wants.has(want)) return
+    this.#eachUnit(want, (unit) => this.#picker.setHeld(unit))
+    this.#end(want)
+  }
+
+  /** A want, answered or not, did not bring its parts. `retryMs`: what a busy peer asks for. */
+  failed(want: Want, reason: WantFailure, now: { nowMs: number; retryMs?: number }): void {
+    if (!this.#wants.has(want)) return
+    this.#end(want)
+    const { peer } = want
+    if (reason === 'busy') peer.pausedUntilMs = now.nowMs + (now.retryMs ?? 0)
+    else if (reason !== 'lost') this.#blame(peer, reason, now.nowMs)
+  }
+
+  /** The origin's answer to an ask; when it is empty it is asked again after `retryMs`. */
+  assigned(peer: FetchPeer, runs: readonly number[], now: { nowMs: number; retryMs: number }): void {
+    peer.asking = false
+    for (const run of runs) if (run < this.runs) peer.assigned.push(run)
+    if (runs.length === 0) peer.askAfterMs = now.nowMs + now.retryMs
+  }
+
+  askFailed(peer: FetchPeer, reason: WantFailure, now: { nowMs: number; retryMs?: number }): void {
+    peer.asking = false
+    if (reason === 'busy') peer.askAfterMs = now.nowMs + (now.retryMs ?? 0)
+    else if (reason !== 'lost') this.#blame(peer, reason, now.nowMs)
+  }
+
+  /** The next thing to do; undefined when there is nothing before the next fact or `wakeMs`. */
+  next(nowMs: number): Decision | undefined {
+    const queued = this.#queue.shift()
+    if (queued !== undefined) return queued
+    this.#wakeMs = Number.POSITIVE_INFINITY
+    for (let looked = 0; looked < this.#peers.length; looked++) {
+      this.#turn = (this.#turn + 1) % this.#peers.length
+      const peer = this.#peers[this.#turn]
+      const decision = peer === undefined ? undefined : this.#forPeer(peer, nowMs)
+      if (decision !== undefined) return decision
+    }
+    this.#wakeMs = Math.min(this.#wakeMs, this.#chooser.wakeMs(nowMs))
+    return undefined
+  }
+
+  #forPeer(peer: FetchPeer, nowMs: number): Decision | undefined {
+    if (peer.pausedUntilMs > nowMs) {
+      this.#wakeMs = Math.min(this.#wakeMs, peer.pausedUntilMs)
+      return undefined
+    }
+    const ask = peer.origin ? this.#askOf(peer, nowMs) : undefined
+    if (ask !== undefined) return ask
+    const want = this.#chooser.want(peer, nowMs)
+    if (want === undefined) return undefined
+    this.#begin(want)
+    return { type: 'want', want }
+  }
+
+  #askOf(peer: FetchPeer, nowMs: number): Decision | undefined {
+    if (this.#planned && this.#picker.missingCount === 0) return undefined
+    if (!peer.asking && peer.askAfterMs > nowMs) this.#wakeMs = Math.min(this.#wakeMs, peer.askAfterMs)
+    const ask = this.#asks.ask(peer, nowMs)
+    if (ask === undefined) return undefined
+    peer.asking = true
+    return { type: 'ask', peer, ...ask }
+  }
+
+  #begin(want: Want): void {
+    this.#wants.add(want)
+    this.#hedges.began(want)
+    this.#eachUnit(want, (unit) => this.#picker.started(unit))
+  }
+
+  #end(want: Want): void {
+    this.#wants.delete(want)
+    this.#hedges.ended(want)
+    this.#eachUnit(want, (unit) => this.#picker.failed(unit))
+  }
+
+  /** A peer that does not give what it promised, twice in a row, is released: start over with it. */
+  #blame(peer: FetchPeer, reason: 'lacks' | 'timeout', nowMs: number): void {
+    if (++peer.misses >= PEER_TIMEOUTS_MAX) this.#queue.push({ type: 'release', peer, reason })
+    else if (reason === 'lacks') peer.pausedUntilMs = nowMs + PEER_LACKS_PAUSE_MS
+  }
+
+  #eachUnit(want: Want, visit: (unit: number) => void): void {
+    for (let part = 0; part < this.partsPerRun; part++) {
+      if ((want.parts & (1 << part)) !== 0) visit(want.run * this.partsPerRun + part)
+    }
+  }
+
+  #partsThat(run: number, holds: (unit: number) => boolean): number {
+    let parts = 0
+    for (let part = 0; part < this.partsPerRun; part++) {
+      if (holds(run * this.partsPerRun + part)) parts |= 1 << part
+    }
+    return parts
+  }
+}

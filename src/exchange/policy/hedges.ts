@@ -1,0 +1,98 @@
+import {
+  ENDGAME_AFTER_MS,
+  ENDGAME_AFTER_WANTS,
+  HEDGE_BYTES_SHARE,
+  HEDGE_SLACK_MS,
+} from '../../core/limits.ts'
+import type { FetchPeer } from './fetch-peer.ts'
+import type { Want } from './want.ts'
+import type { WantList } from './want-list.ts'
+
+/**
+ * Stragglers: a want that is later than its peer's measured rate explains is given to a second peer that would have delivered it by
+ * now. Copies cost at most a share of what is fetched; one that hardly moves at all is copied in any case.
+ */
+export class Hedges {
+  readonly #wants: WantList
+  readonly #partBytes: number
+  /** Bytes of copies under way, and of answers that came twice. */
+  #copyBytes = 0
+  #duplicateBytes = 0
+  #fetchedBytes = 0
+
+  /** `partBytes`: what one part of a run has at most; one copy may always be under way. */
+  constructor(wants: WantList, init: { partBytes: number }) {
+    this.#wants = wants
+    this.#partBytes = init.partBytes
+  }
+
+  /** Bytes of answers that were not needed any more. */
+  get duplicateBytes(): number {
+    return this.#duplicateBytes
+  }
+
+  began(want: Want): void {
+    if (want.copy) this.#copyBytes += want.bytes
+  }
+
+  ended(want: Want): void {
+    if (want.copy) this.#copyBytes = Math.max(0, this.#copyBytes - want.bytes)
+  }
+
+  arrived(want: Want, useful: boolean): void {
+    if (useful) this.#fetchedBytes += want.bytes
+    else this.#duplicateBytes += want.bytes
+  }
+
+  /** When the first want that is under way becomes late; infinite without any. */
+  nextMs(endgame: boolean): number {
+    let firstMs = Number.POSITIVE_INFINITY
+    for (const want of this.#wants.all) {
+      if (!want.answered && !want.copy) firstMs = Math.min(firstMs, this.#lateMs(want, endgame))
+    }
+    return firstMs
+  }
+
+  /** The want that a peer with room had better take over, by `holds`: whether the peer may send all of it. */
+  choose(use: {
+    peer: FetchPeer
+    nowMs: number
+    endgame: boolean
+    holds(want: Want): boolean
+  }): Want | undefined {
+    const { peer, nowMs, endgame, holds } = use
+    let latest: Want | undefined
+    for (const want of this.#wants.all) {
+      if (want.answered || want.copy || want.peer === peer || nowMs < this.#lateMs(want, endgame)) continue
+      if (latest !== undefined && latest.sentMs <= want.sentMs) continue
+      if (!this.#worthIt(want, peer, nowMs)) continue
+      if (holds(want) && this.#wants.isAlone(want)) latest = want
+    }
+    return latest
+  }
+
+  #worthIt(want: Want, peer: FetchPeer, nowMs: number): boolean {
+    const waitedMs = nowMs - want.sentMs
+    if (waitedMs >= this.#stalledMs()) return true
+    const hereMs = peer.pace.expectedMs(peer.flightBytes + want.bytes)
+    return hereMs < waitedMs && this.#affords(want.bytes)
+  }
+
+  #affords(bytes: number): boolean {
+    const spent = this.#copyBytes + this.#duplicateBytes + bytes
+    return spent <= this.#fetchedBytes * HEDGE_BYTES_SHARE + this.#partBytes
+  }
+
+  /** A want so old hardly moves, however slow all of them are. */
+  #stalledMs(): number {
+    return Math.max(ENDGAME_AFTER_MS, this.#wants.meanMs * ENDGAME_AFTER_WANTS)
+  }
+
+  #lateMs(want: Want, endgame: boolean): number {
+    const stalledMs = want.sentMs + this.#stalledMs()
+    if (want.dueMs === Number.POSITIVE_INFINITY) return stalledMs
+    const expectedMs = want.dueMs - want.sentMs
+    const slackMs = Math.max(HEDGE_SLACK_MS, endgame ? expectedMs / 2 : expectedMs)
+    return Math.min(stalledMs, want.dueMs + slackMs)
+  }
+}
