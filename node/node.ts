@@ -34,6 +34,7 @@ import { ImageCatalog } from './image-catalog.ts'
 import { listenForProbes, listenOnSocket } from './listen.ts'
 import { Maintenance } from './maintenance.ts'
 import { nodeMetrics } from './metrics.ts'
+import { Placer } from './placer.ts'
 import { Puller } from './puller.ts'
 import { NodeReport } from './report.ts'
 import { trackerClient } from './tracker-client.ts'
@@ -83,6 +84,10 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     },
   )
   const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer })
+  const placer = new Placer(
+    { orders: (body, options) => client.placements.orders(body, options), link, puller, clock, log },
+    { self: host.self },
+  )
   const report = new NodeReport(
     { carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock },
     { config, principal: identity.principal.dn },
@@ -102,6 +107,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   await started(exchange)
   await started(announcer)
   opened.defer(() => puller.stop())
+  await started(placer)
   const probes = await listenForProbes(metrics, config.metrics?.listen)
   opened.defer(async () => probes?.close())
   opened.defer(() => control.close())

@@ -25,6 +25,7 @@ import { imageRoutes } from './routes/images.ts'
 import { membershipRoutes } from './routes/memberships.ts'
 import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
+import { placementRoutes } from './routes/placements.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { signatureRoutes } from './routes/signatures.ts'
@@ -53,6 +54,7 @@ const ROUTES: readonly Registration[] = [
   rawRoutes,
   nodeRoutes,
   swarmRoutes,
+  placementRoutes,
   usageRoutes,
   chainRoutes,
   auditRoutes,

@@ -12,6 +12,7 @@ import type { BaseUrl } from './http/base-url.ts'
 import type { Images } from './images/images.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import type { Nodes } from './nodes/nodes.ts'
+import type { Placements } from './placement/placements.ts'
 import type { Downloads } from './raw/downloads.ts'
 import type { RawUploads } from './raw/raw-uploads.ts'
 import type { Holders } from './siblings/holders.ts'
@@ -36,6 +37,7 @@ export interface RouteContext extends Accounting {
   readonly rightsChanged: () => void
   readonly nodes: Nodes
   readonly rights: FetchRights
+  readonly placements: Placements
   readonly grants: GrantIssuer
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */

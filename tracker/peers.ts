@@ -16,6 +16,7 @@ import type { Signer } from './grants/short-lived.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import { Nodes } from './nodes/nodes.ts'
 import { Origin } from './origin.ts'
+import { Placements } from './placement/placements.ts'
 import { Swarms } from './swarm/swarms.ts'
 import { trackerNames } from './tracker-name.ts'
 
@@ -41,6 +42,7 @@ export interface Peers {
   readonly grants: GrantIssuer
   readonly swarms: Swarms
   readonly origin: Origin
+  readonly placements: Placements
 }
 
 /** Starts the tracker's own peer. `name`: what the tracker signs in. Errors: CertificateError, ConfigError when it cannot listen. */
@@ -75,5 +77,6 @@ export async function openPeers(
     { catalog, passes, grants, audit, clock, log, dismissed },
     { ...config.nodes, audience },
   )
-  return { nodes, rights, grants, swarms, origin }
+  const placements = new Placements({ catalog, askers, rights, swarms, clock })
+  return { nodes, rights, grants, swarms, origin, placements }
 }

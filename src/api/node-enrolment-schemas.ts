@@ -8,7 +8,7 @@ import { Jws, Labels, PeerText, RenewAfterSeconds } from './swarm-schemas.ts'
 
 const closed = { additionalProperties: false }
 const Time = Type.String({ description: 'ISO 8601, UTC' })
-const NodeName = Type.String({
+export const NodeName = Type.String({
   minLength: 1,
   maxLength: NAME_CHARS_MAX,
   pattern: '^(?!\\.+$)[a-zA-Z0-9_.-]+$',

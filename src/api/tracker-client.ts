@@ -16,6 +16,7 @@ import {
   NodeViews,
   PassAnswer,
 } from './node-enrolment-schemas.ts'
+import { PlacementClient } from './placement-client.ts'
 import { RepomanClient } from './repoman-client.ts'
 import { SignedClient } from './signed-client.ts'
 import {
@@ -52,6 +53,8 @@ export class TrackerClient {
   readonly signed: SignedClient
   /** What happened, and what users own. */
   readonly accounting: AccountingClient
+  /** Images at nodes before anybody boots them. */
+  readonly placements: PlacementClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
@@ -61,6 +64,7 @@ export class TrackerClient {
     this.images = new ImageClient({ http: this.#http })
     this.signed = new SignedClient({ http: this.#http })
     this.accounting = new AccountingClient({ http: this.#http })
+    this.placements = new PlacementClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */

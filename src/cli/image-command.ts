@@ -3,6 +3,7 @@ import { addImageCreate } from './image-create.ts'
 import { addImageHistory } from './image-history.ts'
 import { addImageLs } from './image-ls.ts'
 import { addImageMv } from './image-mv.ts'
+import { addImagePlace } from './image-place.ts'
 import { addImageProof } from './image-proof.ts'
 import { addImagePull } from './image-pull.ts'
 import { addImagePush } from './image-push.ts'
@@ -20,6 +21,7 @@ export function addImageCommands(program: Command, shell: Shell): void {
   const image = program.command('image').description('disk images: publish, fetch, look at, remove')
   addImagePush(image, shell)
   addImagePull(image, shell)
+  addImagePlace(image, shell)
   addImageLs(image, shell)
   addImageSearch(image, shell)
   addImageShow(image, shell)

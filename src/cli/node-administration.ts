@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
 import type { ChangeNodeBody, NodeView } from '../api/node-enrolment-schemas.ts'
 import type { TrackerClient } from '../api/tracker-client.ts'
-import { UsageError } from '../core/errors.ts'
 import { NODE_STATES, type NodeState } from '../core/permission.ts'
 import { confirm } from './confirm.ts'
 import { withTracker } from './connect.ts'
 import { teach } from './help.ts'
+import { labelText, parseLabels } from './labels.ts'
 import { addFormatOption, type FormatFlags, printList } from './output.ts'
 import { addSettingOptions, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
@@ -145,21 +145,4 @@ function changeAll(
       shell.terminal.stderr.write(`${name} ${init.done}\n`)
     }
   })
-}
-
-/** Errors: UsageError. */
-function parseLabels(pairs: readonly string[]): Record<string, string> {
-  const labels: Record<string, string> = {}
-  for (const pair of pairs) {
-    const at = pair.indexOf('=')
-    if (at <= 0 || at === pair.length - 1) throw new UsageError(`${pair} is no label=value`)
-    labels[pair.slice(0, at)] = pair.slice(at + 1)
-  }
-  return labels
-}
-
-function labelText(labels: Readonly<Record<string, string>>): string {
-  return Object.entries(labels)
-    .map(([label, value]) => `${label}=${value}`)
-    .join(' ')
 }

@@ -9,6 +9,7 @@ import { addImageCommands } from './image-command.ts'
 import { addLoginCommand } from './login-command.ts'
 import { addNamespaceCommands } from './namespace-command.ts'
 import { addNodeCommands } from './node-command.ts'
+import { addPlacementCommands } from './placement-command.ts'
 import { addRepomanCommands } from './repoman/repoman-command.ts'
 import type { Shell } from './shell.ts'
 import { addTestnetCommand } from './testnet-command.ts'
@@ -39,6 +40,7 @@ export function buildProgram(shell: Shell): Command {
   addGroupCommands(program, shell)
   addNamespaceCommands(program, shell)
   addNodeCommands(program, shell)
+  addPlacementCommands(program, shell)
   addAclCommands(program, shell)
   addTrackerCommands(program, shell)
   addCaCommands(program, shell)

@@ -123,6 +123,22 @@ export const ADMINS_FILE_BYTES_MAX = MiB
 export const GROUPS_MAX = 10_000
 /** Enrolled nodes of one tracker: ten of the largest sites. */
 export const NODES_MAX = 100_000
+/** Placements that a tracker keeps, those that have ended included: the oldest ended ones give way. */
+export const PLACEMENTS_MAX = 1000
+/** Waves of one placement. */
+export const PLACEMENT_WAVES_MAX = 32
+/** How far ahead a placement may begin. */
+export const PLACEMENT_AHEAD_MS_MAX = 366 * 86_400_000
+/** Placements that one node works at; the others wait. Each is a pull. */
+export const PLACES_AT_ONCE_MAX = 4
+/** Pause before a node that has nothing to place asks again; also how late a placement may begin. */
+export const PLACES_IDLE_MS = 30_000
+/** The same while it has something to place: what `placement show` is behind. */
+export const PLACES_BUSY_MS = 5000
+/** Characters of the reason for which a node could not place an image. */
+export const PLACE_ERROR_CHARS_MAX = 500
+/** Nodes in one answer about a placement. */
+export const PLACES_LIST_ROWS = 1000
 /** Nodes in one answer of a listing unless it asks for another number. */
 export const NODES_LIST_ROWS = 1000
 

@@ -8,6 +8,7 @@ import { imageTests } from './catalog/images.ts'
 import { mixTests } from './catalog/mix.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
 import { nodeTests } from './catalog/nodes.ts'
+import { placementTests } from './catalog/placements.ts'
 import { queryTests } from './catalog/queries.ts'
 import { raceTests } from './catalog/races.ts'
 import type { CatalogUnderTest, On } from './catalog/steps.ts'
@@ -46,6 +47,7 @@ export function testCatalog(backend: CatalogBackend): void {
     accountRaceTests,
     accountingTests,
     nodeTests,
+    placementTests,
     accessTests,
     trackerTests,
     queryTests,

@@ -18,6 +18,7 @@ import { ImageChanges } from './image-changes.ts'
 import { ImageDetailsCatalog } from './image-details.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
 import { NodeCatalog } from './node-catalog.ts'
+import { PlacementCatalog } from './placement-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { RawUploadCatalog } from './raw-upload-catalog.ts'
 import { TrackerCatalog } from './tracker-catalog.ts'
@@ -37,6 +38,7 @@ export interface Catalog {
   readonly groups: GroupCatalog
   readonly groupChanges: GroupChanges
   readonly nodes: NodeCatalog
+  readonly placements: PlacementCatalog
   readonly uploads: UploadCatalog
   readonly rawUploads: RawUploadCatalog
   readonly history: HistoryCatalog
@@ -97,6 +99,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     groups: new GroupCatalog({ db }),
     groupChanges: new GroupChanges({ acls, transactions }),
     nodes: new NodeCatalog({ db }),
+    placements: new PlacementCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     rawUploads: new RawUploadCatalog({ db }),
     history: new HistoryCatalog({ db }),

@@ -9,7 +9,7 @@ export type Db = Kysely<CatalogSchema> | Transaction<CatalogSchema>
  * What only one transaction at a time may do, over all trackers of the database: whatever looks first and then acts on what
  * it saw, such as counting before adding. `names`: users, groups and namespaces, which share their names.
  */
-export type Turn = 'names' | 'nodes' | `images:${string}` | `uploads:${string}`
+export type Turn = 'names' | 'nodes' | 'placements' | `images:${string}` | `uploads:${string}`
 
 /**
  * Waits until no other transaction is in this turn; it ends with the transaction. One turn in a transaction, taken first: two

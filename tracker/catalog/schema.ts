@@ -2,6 +2,7 @@ import type { ColumnType, Generated } from 'kysely'
 import type { Right, SubjectKind } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { ImageState, NodeState, Permission, UserState } from '../../src/core/permission.ts'
+import type { PlacementState, PlaceState } from '../../src/core/placement.ts'
 import type { ImageName, Namespace, Tag } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 
@@ -192,6 +193,37 @@ export interface CatalogSchema {
     runs: Fixed<number>
     /** The last one, where the image goes on. */
     is_cut: Fixed<number>
+  }
+  /** Images that are to be at certain nodes. */
+  placements: {
+    id: Generated<number>
+    namespace: Fixed<Namespace>
+    name: Fixed<ImageName>
+    version: Fixed<number>
+    manifest: Fixed<ManifestId>
+    /** JSON object: the labels that its nodes were chosen by. */
+    labels: Fixed<string>
+    /** When it begins. */
+    at: Fixed<number>
+    /** Failed places after which it halts. */
+    failures_max: Fixed<number>
+    state: PlacementState
+    /** Distinguished name. */
+    author: Fixed<string>
+    created_at: Fixed<number>
+    modified_at: number
+  }
+  /** The nodes of a placement. */
+  places: {
+    placement: Fixed<number>
+    node: Fixed<string>
+    /** Begins when all places of earlier waves have ended. */
+    wave: Fixed<number>
+    state: PlaceState
+    runs: number
+    runs_total: number
+    error: string | null
+    modified_at: number
   }
   /** Digests, one after the other, that garbage collection keeps for an upload. */
   leases: {

@@ -23,7 +23,7 @@ import { NODE_REASONS } from './node-reasons.ts'
 export type EnrolmentMode = 'machines' | 'approve' | 'open'
 
 export interface NodesComponents {
-  readonly catalog: Pick<Catalog, 'nodes' | 'users' | 'acls' | 'transaction'>
+  readonly catalog: Pick<Catalog, 'nodes' | 'users' | 'acls' | 'placements' | 'transaction'>
   readonly passes: PassIssuer
   readonly grants: GrantIssuer
   readonly audit: Pick<AuditLog, 'write'>
@@ -109,6 +109,7 @@ export class Nodes {
     const removed = await catalog.transaction(async (trx) => {
       const node = await catalog.nodes.remove(trx, name)
       if (node.state === 'revoked') throw revokedStays(name)
+      await catalog.placements.forget(trx, name)
       await catalog.acls.forget({ kind: 'node', subject: name }, { author, trx })
       return node
     })

@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify'
 import {
   AnnounceAnswer,
   AnnounceBody,
@@ -10,10 +9,10 @@ import {
 } from '../../src/api/swarm-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { ConflictError, InvalidError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { InvalidError } from '../../src/core/errors.ts'
 import { formatReference, parseReference } from '../../src/core/reference.ts'
-import type { PeerKey } from '../../src/core/router.ts'
 import { askerOf, type NodeAsker } from '../access/asker.ts'
+import { enrolledNode } from '../access/enrolled-node.ts'
 import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
 import type { FetchRight } from '../grants/fetch-rights.ts'
@@ -59,7 +58,7 @@ const listSwarms: Handler<typeof listSwarmsSchema> = (context) => async (request
 
 const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) => {
   const { reference, peer, addresses, delegation } = request.body
-  const node = nodeOf(request, peer)
+  const node = enrolledNode(request, peer)
   const wanted = parseReference(reference)
   const { image, right } = await context.rights.image(node, wanted, delegation)
   const { manifest, record, runs } = await context.catalog.images.resolve(wanted)
@@ -73,7 +72,7 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
 
 const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (request) => {
   const { manifest, peer, addresses, runs, delegation } = request.body
-  const node = nodeOf(request, peer)
+  const node = enrolledNode(request, peer)
   const { version, right } = await context.rights.manifest(node, manifest, delegation)
   if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
   context.swarms.announce({ manifest, node, addresses, runs, runsTotal: version.runs })
@@ -84,18 +83,8 @@ const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (req
 
 const leaveSwarm: Handler<typeof leaveSwarmSchema> = (context) => async (request, reply) => {
   const { manifest, peer } = request.body
-  context.swarms.leave(manifest, nodeOf(request, peer).peer)
+  context.swarms.leave(manifest, enrolledNode(request, peer).peer)
   return reply.code(204).send(null)
-}
-
-/** Only nodes take part in swarms, each with the peer that it has enrolled. */
-function nodeOf(request: FastifyRequest, peer: PeerKey): NodeAsker {
-  const asker = askerOf(request)
-  if (asker.kind === 'anonymous') throw new NotAuthorisedError(asker.reason)
-  if (asker.kind !== 'node')
-    throw new NotAuthorisedError(`${asker.dn} is a ${asker.kind}; only enrolled nodes take part in swarms`)
-  if (asker.peer === peer) return asker
-  throw new ConflictError(`the node ${asker.name} has enrolled another peer: bootswarm node enroll`)
 }
 
 function grantFor(

@@ -61,6 +61,14 @@ export class Swarms {
     return [...origins, ...chooseHandout(others, { max, labels: node.labels })]
   }
 
+  /** Peers that say they hold all of a manifest. */
+  holders(manifest: ManifestId): ReadonlySet<PeerKey> {
+    const peers = this.#living(manifest)?.peers() ?? []
+    return new Set(
+      peers.flatMap(({ address, runs, runsTotal }) => (runs === runsTotal ? [address.peer] : [])),
+    )
+  }
+
   /** Takes a peer out of a swarm. Unknown ones are ignored. */
   leave(manifest: ManifestId, peer: PeerKey): void {
     const swarm = this.#swarms.get(manifest)
