@@ -1,10 +1,11 @@
-import { UnsupportedError } from '../../src/core/errors.ts'
 import type { Arena, ArenaKind } from './arena.ts'
+import { namespacesLack } from './ip.ts'
+import { openLoopback } from './loopback/loopback.ts'
 import { openNamespaces } from './namespaces.ts'
 import type { Topology } from './topology.ts'
 
-/** Opens an arena. Errors: those of `openNamespaces`. */
+/** Opens an arena; without `kind`, of namespaces where this process may make them. Errors: those of `openNamespaces` and `openLoopback`. */
 export async function openArena(topology: Topology, options: { kind?: ArenaKind } = {}): Promise<Arena> {
-  if (options.kind === 'loopback') throw new UnsupportedError('arenas on the loopback interface')
-  return await openNamespaces(topology)
+  const kind = options.kind ?? (namespacesLack() === undefined ? 'namespaces' : 'loopback')
+  return kind === 'namespaces' ? await openNamespaces(topology) : await openLoopback(topology)
 }
