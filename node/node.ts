@@ -7,6 +7,7 @@ import { InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
+import { Solid } from '../src/exchange/solid.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { LiveIdentity } from '../src/identity/live-identity.ts'
 import { PassBook } from '../src/identity/pass-book.ts'
@@ -22,6 +23,7 @@ import { FramePool } from '../src/store/frame-pool.ts'
 import { type FsStore, openFsStore } from '../src/store/fs-store.ts'
 import { openPackStore, type PackStore } from '../src/store/pack-store.ts'
 import { QuotaStore } from '../src/store/quota-store.ts'
+import { IdleShare } from '../src/util/idle-share.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import { onHangup } from '../src/util/signals.ts'
 import { Announcer } from './announcer.ts'
@@ -154,9 +156,13 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       renewed: (manifest, grant) => void puller.renewed(manifest, grant),
     },
   )
+  const solid = new Solid(
+    { packer: frames, clock, idle: new IdleShare({ clock }) },
+    { mode: config.exchange.solid },
+  )
   const exchange = new Exchange(
     {
-      ...{ carrier: host, blocks, nodes, verifier: frames, clock, log, random: Math.random },
+      ...{ carrier: host, blocks, nodes, verifier: frames, solid, clock, log, random: Math.random },
       admission: passes,
       verifyGrant: (token) => link.grant(token),
       graceS: () => link.graceS,

@@ -4,7 +4,7 @@ import type { BlockStore } from '../src/core/blockstore.ts'
 import { type ManifestId, parseManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
 import { GrantError, NotFoundError } from '../src/core/errors.ts'
-import type { FrameVerifier } from '../src/core/frame.ts'
+import type { FrameVerifier, SolidPacker } from '../src/core/frame.ts'
 import { decodeFrame } from '../src/core/frame-codec.ts'
 import { GRANT_TYPE, type Grant, parseGrant } from '../src/core/grant.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
@@ -14,11 +14,13 @@ import { decodeManifest, runCount } from '../src/core/manifest.ts'
 import { PASS_TYPE, type Pass, parsePass } from '../src/core/pass.ts'
 import type { PeerAddress, PeerKey } from '../src/core/router.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
+import { Solid, type SolidMode } from '../src/exchange/solid.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { verifyJws } from '../src/identity/jws.ts'
 import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
+import { IdleShare } from '../src/util/idle-share.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import type { PassIssuer } from './grants/pass-issuer.ts'
 
@@ -26,7 +28,7 @@ export interface OriginComponents {
   readonly identity: Identity
   readonly blocks: BlockStore
   readonly nodes: BlockStore
-  readonly verifier: FrameVerifier
+  readonly verifier: FrameVerifier & SolidPacker
   readonly passes: PassIssuer
   /** Whether what a grant says still holds. */
   readonly stands: (grant: Grant) => Promise<boolean>
@@ -41,9 +43,12 @@ export interface OriginInit {
   readonly announce: readonly string[]
   /** What the tracker signs in. */
   readonly name: string
+  /** When the blocks of an answer are compressed together. */
+  readonly solid: SolidMode
 }
 
 interface OriginParts {
+  readonly solid: Solid
   readonly name: string
   readonly book: PassBook
   readonly host: Libp2pHost
@@ -70,7 +75,7 @@ export class Origin implements Lifecycle {
 
   private constructor(components: OriginComponents, parts: OriginParts) {
     const { clock, blocks, nodes, verifier, log } = components
-    const { name, book, host } = parts
+    const { name, book, host, solid } = parts
     this.#components = components
     this.#changedMs = clock.now()
     this.#name = name
@@ -78,7 +83,17 @@ export class Origin implements Lifecycle {
     this.#host = host
     this.#exchange = new Exchange(
       {
-        ...{ carrier: host, blocks, nodes, verifier, clock, log, random: Math.random, admission: book },
+        ...{
+          carrier: host,
+          blocks,
+          nodes,
+          verifier,
+          solid,
+          clock,
+          log,
+          random: Math.random,
+          admission: book,
+        },
         verifyGrant: (token) => this.#verifyGrant(token),
         graceS: () => 0,
         // Grants of other trackers, and those from before a start, are for manifests that nobody has asked for here.
@@ -103,7 +118,9 @@ export class Origin implements Lifecycle {
       { log, clock, admission: book },
       { privateKey, listen: [...listen], announce: [...announce], dht },
     )
-    return new Origin(components, { name, book, host })
+    const idle = new IdleShare({ clock })
+    const solid = new Solid({ packer: components.verifier, clock, idle }, { mode: init.solid })
+    return new Origin(components, { name, book, host, solid })
   }
 
   async start(): Promise<void> {

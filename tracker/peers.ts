@@ -1,6 +1,6 @@
 import type { BlockStore } from '../src/core/blockstore.ts'
 import type { Clock } from '../src/core/clock.ts'
-import type { FrameVerifier } from '../src/core/frame.ts'
+import type { FrameVerifier, SolidPacker } from '../src/core/frame.ts'
 import type { Log } from '../src/core/log.ts'
 import type { PeerKey } from '../src/core/router.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
@@ -27,7 +27,7 @@ export interface PeersComponents {
   readonly access: Access
   readonly askers: Askers
   readonly stores: { readonly blocks: BlockStore; readonly nodes: BlockStore }
-  readonly verifier: FrameVerifier
+  readonly verifier: FrameVerifier & SolidPacker
   readonly sign: Signer
   readonly audit: Pick<AuditLog, 'write'>
   readonly metrics: TrackerMetrics
@@ -63,7 +63,7 @@ export async function openPeers(
       ...{ identity, ...components.stores, verifier, passes, clock, log },
       stands: (grant) => rights.stands(grant),
     },
-    { ...config.p2p, dataDir: config.dataDir, name },
+    { ...config.p2p, ...config.exchange, dataDir: config.dataDir, name },
   )
   opened.defer(() => origin.stop())
   await origin.start()

@@ -4,6 +4,9 @@ import type { Digest } from './cid.ts'
 export const CODEC_RAW = 0
 export const CODEC_ZSTD = 1
 export type Codec = typeof CODEC_RAW | typeof CODEC_ZSTD
+/** On the wire only: the block is in the solid frame of its message, one zstd frame of several blocks. No store keeps it. */
+export const CODEC_SOLID = 2
+export type WireCodec = Codec | typeof CODEC_SOLID
 
 /**
  * A block as it rests and travels. The zstd frame is made once, at the publisher.
@@ -18,7 +21,10 @@ export interface Frame {
   readonly bytes: Uint8Array
 }
 
-/** Where a frame lies in a buffer that holds many. */
+/**
+ * Where a frame lies in a buffer that holds many. Blocks of CODEC_SOLID have all the same place, that of the solid frame, which holds
+ * them in order.
+ */
 export interface PlacedFrame {
   readonly digest: Digest
   readonly codec: number
@@ -29,10 +35,17 @@ export interface PlacedFrame {
   readonly storedLength: number
 }
 
+/** Makes a solid frame of blocks, away from the main thread. */
+export interface SolidPacker {
+  /** The blocks of `frames` in order as one zstd frame; undefined when that is not smaller, or when there is too much to do already. */
+  packSolid(frames: readonly Frame[]): Promise<Uint8Array | undefined>
+}
+
 /** Checks frames from outside: inflates each within its length and hashes it, away from the main thread. */
 export interface FrameVerifier {
   /**
-   * For each frame, in order: the frame when it is exactly the block that its digest names, else undefined.
+   * For each frame, in order: the frame when it is exactly the block that its digest names, else undefined. Blocks of a solid frame
+   * become frames of their own.
    * `buffer` is moved away when it is all of its ArrayBuffer: use the frames of the answer.
    */
   verifyRun(run: {

@@ -17,6 +17,7 @@ import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
 import { MessageReader } from '../wire/message-reader.ts'
 import type { Assign, Blocks, Have, Hello, Message, NewPass, Opened, Refused } from '../wire/message-types.ts'
 import { Requests } from './requests.ts'
+import type { Solid } from './solid.ts'
 
 const VERSION = 1
 
@@ -43,6 +44,8 @@ export interface ConnectionComponents {
   events: ConnectionEvents
   /** Where the bodies of `blocks` come from; who has used one gives it back. */
   buffers: BufferPool
+  /** Without it no answer may hold a solid frame. */
+  solid?: Solid | undefined
 }
 
 /**
@@ -59,6 +62,7 @@ export class Connection {
   readonly #admission: Admission
   readonly #events: ConnectionEvents
   readonly #buffers: BufferPool
+  readonly #solid: Solid | undefined
   readonly #requests: Requests
   readonly #hello = Promise.withResolvers<Hello>()
   #agent = ''
@@ -72,6 +76,7 @@ export class Connection {
     this.#admission = components.admission
     this.#events = components.events
     this.#buffers = components.buffers
+    this.#solid = components.solid
     this.peer = components.channel.peer
     this.inbound = components.channel.inbound
     this.#requests = new Requests({ clock: components.clock }, { timeoutMs: EXCHANGE_WANT_TIMEOUT_MS })
@@ -146,10 +151,10 @@ export class Connection {
 
   /** Wants blocks of a run. Errors: BusyError, NotFoundError, TimeoutError, UnreachableError. */
   want(want: WantOptions): { request: number; answer: Promise<Blocks> } {
-    const { id, run, missing } = want
+    const { class: trafficClass = 'requested', ...rest } = want
     const { request, answer } = this.#requests.begin('want')
-    const urgency = TRAFFIC_CLASSES.indexOf(want.class ?? 'requested')
-    this.send({ type: 'want', request, id, run, missing, class: urgency })
+    const solid = this.#solid?.welcome(this) === true
+    this.send({ type: 'want', request, ...rest, class: TRAFFIC_CLASSES.indexOf(trafficClass), solid })
     return { request, answer: answer as Promise<Blocks> }
   }
 

@@ -20,6 +20,7 @@ import type { Random } from './policy/units.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
 import { Session } from './session.ts'
+import type { Solid } from './solid.ts'
 import { Superseed } from './superseed.ts'
 import { Swarm } from './swarm.ts'
 
@@ -28,6 +29,8 @@ export interface ExchangeComponents {
   blocks: BlockStore
   nodes: BlockStore
   verifier: FrameVerifier
+  /** Without it every frame travels as it rests. */
+  solid?: Solid
   clock: Clock
   log: Log
   random: Random
@@ -219,12 +222,12 @@ export class Exchange implements Lifecycle {
   }
 
   #adopt(channel: Channel): Connection {
-    const { blocks, nodes, clock, log, admission, verifyGrant, graceS } = this.#components
-    const parts = { channel, clock, admission }
+    const { blocks, nodes, clock, log, solid, admission, verifyGrant, graceS } = this.#components
+    const parts = { channel, clock, admission, solid }
     const connection = new Connection({ ...parts, events: this.#events, buffers: this.#buffers })
     const server = new Server(
       {
-        ...{ blocks, nodes, clock, log, admission, verifyGrant, graceS },
+        ...{ blocks, nodes, clock, log, solid, admission, verifyGrant, graceS },
         segments: this.#segments,
         swarm: (id) => this.#swarmOf(id),
         used: (by) => this.#links.used(by),

@@ -1,7 +1,7 @@
 import type { BlockStore } from '../core/blockstore.ts'
 import { type DigestKey, digestKey } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
-import type { FrameVerifier, PlacedFrame } from '../core/frame.ts'
+import { CODEC_SOLID, type FrameVerifier, type PlacedFrame } from '../core/frame.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
@@ -69,12 +69,15 @@ export function framesOf(want: RunWant, answer: Blocks): { buffer: Uint8Array; f
   if (answer.entries.length !== want.indices.length)
     throw new ProtocolError('answer has other blocks than wanted')
   let offset = answer.payload.byteOffset
+  const apartBytes = answer.entries.reduce((sum, { storedLength }) => sum + storedLength, 0)
+  const solid = { offset: offset + apartBytes, storedLength: answer.payload.length - apartBytes }
   const frames = answer.entries.map(({ index, codec, storedLength }, i) => {
     const digest = want.blocks.digests[index]
     const length = want.blocks.lengths[index]
     if (index !== want.indices[i] || digest === undefined || length === undefined) {
       throw new ProtocolError('answer has other blocks than wanted')
     }
+    if (codec === CODEC_SOLID) return { digest, codec, length, ...solid }
     offset += storedLength
     return { digest, codec, length, offset: offset - storedLength, storedLength }
   })

@@ -1,6 +1,6 @@
 import type { BlockStore } from '../core/blockstore.ts'
 import { BootswarmError, IntegrityError, ManifestError, NotFoundError } from '../core/errors.ts'
-import type { Frame } from '../core/frame.ts'
+import { CODEC_SOLID, type Frame } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
@@ -8,6 +8,7 @@ import { encodeBlocks } from '../wire/message-codec.ts'
 import type { Want, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import type { SegmentReader } from './segment-reader.ts'
+import { isPackable, type Solid } from './solid.ts'
 import type { Swarm } from './swarm.ts'
 
 interface WantComponents {
@@ -15,11 +16,14 @@ interface WantComponents {
   segments: SegmentReader
   log: Log
   connection: Connection
+  solid?: Solid | undefined
 }
 
 interface RunFrames {
   readonly indices: readonly number[]
   readonly frames: readonly Frame[]
+  /** What holds those of `frames` that can be compressed together; undefined when all travel as they rest. */
+  readonly solid: Uint8Array | undefined
 }
 
 /** Answers a want. Returns false when the channel is full. What the store cannot give is answered with `failed`. */
@@ -37,7 +41,7 @@ export async function serveWant(components: WantComponents, swarm: Swarm, want: 
 
 /** What is wanted; undefined when it is not held. Errors: those of the store and of segments. */
 async function runFrames(
-  { segments, blocks }: WantComponents,
+  { segments, blocks, solid }: WantComponents,
   swarm: Swarm,
   want: Want,
 ): Promise<RunFrames | undefined> {
@@ -49,7 +53,10 @@ async function runFrames(
   const indices = wantedIndices(want.missing, run.digests.length)
   if (indices === undefined) return undefined
   const frames = await blocks.get(indices.map((i) => run.digests[i] as Uint8Array))
-  if (frames.every((frame) => frame !== undefined)) return { indices, frames }
+  if (frames.every((frame) => frame !== undefined)) {
+    const made = want.solid ? await solid?.pack(frames.filter(isPackable)) : undefined
+    return { indices, frames, solid: made }
+  }
   swarm.drop(want.run)
   return undefined
 }
@@ -60,12 +67,16 @@ function isDamage(error: BootswarmError): boolean {
 }
 
 function sendFrames(connection: Connection, request: number, content: RunFrames): boolean {
-  const entries = content.frames.map((frame, i) => ({
-    index: content.indices[i] ?? 0,
-    codec: frame.codec,
-    storedLength: frame.bytes.length,
-  }))
-  const pieces = content.frames.map((frame) => frame.bytes)
+  const { indices, frames, solid } = content
+  const apart = solid === undefined ? frames : frames.filter((frame) => !isPackable(frame))
+  const entries = frames.map((frame, i) => {
+    const index = indices[i] ?? 0
+    if (solid !== undefined && isPackable(frame))
+      return { index, codec: CODEC_SOLID, storedLength: 0 } as const
+    return { index, codec: frame.codec, storedLength: frame.bytes.length }
+  })
+  const pieces = apart.map((frame) => frame.bytes)
+  if (solid !== undefined) pieces.push(solid)
   return connection.sendPieces(encodeBlocks({ request, entries }, pieces), { bulk: true })
 }
 

@@ -12,6 +12,7 @@ import { ASK_RETRY_MS, Asker } from './asker.ts'
 import type { Connection } from './connection.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import { serveNode, serveWant } from './serve.ts'
+import type { Solid } from './solid.ts'
 import type { Swarm } from './swarm.ts'
 
 /** Refused opens of one channel: each costs a signature check. */
@@ -26,6 +27,7 @@ export interface ServerComponents {
   nodes: BlockStore
   clock: Clock
   log: Log
+  solid?: Solid | undefined
   admission: Pick<Admission, 'of'>
   verifyGrant: GrantVerifier
   /** Seconds that an expired grant still counts for: 0 while the tracker can be asked. */
@@ -262,10 +264,10 @@ export class Server {
       return
     }
     this.#components.used(this.#connection)
-    const { blocks, segments, nodes, log } = this.#components
+    const { blocks, segments, nodes, log, solid } = this.#components
     const room =
       job.type === 'want'
-        ? await serveWant({ blocks, segments, log, connection: this.#connection }, served.swarm, job)
+        ? await serveWant({ blocks, segments, log, solid, connection: this.#connection }, served.swarm, job)
         : await serveNode({ nodes, log, connection: this.#connection }, served.swarm, job)
     if (!room && !this.#connection.closed) await this.#connection.drained()
   }

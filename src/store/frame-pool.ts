@@ -26,7 +26,7 @@ export interface FrameRun {
 export interface VerifiedRun {
   /** For each frame, in order, whether it is exactly the block that its digest names. */
   readonly valid: boolean[]
-  /** Valid frames as views of the buffer, in order, ready for `put`; undefined where not valid. */
+  /** Valid frames as views of one buffer, in order, ready for `put`; undefined where not valid. */
   readonly frames: (Frame | undefined)[]
 }
 
@@ -44,15 +44,20 @@ export interface ReadIntoInit {
 /** Inflates and hashes frames in workers, which start with the first request. Errors: BusyError, AbortedError, StateError after `close`. */
 export class FramePool {
   readonly #pool: WorkerPool<FrameRequest, FrameAnswer | undefined>
-
+  readonly #workers: number
+  #packing = 0
   #checked: CheckedFrames | undefined
 
   constructor(init: { workers?: number } = {}) {
     const workers = init.workers ?? Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1))
+    this.#workers = workers
     this.#pool = new WorkerPool({ module: workerModule(import.meta.url, './frame-worker'), workers })
   }
 
-  /** Checks a run without copying it. One request: runs in flight share the workers. */
+  /**
+   * Checks a run without copying it; blocks of a solid frame become frames of their own, in another buffer. One request: runs in flight
+   * share the workers.
+   */
   async verifyRun(run: FrameRun, options: CallOptions = {}): Promise<VerifiedRun> {
     const { buffer, table, result } = await this.#run('verify', run, options)
     const valid = Array.from(result, (byte) => byte === 1)
@@ -84,6 +89,22 @@ export class FramePool {
       })
     })
     return (await Promise.all(batches)).flat()
+  }
+
+  /**
+   * The blocks of frames, up to a run of them, as one solid frame; undefined when that is not smaller than the frames, or while
+   * every worker makes one: it takes more time than anything else that a worker does. Errors: IntegrityError when a frame is damaged.
+   */
+  async packSolid(frames: readonly Frame[], options: CallOptions = {}): Promise<Uint8Array | undefined> {
+    if (this.#packing >= this.#workers) return undefined
+    this.#packing++
+    try {
+      const { buffer, entries } = packFrames(frames)
+      const { result } = await this.#run('solid', { buffer, frames: entries }, options)
+      return result.length === 0 ? undefined : result
+    } finally {
+      this.#packing--
+    }
   }
 
   /** Reads, inflates and verifies frames, each to its place. Throws IntegrityError, StorageError. */

@@ -1,5 +1,5 @@
 import { DIGEST_BYTES, type Digest } from '../core/cid.ts'
-import { CODEC_RAW, CODEC_ZSTD, type Frame } from '../core/frame.ts'
+import { CODEC_RAW, CODEC_SOLID, CODEC_ZSTD, type Frame } from '../core/frame.ts'
 
 /** Where a frame lies in a buffer that holds many. */
 export interface FrameEntry {
@@ -37,7 +37,32 @@ export function encodeTable(entries: readonly FrameEntry[]): FrameTable {
   return table
 }
 
-/** The frames that a table describes, as views of `buffer`; undefined where an entry does not fit it. */
+/** The entries of a table. */
+export function entriesOf(table: FrameTable): FrameEntry[] {
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength)
+  const entries: FrameEntry[] = []
+  for (let at = 0; at + ENTRY_BYTES <= table.length; at += ENTRY_BYTES) {
+    entries.push({
+      codec: view.getUint32(at),
+      length: view.getUint32(at + 4),
+      offset: view.getUint32(at + 8),
+      storedLength: view.getUint32(at + 12),
+      digest: table.subarray(at + NUMBERS_BYTES, at + ENTRY_BYTES),
+    })
+  }
+  return entries
+}
+
+/** Whether a table has blocks of a solid frame. */
+export function hasSolid(table: FrameTable): boolean {
+  const view = new DataView(table.buffer, table.byteOffset, table.byteLength)
+  for (let at = 0; at + ENTRY_BYTES <= table.length; at += ENTRY_BYTES) {
+    if (view.getUint32(at) === CODEC_SOLID) return true
+  }
+  return false
+}
+
+/** The frames that a table describes, as views of `buffer`; undefined where an entry does not fit it or is of a solid frame. */
 export function framesOf(buffer: Uint8Array, table: FrameTable): (Frame | undefined)[] {
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength)
   const frames: (Frame | undefined)[] = []

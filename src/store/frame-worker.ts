@@ -5,7 +5,8 @@ import { decodeFrame, inflateFrameInto, isBlock, isDigestOf } from '../core/fram
 import { NODE_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
 import { type Handled, serveWorker } from '../util/worker-serve.ts'
 import { CheckedFrames } from './checked-frames.ts'
-import { type FrameTable, framesOf } from './frame-table.ts'
+import { type FrameTable, framesOf, hasSolid } from './frame-table.ts'
+import { openSolidRun, solidOf } from './solid-run.ts'
 
 /** Bytes of the blocks of one request: a run, or one node larger than that. */
 const INFLATE_BYTES_MAX = RUN_BYTES_MAX + NODE_BYTES_MAX
@@ -15,7 +16,7 @@ const READ_BYTES_MAX = 32 * RUN_BYTES_MAX
 
 /** Both buffers are moved to the worker. */
 export interface MovedFrames {
-  readonly do: 'verify' | 'inflate'
+  readonly do: 'verify' | 'inflate' | 'solid'
   readonly buffer: Uint8Array<ArrayBuffer>
   readonly table: FrameTable
 }
@@ -41,7 +42,10 @@ export interface FramesToRead {
 
 export type FrameRequest = MovedFrames | FramesToRead
 
-/** Both buffers are moved back; the third holds one byte per frame, or the blocks one after the other. */
+/**
+ * Both buffers are moved back, or others in their place where a solid frame was opened; the third holds one byte per frame, or the blocks
+ * one after the other, or the solid frame, empty when it is no smaller than the frames.
+ */
 export interface FrameAnswer {
   readonly buffer: Uint8Array<ArrayBuffer>
   readonly table: FrameTable
@@ -54,10 +58,19 @@ serveWorker<FrameRequest, FrameAnswer | undefined>((request): Handled<FrameAnswe
     return { answer: undefined }
   }
   const { buffer, table } = request
+  if (request.do === 'verify' && hasSolid(table)) {
+    const opened = openSolidRun(buffer, table)
+    return { answer: opened, transfer: [opened.buffer.buffer, opened.table.buffer, opened.result.buffer] }
+  }
   const frames = framesOf(buffer, table)
-  const result = request.do === 'verify' ? verifyAll(frames) : inflateAll(frames)
+  const result = work(request.do, frames)
   return { answer: { buffer, table, result }, transfer: [buffer.buffer, table.buffer, result.buffer] }
 })
+
+function work(what: MovedFrames['do'], frames: readonly (Frame | undefined)[]): Uint8Array<ArrayBuffer> {
+  if (what === 'verify') return verifyAll(frames)
+  return what === 'inflate' ? inflateAll(frames) : solidOf(frames)
+}
 
 /** What was read last; grows to the largest request. */
 let scratch = Buffer.alloc(0)

@@ -1,9 +1,9 @@
 import { ProtocolError } from '../core/errors.ts'
-import { CODEC_RAW, CODEC_ZSTD } from '../core/frame.ts'
+import { CODEC_RAW, CODEC_SOLID, CODEC_ZSTD } from '../core/frame.ts'
 import { FRAME_BYTES_MAX, RUN_BLOCKS_MAX } from '../core/limits.ts'
 import type { BlockEntry, Blocks, NodePart } from './message-types.ts'
 
-/** u32 request, u16 count; then for each block u16 index, u8 codec, u24 stored length; then the frames. */
+/** u32 request, u16 count; then for each block u16 index, u8 codec, u24 stored length; then the frames, the solid one last. */
 const BLOCKS_HEAD_BYTES = 6
 const ENTRY_BYTES = 6
 /** u32 request, u32 total, u32 offset. */
@@ -37,7 +37,9 @@ export function decodeBlocks(body: Uint8Array): Blocks {
     total += entry.storedLength
     entries.push(entry)
   }
-  if (total !== body.length - start)
+  const rest = body.length - start - total
+  const solid = entries.some(({ codec }) => codec === CODEC_SOLID)
+  if (solid ? rest < 1 : rest !== 0)
     throw new ProtocolError('blocks has frames of another length than its table')
   return { type: 'blocks', request: view.getUint32(0, true), entries, payload: body.subarray(start) }
 }
@@ -47,8 +49,11 @@ function readEntry(view: DataView, at: number): BlockEntry {
   const packed = view.getUint32(at + 2, true)
   const codec = packed & 0xff
   const storedLength = packed >>> 8
-  if (codec !== CODEC_RAW && codec !== CODEC_ZSTD) throw new ProtocolError('blocks has an unknown codec')
-  if (index >= RUN_BLOCKS_MAX || storedLength === 0 || storedLength > FRAME_BYTES_MAX) {
+  if (codec !== CODEC_RAW && codec !== CODEC_ZSTD && codec !== CODEC_SOLID)
+    throw new ProtocolError('blocks has an unknown codec')
+  // Only a block of the solid frame has no bytes of its own.
+  const empty = storedLength === 0
+  if (index >= RUN_BLOCKS_MAX || empty !== (codec === CODEC_SOLID) || storedLength > FRAME_BYTES_MAX) {
     throw new ProtocolError('blocks has an entry out of range')
   }
   return { index, codec, storedLength }

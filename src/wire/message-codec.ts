@@ -56,6 +56,7 @@ const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
     run: RUN,
     missing: bytes(1, RUN_BLOCKS_MAX / 8),
     class: uint(TRAFFIC_CLASSES.length - 1),
+    solid: flag,
   },
   cancel: { request: ID },
   busy: { request: ID, retryMs: uint(3_600_000) },
@@ -84,12 +85,14 @@ export function messageTypeOf(byte: number): MessageType {
   return type
 }
 
-/** Pieces of a `blocks` to send in order: header and table, then the frames as they are given, not copied. */
+/**
+ * Pieces of a `blocks` to send in order: header and table, then the frames as they are given, the solid one last, not copied.
+ */
 export function encodeBlocks(
   message: Pick<Blocks, 'request' | 'entries'>,
   frames: readonly Uint8Array[],
 ): Uint8Array[] {
-  const payloadBytes = message.entries.reduce((sum, entry) => sum + entry.storedLength, 0)
+  const payloadBytes = frames.reduce((sum, frame) => sum + frame.length, 0)
   return [withHeader('blocks', encodeBlocksHead(message), payloadBytes), ...frames]
 }
 

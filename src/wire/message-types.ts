@@ -1,4 +1,4 @@
-import type { Codec } from '../core/frame.ts'
+import type { WireCodec } from '../core/frame.ts'
 
 /** Messages of the exchange (docs/specs/exchange-v1.md). The number is the type byte on the wire. */
 export const MESSAGE_TYPES = {
@@ -93,21 +93,27 @@ export interface Want {
   missing: Uint8Array
   /** Place in TRAFFIC_CLASSES. */
   class: number
+  /** Whether the answer may hold a solid frame. */
+  solid: boolean
 }
 
 export interface BlockEntry {
   /** Index of the block in its run. */
   index: number
-  codec: Codec
+  codec: WireCodec
+  /** 0 for CODEC_SOLID. */
   storedLength: number
 }
 
-/** The answer to `want`: a table, then the frames, in the order of the table, without gaps. */
+/**
+ * The answer to `want`: a table, then the frames, in the order of the table, without gaps, then the solid frame if the table has
+ * blocks of CODEC_SOLID.
+ */
 export interface Blocks {
   type: 'blocks'
   request: number
   entries: BlockEntry[]
-  /** All frames' bytes; a view of the message. */
+  /** All frames' bytes; a view of the message. The solid frame is what the table leaves of it. */
   payload: Uint8Array
 }
 

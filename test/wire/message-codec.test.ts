@@ -88,6 +88,38 @@ test('blocks out of order, past the run or of another length than their table ar
   assert.throws(() => decodeMessage('blocks', body([entry(0, 2)], 1)), /another length/)
 })
 
+test('a solid frame is what the table leaves, and only where it has blocks of one', () => {
+  const body = (codec: number, storedLength: number, payload: number) => {
+    const entries = [
+      { index: 0, codec: 0 as const, storedLength: 2 },
+      { index: 1, codec: codec as 0, storedLength },
+    ]
+    const message = { type: 'blocks' as const, request: 1, entries, payload: new Uint8Array(payload) }
+    return Buffer.concat(encodeMessage(message)).subarray(HEADER_BYTES)
+  }
+  assert.is(decodeMessage('blocks', body(2, 0, 3)).type, 'blocks')
+  assert.throws(() => decodeMessage('blocks', body(2, 0, 2)), /another length/)
+  assert.throws(() => decodeMessage('blocks', body(2, 1, 3)), /out of range/)
+  assert.throws(() => decodeMessage('blocks', body(1, 0, 2)), /out of range/)
+  assert.throws(() => decodeMessage('blocks', body(1, 1, 4)), /another length/)
+  assert.throws(() => decodeMessage('blocks', body(3, 1, 3)), /unknown codec/)
+})
+
+test('a solid answer has the bytes that the specification gives', () => {
+  const solid = Buffer.from('28b52ffd6000105d000020616263640100f970ef88', 'hex')
+  const entries = [
+    { index: 2, codec: 2 as const, storedLength: 0 },
+    { index: 3, codec: 0 as const, storedLength: 3 },
+    { index: 7, codec: 2 as const, storedLength: 0 },
+  ]
+  const payload = Buffer.concat([Buffer.from('raw'), solid])
+  const bytes = Buffer.concat(encodeMessage({ type: 'blocks', request: 9, entries, payload }))
+  assert.is(
+    bytes.toString('hex'),
+    `3100000008${'09000000'}${'0300'}${'020002000000'}${'030000030000'}${'070002000000'}${payload.toString('hex')}`,
+  )
+})
+
 test('a node part past its total is refused', () => {
   const body = Buffer.concat(
     encodeMessage({ type: 'node', request: 1, total: 10, offset: 8, bytes: new Uint8Array(3) }),
