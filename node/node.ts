@@ -177,7 +177,8 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       describe: (manifest) => {
         const delegation = catalog.delegationFor(manifest)
         const shown = delegation === undefined ? {} : { delegation }
-        return link.announcement(manifest, { swarm: exchange.swarm(manifest), ...shown })
+        const runs = exchange.swarm(manifest)?.have.count ?? 0
+        return { ...link.self(), swarm: { manifest, runs, ...shown } }
       },
     },
   )
@@ -186,7 +187,9 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
     ...{ catalog, exchange, link, router, clock, log },
     completed: (manifest) => announcer.completed(manifest),
   })
-  const announcer = new Announcer({ catalog, exchange, puller, link, router, dht, budget, clock, log })
+  const announcer = new Announcer({
+    ...{ catalog, exchange, puller, link, router, dht, budget, clock, log, random: Math.random },
+  })
   return { link, exchange, puller, announcer }
 }
 

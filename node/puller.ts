@@ -217,9 +217,10 @@ export class Puller {
     return result
   }
 
-  /** Peers that the routers know of, as they come. Does not throw. */
-  async findPeers(pull: Pull, options: CallOptions = {}): Promise<void> {
-    const { router, log } = this.#components
+  /** Peers that the routers know of, or one router alone, as they come. Does not throw. */
+  async findPeers(pull: Pull, options: CallOptions & { router?: Router } = {}): Promise<void> {
+    const { log } = this.#components
+    const { router = this.#components.router } = options
     const signal = options.signal === undefined ? pull.signal : AbortSignal.any([pull.signal, options.signal])
     try {
       for await (const peer of router.find(pull.manifest, { signal })) pull.session.learn([peer])

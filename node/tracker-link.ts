@@ -1,4 +1,10 @@
-import type { AnnounceAnswer, AnnounceBody, JoinAnswer, LeaveBody } from '../src/api/swarm-schemas.ts'
+import type {
+  AnnounceAnswer,
+  AnnounceBody,
+  AnnouncedSwarm,
+  JoinAnswer,
+  LeaveBody,
+} from '../src/api/swarm-schemas.ts'
 import type { TrackerClient } from '../src/api/tracker-client.ts'
 import type { CallOptions } from '../src/core/blockstore.ts'
 import type { ManifestId } from '../src/core/cid.ts'
@@ -16,7 +22,6 @@ import { PASS_TYPE, type Pass, parsePass } from '../src/core/pass.ts'
 import { type ImageRecord, parseRecord, RECORD_TYPE } from '../src/core/record.ts'
 import { formatReference, type Reference } from '../src/core/reference.ts'
 import type { PeerAddress, PeerKey } from '../src/core/router.ts'
-import type { Swarm } from '../src/exchange/swarm.ts'
 import { verifyJws } from '../src/identity/jws.ts'
 import type { Trust } from '../src/identity/trust.ts'
 
@@ -100,20 +105,24 @@ export class TrackerLink {
     }
   }
 
-  /** Tells what is held, learns of peers; a fresh grant goes to `renewed`. */
+  /** Tells what is held, learns of peers; fresh grants go to `renewed`. */
   async announce(body: AnnounceBody, options: CallOptions = {}): Promise<AnnounceAnswer> {
     const answer = await this.watched(this.#client.announce(body, options))
-    this.#init.renewed(body.manifest, answer.grant)
-    this.#meet(answer.peers)
+    for (const { manifest, grant, peers } of answer.swarms) {
+      if (grant !== undefined) this.#init.renewed(manifest, grant)
+      if (peers !== undefined) this.#meet(peers)
+    }
     return answer
   }
 
-  /** What an announce says of a manifest, of which `swarm` tells what is held. */
-  announcement(manifest: ManifestId, held: { swarm: Swarm | undefined; delegation?: string }): AnnounceBody {
-    const { self, addresses } = this.#init
-    const { swarm, ...shown } = held
-    const runs = { runs: swarm?.have.count ?? 0, runsTotal: swarm?.map.runs ?? 0 }
-    return { manifest, peer: self, addresses: addresses(), ...shown, ...runs }
+  /** `announce` in this node's name. */
+  async announceAll(swarms: AnnouncedSwarm[], options: CallOptions = {}): Promise<AnnounceAnswer> {
+    return await this.announce({ ...this.self(), swarms }, options)
+  }
+
+  /** Who this node is, and where. */
+  self(): { peer: PeerKey; addresses: string[] } {
+    return { peer: this.#init.self, addresses: this.#init.addresses() }
   }
 
   /** Whether the tracker has called a peer its own. */
@@ -130,9 +139,9 @@ export class TrackerLink {
     await this.watched(this.#client.leave(body, options))
   }
 
-  /** Tells the tracker that this node no longer takes part. */
-  async leaveSwarm(manifest: ManifestId, options: CallOptions = {}): Promise<void> {
-    await this.leave({ manifest, peer: this.#init.self }, options)
+  /** Tells the tracker that this node takes part in nothing any more. */
+  async leaveAll(options: CallOptions = {}): Promise<void> {
+    await this.leave({ peer: this.#init.self }, options)
   }
 
   /** The statement of a record that the tracker signed. Errors: SignatureError, CertificateError. */

@@ -29,6 +29,7 @@ import { placementRoutes } from './routes/placements.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { signatureRoutes } from './routes/signatures.ts'
+import { swarmViewRoutes } from './routes/swarm-views.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { openRoutes, systemRoutes } from './routes/system.ts'
 import { uploadRoutes } from './routes/uploads.ts'
@@ -54,6 +55,7 @@ const ROUTES: readonly Registration[] = [
   rawRoutes,
   nodeRoutes,
   swarmRoutes,
+  swarmViewRoutes,
   placementRoutes,
   usageRoutes,
   chainRoutes,

@@ -70,23 +70,28 @@ export class TrackerMetrics {
 
   /** Shows the swarms; they are counted when somebody looks. */
   watchSwarms(swarms: Swarms): void {
+    const registers = [this.registry]
     new Gauge({
       name: 'bootswarm_tracker_swarm_peers',
       help: 'Peers in swarms, by whether they hold the whole image',
       labelNames: ['state'],
-      registers: [this.registry],
+      registers,
       collect() {
-        let complete = 0
-        let partial = 0
-        for (const { peers } of swarms.list()) {
-          for (const peer of peers) {
-            if (peer.runs === peer.runsTotal) complete++
-            else partial++
-          }
-        }
+        const { complete, partial } = swarms.totals()
         this.set({ state: 'complete' }, complete)
         this.set({ state: 'partial' }, partial)
       },
     })
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name: `bootswarm_tracker_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(read())
+        },
+      })
+    gauge('swarms', 'Manifests that some node announces', () => swarms.totals().swarms)
+    gauge('announcing_nodes', 'Nodes that have announced themselves lately', () => swarms.totals().nodes)
   }
 }

@@ -1,13 +1,16 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { ManifestId } from '../core/cid.ts'
 import {
+  ANNOUNCE_SWARMS_MAX,
   DELEGATION_BYTES_MAX,
   HANDOUT_PEERS_MAX,
+  LEAVE_SWARMS_MAX,
   NAME_CHARS_MAX,
   PEER_ADDRESSES_MAX,
   PEER_LABELS_MAX,
   PEER_TEXT_CHARS_MAX,
 } from '../core/limits.ts'
+import { LIST_ROWS_MAX } from '../core/registry-limits.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 
 /** Requests and answers of nodes: swarms, grants, handouts. Objects of requests refuse unknown fields. */
@@ -40,18 +43,43 @@ export const JoinBody = Type.Object(
   },
   closed,
 )
-export const AnnounceBody = Type.Object(
+/** What a node says of one swarm that it is in. */
+const AnnouncedSwarm = Type.Object(
   {
     manifest: ManifestText,
-    peer: PeerText,
-    addresses: Addresses,
     delegation: Type.Optional(DelegationText),
     runs: Type.Integer({ minimum: 0, description: 'runs of the manifest that the peer holds' }),
-    runsTotal: Type.Integer({ minimum: 0 }),
+    find: Type.Optional(
+      Type.Boolean({ description: 'whether the node looks for peers: a pull is under way' }),
+    ),
+    grant: Type.Optional(Type.Boolean({ description: 'whether the node needs a fresh grant' })),
   },
   closed,
 )
-export const LeaveBody = Type.Object({ manifest: ManifestText, peer: PeerText }, closed)
+export const AnnounceBody = Type.Object(
+  {
+    peer: PeerText,
+    addresses: Addresses,
+    swarms: Type.Array(AnnouncedSwarm, {
+      maxItems: ANNOUNCE_SWARMS_MAX,
+      description: 'what has changed, and what is to be said again; the node stays in all others',
+    }),
+  },
+  closed,
+)
+export const LeaveBody = Type.Object(
+  {
+    peer: PeerText,
+    manifests: Type.Optional(
+      Type.Array(ManifestText, {
+        minItems: 1,
+        maxItems: LEAVE_SWARMS_MAX,
+        description: 'all swarms when left out',
+      }),
+    ),
+  },
+  closed,
+)
 
 export const PeerAddressView = Type.Unsafe<PeerAddress>(
   Type.Object({
@@ -71,34 +99,76 @@ export const JoinAnswer = Type.Object({
   peers: Handout,
   renewAfterSeconds: RenewAfterSeconds,
 })
-export const AnnounceAnswer = Type.Object({
-  grant: Jws,
-  peers: Handout,
-  renewAfterSeconds: RenewAfterSeconds,
-})
-export const SwarmView = Type.Object({
+/** What the tracker says of one swarm: what was asked for, or why not. */
+const AnnouncedAnswer = Type.Object({
   manifest: ManifestText,
-  references: Type.Array(Type.String(), {
-    description: 'namespace/name@version of each version with this manifest that the asker may read',
-  }),
-  complete: Type.Integer(),
-  partial: Type.Integer(),
-  peers: Type.Array(
-    Type.Object({
-      peer: PeerText,
-      node: Type.String(),
-      labels: Type.Record(Type.String(), Type.String()),
-      runs: Type.Integer(),
-      runsTotal: Type.Integer(),
-      announcedAt: Time,
-    }),
+  grant: Type.Optional(Jws),
+  renewAfterSeconds: Type.Optional(RenewAfterSeconds),
+  peers: Type.Optional(Handout),
+  refused: Type.Optional(
+    Type.Object(
+      { code: Type.String(), detail: Type.String() },
+      { description: 'code and text of a problem document' },
+    ),
   ),
 })
+export const AnnounceAnswer = Type.Object({
+  swarms: Type.Array(AnnouncedAnswer, { maxItems: ANNOUNCE_SWARMS_MAX }),
+  places: Type.Integer({
+    description:
+      'swarms that the tracker knows the node in; fewer than it has told of: it tells of all again',
+  }),
+})
+
+export const SwarmsQuery = Type.Object(
+  {
+    after: Type.Optional(ManifestText),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIST_ROWS_MAX })),
+  },
+  closed,
+)
+export const SwarmParams = Type.Object({ manifest: ManifestText }, closed)
+export const SwarmPeersQuery = Type.Object(
+  {
+    after: Type.Optional(PeerText),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: LIST_ROWS_MAX })),
+  },
+  closed,
+)
+const swarmFields = {
+  manifest: ManifestText,
+  references: Type.Array(Type.String(), {
+    description: 'namespace/name@version of versions with this manifest that the asker may read',
+  }),
+  complete: Type.Integer({ description: 'peers that hold all of it' }),
+  partial: Type.Integer({ description: 'peers that hold some of it, or nothing yet' }),
+}
+const SwarmView = Type.Object(swarmFields)
 export const SwarmViews = Type.Array(SwarmView)
+const SwarmPeerView = Type.Object({
+  peer: PeerText,
+  node: Type.String(),
+  labels: Type.Record(Type.String(), Type.String()),
+  runs: Type.Integer(),
+  runsTotal: Type.Integer(),
+  announcedAt: Time,
+})
+export const SwarmPeersView = Type.Object({
+  ...swarmFields,
+  peers: Type.Array(SwarmPeerView, {
+    description: 'by peer ID: everybody for admins, itself for a node, nobody for others',
+  }),
+})
 
 export type JoinBody = Static<typeof JoinBody>
 export type JoinAnswer = Static<typeof JoinAnswer>
 export type AnnounceBody = Static<typeof AnnounceBody>
+export type AnnouncedSwarm = Static<typeof AnnouncedSwarm>
 export type AnnounceAnswer = Static<typeof AnnounceAnswer>
+export type AnnouncedAnswer = Static<typeof AnnouncedAnswer>
 export type LeaveBody = Static<typeof LeaveBody>
+export type SwarmsQuery = Static<typeof SwarmsQuery>
 export type SwarmView = Static<typeof SwarmView>
+export type SwarmPeersQuery = Static<typeof SwarmPeersQuery>
+export type SwarmPeerView = Static<typeof SwarmPeerView>
+export type SwarmPeersView = Static<typeof SwarmPeersView>

@@ -1,4 +1,5 @@
 import type { CallOptions } from '../core/blockstore.ts'
+import type { ManifestId } from '../core/cid.ts'
 import type { ImageName, Namespace, Reference, Tag } from '../core/reference.ts'
 import { API_LONG_ANSWER_TIMEOUT_MS } from '../core/registry-limits.ts'
 import type { PeerKey } from '../core/router.ts'
@@ -25,6 +26,9 @@ import {
   JoinAnswer,
   type JoinBody,
   type LeaveBody,
+  type SwarmPeersQuery,
+  SwarmPeersView,
+  type SwarmsQuery,
   type SwarmView,
   SwarmViews,
 } from './swarm-schemas.ts'
@@ -141,16 +145,29 @@ export class TrackerClient {
     return await this.#http.json(post(TRACKER_PATHS.join, body, options), JoinAnswer)
   }
 
+  /** Says what this node holds, of all swarms at once; each is answered by itself, refusals too. */
   async announce(body: AnnounceBody, options: CallOptions = {}): Promise<AnnounceAnswer> {
     return await this.#http.json(post(TRACKER_PATHS.announce, body, options), AnnounceAnswer)
   }
 
+  /** Leaves some swarms, or all. */
   async leave(body: LeaveBody, options: CallOptions = {}): Promise<void> {
     await this.#http.empty(post(TRACKER_PATHS.leave, body, options))
   }
 
-  async swarms(options: CallOptions = {}): Promise<SwarmView[]> {
-    return await this.#http.json(get(TRACKER_PATHS.swarms, options), SwarmViews)
+  /** Swarms in the order of their manifests. */
+  async swarms(query: SwarmsQuery = {}, options: CallOptions = {}): Promise<SwarmView[]> {
+    return await this.#http.json({ ...get(TRACKER_PATHS.swarms, options), query }, SwarmViews)
+  }
+
+  /** One swarm, and those of its peers that the asker may know. */
+  async swarm(
+    manifest: ManifestId,
+    query: SwarmPeersQuery = {},
+    options: CallOptions = {},
+  ): Promise<SwarmPeersView> {
+    const path = fillPath(TRACKER_PATHS.swarm, { manifest })
+    return await this.#http.json({ ...get(path, options), query }, SwarmPeersView)
   }
 
   /** Says who this node is; answered with a pass when it is active. */

@@ -46,6 +46,7 @@ export const TRACKER_PATHS = {
   node: '/api/nodes/:node',
   pass: '/api/nodes/pass',
   swarms: '/api/swarms',
+  swarm: '/api/swarms/:manifest',
   join: '/api/swarms/join',
   announce: '/api/swarms/announce',
   leave: '/api/swarms/leave',

@@ -238,12 +238,29 @@ export const SERVING_NEWCOMER_PLACES = 4
 export const SERVING_NEWCOMER_MS = 30_000
 /** Addresses of peers that a session remembers, to dial them again. */
 export const SESSION_ADDRESSES_MAX = 128
-/** Time between two announces of a running session. */
+/** Time between two announces of a node: one request says all that it holds, whatever their number. A thousand nodes are a hundred requests a second. */
 export const ANNOUNCE_INTERVAL_MS = 10_000
+/** Share of the interval by which a node announces sooner, at random: nodes that were switched on together do not announce together. */
+export const ANNOUNCE_JITTER = 0.1
+/** Time for the answer to an announce; then the DHT is asked. A tracker that a thousand nodes ask at once may need ten seconds. */
+export const ANNOUNCE_TIMEOUT_MS = 20_000
+/** Swarms in one announce: each costs the tracker a look at the rights, some 0.2 ms. */
+export const ANNOUNCE_SWARMS_MAX = 64
+/** A complete image is told again so often: by that a node hears that it may not have it any more. */
+export const ANNOUNCE_REPEAT_MS = 60_000
+/** Swarms that one request leaves by name; without names a node leaves all. */
+export const LEAVE_SWARMS_MAX = 256
 /** Looking for the peers of a running session: connecting to the tracker, then a query of the DHT. */
 export const FIND_PEERS_TIMEOUT_MS = 30_000
-/** A peer that has not announced for so long leaves the handouts. */
-export const ANNOUNCE_EXPIRY_MS = 45_000
+/**
+ * A node that has not announced for so long leaves every handout: one announce may be lost, and a dead node is forgotten well within
+ * 30 s. Longer would send newcomers to the dead, shorter would drop the living for one lost packet.
+ */
+export const ANNOUNCE_EXPIRY_MS = 25_000
+/** A node that announces leaves a swarm that it has not told of for so long: the withdrawal was lost. Nodes with 5,000 images tell of each in time. */
+export const SWARM_PLACE_EXPIRY_MS = 900_000
+/** A handout weighs half as much after so long when the next one is chosen: by then the node has announced and the others have dialled. */
+export const HANDOUT_LOAD_HALF_MS = 10_000
 
 /** Multiaddrs of one peer. */
 export const PEER_ADDRESSES_MAX = 16
@@ -270,6 +287,8 @@ export const DHT_ANNOUNCERS_MAX = 16
 export const DHT_RETRY_AFTER_MS = 30_000
 /** Segments that one node keeps announced or waiting; what cannot be renewed in time is not kept at all. */
 export const DHT_SEGMENTS_MAX = 4_000
+/** Roots of images that one node keeps announced: they go before segments, and leave time for as many. */
+export const DHT_ROOTS_MAX = 500
 
 function assertRelations(): void {
   const relations: [boolean, string][] = [
@@ -284,15 +303,17 @@ function assertRelations(): void {
     [EXCHANGE_CREDIT_BYTES >= 2 * RUN_BYTES_MAX, 'credit allows pipelining'],
     [EXCHANGE_GRANT_TIMEOUT_MS > EXCHANGE_HELLO_TIMEOUT_MS, 'an open that waits for a manifest is answered'],
     [ANNOUNCE_EXPIRY_MS > 2 * ANNOUNCE_INTERVAL_MS, 'one lost announce does not drop a peer'],
+    [ANNOUNCE_TIMEOUT_MS < ANNOUNCE_EXPIRY_MS, 'who waits for an answer announces again in time'],
+    [ANNOUNCE_EXPIRY_MS < 30_000, 'a dead peer is forgotten within 30 s'],
     [
-      ANNOUNCE_EXPIRY_MS > FIND_PEERS_TIMEOUT_MS + ANNOUNCE_INTERVAL_MS,
-      'a pull that waits for an answer does not keep others from announcing',
+      SWARM_PLACE_EXPIRY_MS * ANNOUNCE_SWARMS_MAX > 5_000 * ANNOUNCE_INTERVAL_MS,
+      'every image of a large node is told of before its place is forgotten',
     ],
     [32 % RUN_PARTS === 0, 'the parts of a run lie in one word of a set'],
     [SEGMENT_BLOCKS_MIN < SEGMENT_BLOCKS_MAX, 'a segment has room between its bounds'],
     [DHT_RECORD_RENEW_AFTER_MS < DHT_RECORD_VALIDITY_MS, 'records are renewed before they expire'],
     [
-      DHT_SEGMENTS_MAX < (DHT_PROVIDES_PER_SECOND * DHT_RECORD_RENEW_AFTER_MS) / 1000,
+      DHT_SEGMENTS_MAX + DHT_ROOTS_MAX < (DHT_PROVIDES_PER_SECOND * DHT_RECORD_RENEW_AFTER_MS) / 1000,
       'every record that is kept can be renewed in time',
     ],
   ]

@@ -75,6 +75,10 @@ export const QUERY_BATCH_ROWS = 2000
 export const QUERY_OFFSET_MAX = 1_000_000
 /** Rows of one answer of a listing; more come with the next page. */
 export const LIST_ROWS_MAX = 10_000
+/** Swarms, or peers of one, in one answer unless a number is given. */
+export const SWARMS_LIST_ROWS = 1000
+/** Swarms whose images are looked up in one query, within the parameters that databases allow. */
+export const SWARMS_PER_QUERY = 500
 /** Addresses in a list that has no pages, as Repoman's clients want it: some 10 MB. */
 export const LIST_URLS_MAX = 100_000
 /** Entries of one answer about the life of an image. */
@@ -144,6 +148,8 @@ export const NODES_LIST_ROWS = 1000
 
 /** Body of a JSON request to the tracker: a join with every label and address is a few KiB. */
 export const API_BODY_BYTES_MAX = 64 * KiB
+/** What a node puts into one announce beside its addresses; the swarm with the largest delegation fits. */
+export const ANNOUNCE_BODY_BYTES = 56 * KiB
 /** Elements inside one another in a body of XML: an object with a list has three. */
 export const XML_DEPTH_MAX = 8
 /** JSON answer that an API client reads: the list of some 50,000 images. */
@@ -265,9 +271,10 @@ function assertRelations(): void {
     [CATALOG_ANSWER_TIMEOUT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for the database hears of it'],
     [TRACKER_EXPIRY_MS > 2 * TRACKER_HEARTBEAT_MS, 'one lost sign of life does not drop a tracker'],
     [
-      PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX + DELEGATION_BYTES_MAX + 2 * KiB < API_BODY_BYTES_MAX,
-      'a join with a delegation fits into a request',
+      PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX + ANNOUNCE_BODY_BYTES + 2 * KiB < API_BODY_BYTES_MAX,
+      'an announce fits into the body of a request',
     ],
+    [DELEGATION_BYTES_MAX + 2 * KiB < ANNOUNCE_BODY_BYTES, 'a join with a delegation fits into a request'],
     [UPLOAD_BODIES_PER_PRINCIPAL_MAX < UPLOAD_BODIES_MAX, 'no principal takes every place for bodies'],
     [UPLOAD_BODY_WAIT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for a place hears of it'],
   ]

@@ -2,13 +2,14 @@ import type { CallOptions } from '../core/blockstore.ts'
 import type { Digest } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ContentRouting } from '../core/content-routing.ts'
-import { BootswarmError } from '../core/errors.ts'
+import { AbortedError, BootswarmError, LimitError } from '../core/errors.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
 import {
   DHT_ANNOUNCERS_MAX,
   DHT_PROVIDES_PER_SECOND,
   DHT_RECORD_RENEW_AFTER_MS,
   DHT_RETRY_AFTER_MS,
+  DHT_ROOTS_MAX,
   DHT_SEGMENTS_MAX,
 } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
@@ -23,9 +24,9 @@ interface AnnounceBudgetComponents {
 }
 
 /**
- * What this peer publishes in the DHT, and when. Roots of images at once and always; segments in the background,
- * DHT_PROVIDES_PER_SECOND of them, and only where fewer than DHT_ANNOUNCERS_MAX others announce them. Everything is
- * renewed before it expires. A failure pauses the background for DHT_RETRY_AFTER_MS.
+ * What this peer publishes in the DHT, and when: DHT_PROVIDES_PER_SECOND of all together, after a restart too. Roots of images go
+ * first; segments only where fewer than DHT_ANNOUNCERS_MAX others announce them. Everything is renewed before it expires. A failure
+ * pauses the background for DHT_RETRY_AFTER_MS.
  */
 export class AnnounceBudget implements Lifecycle {
   readonly #content: ContentRouting
@@ -36,6 +37,10 @@ export class AnnounceBudget implements Lifecycle {
   #stop: AbortController | undefined
   #cancel: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
+  /** Before this time nothing more is published. */
+  #freeMs = Number.NEGATIVE_INFINITY
+  #provided = 0
+  #failed = 0
 
   constructor(components: AnnounceBudgetComponents) {
     this.#content = components.content
@@ -43,10 +48,14 @@ export class AnnounceBudget implements Lifecycle {
     this.#log = components.log
   }
 
-  /** Keys that are kept announced, and of those how many have not had their turn. */
-  stat(): { roots: number; segments: number; waiting: number } {
+  /**
+   * Keys that are kept announced, and of those how many have not had their turn; records that were published since the start, and
+   * attempts that failed.
+   */
+  stat(): { roots: number; segments: number; waiting: number; provided: number; failed: number } {
     const waiting = this.#roots.waiting + this.#segments.waiting
-    return { roots: this.#roots.size, segments: this.#segments.size, waiting }
+    const { provided, failed } = { provided: this.#provided, failed: this.#failed }
+    return { roots: this.#roots.size, segments: this.#segments.size, waiting, provided, failed }
   }
 
   async start(): Promise<void> {
@@ -63,26 +72,28 @@ export class AnnounceBudget implements Lifecycle {
   }
 
   /**
-   * Publishes the root of an image now, unless its record is fresh, and keeps it published. When this throws (errors
-   * of ContentRouting.provide), the background goes on trying.
+   * Publishes the root of an image as soon as the budget has room, unless its record is fresh, and keeps it published. When this
+   * throws (errors of ContentRouting.provide, LimitError past DHT_ROOTS_MAX), the background goes on trying what it has taken.
    */
   async announceRoot(root: Digest, options: CallOptions = {}): Promise<void> {
     if (this.#roots.isFresh(root, this.#clock.monotonic())) return
-    this.#roots.add(root)
-    await this.#content.provide(root, options)
+    this.addRoots([root])
+    if (!this.#roots.has(root)) {
+      throw new LimitError('too many images are announced in the DHT', { data: { limit: DHT_ROOTS_MAX } })
+    }
+    await this.#turn(options)
+    await this.#provide(root, options)
     this.#roots.renewAt(root, this.#clock.monotonic() + DHT_RECORD_RENEW_AFTER_MS)
+  }
+
+  /** Hands roots to the background. Returns how many were taken: past DHT_ROOTS_MAX the rest is left out. */
+  addRoots(roots: Iterable<Digest>): number {
+    return addTo(this.#roots, roots, DHT_ROOTS_MAX)
   }
 
   /** Hands segments to the background. Returns how many were taken: past DHT_SEGMENTS_MAX the rest is left out. */
   addSegments(segments: Iterable<Digest>): number {
-    let taken = 0
-    for (const segment of segments) {
-      if (this.#segments.size >= DHT_SEGMENTS_MAX) break
-      if (this.#segments.has(segment)) continue
-      this.#segments.add(segment)
-      taken++
-    }
-    return taken
+    return addTo(this.#segments, segments, DHT_SEGMENTS_MAX)
   }
 
   /** Stops renewing roots or segments that this peer no longer holds. */
@@ -104,14 +115,15 @@ export class AnnounceBudget implements Lifecycle {
     const startMs = this.#clock.monotonic()
     let pauseMs = TICK_MS
     try {
-      await this.#announceNext(startMs, signal)
+      if (this.#freeMs <= startMs) await this.#announceNext(startMs, signal)
     } catch (error) {
       if (!(error instanceof BootswarmError)) this.#log.error({ err: error }, 'announcing failed')
       else if (!signal.aborted) this.#log.debug({ err: error }, 'announcing failed, to be tried again')
       pauseMs = DHT_RETRY_AFTER_MS
     }
     if (signal.aborted) return
-    this.#schedule(Math.max(0, startMs + pauseMs - this.#clock.monotonic()), signal)
+    const nextMs = Math.max(startMs + pauseMs, this.#freeMs)
+    this.#schedule(Math.max(0, nextMs - this.#clock.monotonic()), signal)
   }
 
   async #announceNext(nowMs: number, signal: AbortSignal): Promise<void> {
@@ -119,10 +131,44 @@ export class AnnounceBudget implements Lifecycle {
     const key = root ?? this.#segments.next(nowMs)
     if (key === undefined) return
     if (root !== undefined || !(await this.#isCrowded(key, signal))) {
-      await this.#content.provide(key, { signal })
+      this.#takeTurn()
+      await this.#provide(key, { signal })
     }
     const lane = root === undefined ? this.#segments : this.#roots
     lane.renewAt(key, this.#clock.monotonic() + DHT_RECORD_RENEW_AFTER_MS)
+  }
+
+  async #provide(key: Digest, options: CallOptions): Promise<void> {
+    try {
+      await this.#content.provide(key, options)
+      this.#provided++
+    } catch (error) {
+      this.#failed++
+      throw error
+    }
+  }
+
+  /** Takes the next place in the budget; returns for how long to wait for it. */
+  #takeTurn(): number {
+    const nowMs = this.#clock.monotonic()
+    const atMs = Math.max(nowMs, this.#freeMs)
+    this.#freeMs = atMs + TICK_MS
+    return atMs - nowMs
+  }
+
+  /** Waits for the next place in the budget. Errors: AbortedError. */
+  async #turn({ signal }: CallOptions): Promise<void> {
+    const waitMs = this.#takeTurn()
+    if (waitMs === 0) return
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const cancel = this.#clock.after(waitMs, resolve)
+    const abort = () => reject(new AbortedError('stopped on request', { cause: signal?.reason }))
+    signal?.addEventListener('abort', abort, { once: true })
+    if (signal?.aborted === true) abort()
+    await promise.finally(() => {
+      cancel()
+      signal?.removeEventListener('abort', abort)
+    })
   }
 
   async #isCrowded(key: Digest, signal: AbortSignal): Promise<boolean> {
@@ -133,4 +179,15 @@ export class AnnounceBudget implements Lifecycle {
     }
     return false
   }
+}
+
+function addTo(lane: AnnounceLane, keys: Iterable<Digest>, max: number): number {
+  let taken = 0
+  for (const key of keys) {
+    if (lane.has(key)) continue
+    if (lane.size >= max) break
+    lane.add(key)
+    taken++
+  }
+  return taken
 }

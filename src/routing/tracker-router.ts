@@ -1,39 +1,28 @@
+import { type Announces, announceOne, type OneAnnounce } from '../api/announce-one.ts'
+import type { AnnouncedAnswer, LeaveBody } from '../api/swarm-schemas.ts'
 import type { CallOptions } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import { NotFoundError } from '../core/errors.ts'
-import type { PeerAddress, PeerKey, Router } from '../core/router.ts'
-
-/** What a peer tells the tracker about itself and one manifest. */
-export interface TrackerAnnouncement {
-  manifest: ManifestId
-  peer: PeerKey
-  addresses: string[]
-  /** What a user has signed for this node. */
-  delegation?: string
-  /** Runs of the manifest that the peer holds, of `runsTotal`. */
-  runs: number
-  runsTotal: number
-}
+import type { PeerAddress, Router } from '../core/router.ts'
 
 /** The part of the tracker's client that is needed here. */
-export interface TrackerSwarms {
-  announce(body: TrackerAnnouncement, options?: CallOptions): Promise<{ peers: readonly PeerAddress[] }>
-  leave(body: { manifest: ManifestId; peer: PeerKey }, options?: CallOptions): Promise<void>
+export interface TrackerSwarms extends Announces {
+  leave(body: LeaveBody, options?: CallOptions): Promise<void>
 }
 
 interface TrackerRouterInit {
   /** Asked for each announce, because addresses and runs change. */
-  describe: (manifest: ManifestId) => TrackerAnnouncement
+  describe: (manifest: ManifestId) => OneAnnounce
 }
 
 /**
- * Router over the tracker, for a peer that has joined. Each announce is answered with a handout; `find` announces and
- * returns that.
+ * Router over the tracker, for a peer that has joined: one swarm at a time, for who begins to look for peers. What is announced
+ * again and again goes for all swarms together (`AnnouncePlan`).
  */
 export class TrackerRouter implements Router {
   readonly name = 'tracker'
   readonly #tracker: TrackerSwarms
-  readonly #describe: (manifest: ManifestId) => TrackerAnnouncement
+  readonly #describe: (manifest: ManifestId) => OneAnnounce
 
   constructor(components: { tracker: TrackerSwarms }, init: TrackerRouterInit) {
     this.#tracker = components.tracker
@@ -41,21 +30,30 @@ export class TrackerRouter implements Router {
   }
 
   async announce(manifest: ManifestId, options: CallOptions = {}): Promise<void> {
-    await this.#tracker.announce(this.#describe(manifest), options)
+    await this.#ask(manifest, { find: false }, options)
   }
 
   async withdraw(manifest: ManifestId, options: CallOptions = {}): Promise<void> {
     const { peer } = this.#describe(manifest)
     try {
-      await this.#tracker.leave({ manifest, peer }, options)
+      await this.#tracker.leave({ peer, manifests: [manifest] }, options)
     } catch (error) {
       if (!(error instanceof NotFoundError)) throw error
     }
   }
 
   async *find(manifest: ManifestId, options: CallOptions = {}): AsyncGenerator<PeerAddress> {
-    const announcement = this.#describe(manifest)
-    const { peers } = await this.#tracker.announce(announcement, options)
-    for (const peer of peers) if (peer.peer !== announcement.peer) yield peer
+    const { peer } = this.#describe(manifest)
+    const { peers = [] } = await this.#ask(manifest, { find: true, grant: true }, options)
+    for (const found of peers) if (found.peer !== peer) yield found
+  }
+
+  #ask(
+    manifest: ManifestId,
+    need: { find: boolean; grant?: boolean },
+    options: CallOptions,
+  ): Promise<AnnouncedAnswer> {
+    const { swarm, ...self } = this.#describe(manifest)
+    return announceOne(this.#tracker, { ...self, swarm: { ...swarm, ...need } }, options)
   }
 }

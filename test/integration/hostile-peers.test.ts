@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { announceOne } from '../../src/api/announce-one.ts'
 import type { JoinAnswer } from '../../src/api/swarm-schemas.ts'
 import type { TrackerClient } from '../../src/api/tracker-client.ts'
 import { Bitmap } from '../../src/core/bitmap.ts'
@@ -196,7 +197,7 @@ async function startLiar(context: Context) {
   exchange.addSwarm(manifestId, manifest, Bitmap.full(runCount(manifest)))
   const runs = runCount(manifest)
   const place = { peer: host.self, addresses: host.addresses() }
-  await self.client.announce({ manifest: manifestId, ...place, runs, runsTotal: runs })
+  await announceOne(self.client, { ...place, swarm: { manifest: manifestId, runs } })
   const stop = async () => {
     await exchange.stop()
     await host.stop()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { announceOne } from '../../src/api/announce-one.ts'
 import type { JoinAnswer } from '../../src/api/swarm-schemas.ts'
 import type { TrackerClient } from '../../src/api/tracker-client.ts'
 import { DELEGATION_TYPE } from '../../src/core/delegation.ts'
@@ -118,8 +119,9 @@ class Greedy {
     const { peer } = this.#enrolled
     const { manifest } = this.joined
     const shown = delegation === undefined ? {} : { delegation }
-    const body = { manifest, peer, addresses: [], runs: 0, runsTotal: 0, ...shown }
-    const { code } = await failureOf(this.#client.announce(body)).catch(() => ({ code: 'given' }))
+    const swarm = { manifest, runs: 0, find: true, grant: true, ...shown }
+    const announce = announceOne(this.#client, { peer, addresses: [], swarm })
+    const { code } = await failureOf(announce).catch(() => ({ code: 'given' }))
     return code ?? 'unknown'
   }
 

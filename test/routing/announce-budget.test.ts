@@ -87,7 +87,7 @@ test('publishes segments two a second, in order', async ({ clock, content, budge
     content.provided.map(({ key }) => key),
     keysOf(100).map(digestKey),
   )
-  assert.equal(budget.stat(), { roots: 0, segments: 100, waiting: 0 })
+  assert.equal(budget.stat(), { roots: 0, segments: 100, waiting: 0, provided: 100, failed: 0 })
 })
 
 test('lets a root go before waiting segments', async ({ clock, content, budget }) => {
@@ -153,7 +153,7 @@ test('renews nothing that was withdrawn', async ({ clock, content, budget }) => 
     [digestKey(keyOf('root')), digestKey(first)],
   )
   assert.is(content.withdrawn.length, 3)
-  assert.equal(budget.stat(), { roots: 0, segments: 0, waiting: 0 })
+  assert.equal(budget.stat(), { roots: 0, segments: 0, waiting: 0, provided: 2, failed: 0 })
 })
 
 test('does nothing once it is stopped', async ({ clock, content, budget }) => {

@@ -40,6 +40,6 @@ routerConformance(
 
 function routerOf(tracker: TrackerClient, peer: PeerKey): TrackerRouter {
   const addresses = ['/ip4/192.0.2.1/tcp/4002']
-  const describe = (manifest: ManifestId) => ({ manifest, peer, addresses, runs: 0, runsTotal: 1 })
+  const describe = (manifest: ManifestId) => ({ peer, addresses, swarm: { manifest, runs: 0 } })
   return new TrackerRouter({ tracker }, { describe })
 }

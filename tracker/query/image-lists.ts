@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely'
+import type { ManifestId } from '../../src/core/cid.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import { LIST_ROWS_MAX } from '../../src/core/registry-limits.ts'
 import type { Asker } from '../access/asker.ts'
-import { type StoredImage, selectImages, storedImage } from '../catalog/image-catalog.ts'
+import { type StoredImage, type StoredVersion, selectImages, storedImage } from '../catalog/image-catalog.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
 import { byImage, entriesFor, type Part, readable } from './visibility.ts'
 
@@ -43,6 +44,24 @@ export class ImageLists {
       .offset(offset)
       .execute()
     return rows.map(storedImage)
+  }
+
+  /** Versions with these manifests of images that the asker may read, up to LIST_ROWS_MAX, by namespace, name and number. */
+  async versions(
+    asker: Asker,
+    init: { manifests: readonly ManifestId[]; nowMs: number },
+  ): Promise<Pick<StoredVersion, 'manifest' | 'namespace' | 'name' | 'version'>[]> {
+    return await this.#db
+      .selectFrom('versions')
+      .innerJoin('images', 'images.id', 'versions.image')
+      .select(['versions.manifest', 'images.namespace', 'images.name', 'versions.version'])
+      .where('versions.manifest', 'in', init.manifests)
+      .where(readable(asker, init.nowMs))
+      .orderBy('images.namespace')
+      .orderBy('images.name')
+      .orderBy('versions.version')
+      .limit(LIST_ROWS_MAX)
+      .execute()
   }
 }
 

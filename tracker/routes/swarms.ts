@@ -1,29 +1,27 @@
+import type { FastifyRequest } from 'fastify'
 import {
   AnnounceAnswer,
   AnnounceBody,
+  type AnnouncedAnswer,
+  type AnnouncedSwarm,
   JoinAnswer,
   JoinBody,
   LeaveBody,
-  type SwarmView,
-  SwarmViews,
 } from '../../src/api/swarm-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { InvalidError } from '../../src/core/errors.ts'
-import { formatReference, parseReference } from '../../src/core/reference.ts'
-import { askerOf, type NodeAsker } from '../access/asker.ts'
+import { BootswarmError, httpStatusOf, InvalidError, UnreachableError } from '../../src/core/errors.ts'
+import { parseReference } from '../../src/core/reference.ts'
+import type { PeerAddress } from '../../src/core/router.ts'
+import type { NodeAsker } from '../access/asker.ts'
 import { enrolledNode } from '../access/enrolled-node.ts'
-import type { StoredVersion } from '../catalog/image-catalog.ts'
 import type { RouteContext } from '../context.ts'
 import type { FetchRight } from '../grants/fetch-rights.ts'
 import type { Issued } from '../grants/short-lived.ts'
 import type { Handler, Registration } from '../http/route.ts'
-import type { SwarmPeer } from '../swarm/swarm.ts'
 import { NoContent, problems } from './answers.ts'
 
 const tags = ['swarms']
-
-const listSwarmsSchema = { tags, summary: 'Every swarm', response: { 200: SwarmViews, ...problems } }
 
 const joinSwarmSchema = {
   tags,
@@ -32,28 +30,19 @@ const joinSwarmSchema = {
   response: { 200: JoinAnswer, ...problems },
 }
 
-const announcePeerSchema = {
+const announceSchema = {
   tags,
-  summary: 'Say what a peer holds of a manifest; renews grant and handout',
+  summary:
+    'Say what a node holds, of all its swarms at once; gives handouts and grants where they are asked for',
   body: AnnounceBody,
   response: { 200: AnnounceAnswer, ...problems },
 }
 
-const leaveSwarmSchema = {
+const leaveSchema = {
   tags,
-  summary: 'Leave a swarm',
+  summary: 'Leave some swarms, or all',
   body: LeaveBody,
   response: { 204: NoContent, ...problems },
-}
-
-const listSwarms: Handler<typeof listSwarmsSchema> = (context) => async (request) => {
-  const asker = context.access.known(askerOf(request))
-  const views: SwarmView[] = []
-  for (const { manifest, peers } of context.swarms.list()) {
-    const versions = await context.rights.readable(asker, manifest)
-    if (versions.length > 0 || asker.admin) views.push(viewOf({ manifest, peers }, versions))
-  }
-  return views
 }
 
 const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) => {
@@ -70,21 +59,77 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
   return { record, grant: token, manifest, peers, renewAfterSeconds }
 }
 
-const announcePeer: Handler<typeof announcePeerSchema> = (context) => async (request) => {
-  const { manifest, peer, addresses, runs, delegation } = request.body
+const announce: Handler<typeof announceSchema> = (context) => async (request) => {
+  const { peer, addresses, swarms: told } = request.body
   const node = enrolledNode(request, peer)
+  context.swarms.renew(node, addresses)
+  const swarms: AnnouncedAnswer[] = []
+  for (const swarm of told) {
+    try {
+      swarms.push(await announced(context, { node, addresses, swarm }))
+    } catch (error) {
+      swarms.push(refusalOf(context, { request, node, manifest: swarm.manifest, error }))
+    }
+  }
+  return { swarms, places: context.swarms.placesOf(peer) }
+}
+
+const leave: Handler<typeof leaveSchema> = (context) => async (request, reply) => {
+  const { peer, manifests } = request.body
+  const node = enrolledNode(request, peer)
+  if (manifests === undefined) context.swarms.forget(node.peer)
+  for (const manifest of manifests ?? []) context.swarms.leave(manifest, node.peer)
+  return reply.code(204).send(null)
+}
+
+interface Announced {
+  readonly node: NodeAsker
+  readonly addresses: readonly string[]
+  readonly swarm: AnnouncedSwarm
+}
+
+/** Enters one swarm of an announce, or renews it. Errors: InvalidError, LimitError, those of FetchRights. */
+async function announced(
+  context: RouteContext,
+  { node, addresses, swarm }: Announced,
+): Promise<AnnouncedAnswer> {
+  const { manifest, runs, delegation, find = false, grant = false } = swarm
   const { version, right } = await context.rights.manifest(node, manifest, delegation)
   if (runs > version.runs) throw new InvalidError(`the manifest has ${version.runs} runs, not ${runs}`)
   context.swarms.announce({ manifest, node, addresses, runs, runsTotal: version.runs })
-  const origins = await context.holders.origins(manifest)
-  const { token, renewAfterSeconds } = await grantFor(context, { node, manifest, right })
-  return { grant: token, peers: context.swarms.handout(manifest, node, origins), renewAfterSeconds }
+  const issued = grant ? await grantFor(context, { node, manifest, right }) : undefined
+  return {
+    manifest,
+    ...(issued && { grant: issued.token, renewAfterSeconds: issued.renewAfterSeconds }),
+    ...(find && { peers: context.swarms.handout(manifest, node, await originsOf(context, manifest)) }),
+  }
 }
 
-const leaveSwarm: Handler<typeof leaveSwarmSchema> = (context) => async (request, reply) => {
-  const { manifest, peer } = request.body
-  context.swarms.leave(manifest, enrolledNode(request, peer).peer)
-  return reply.code(204).send(null)
+/** The other peers of a swarm are found also while no tracker has the blocks. */
+async function originsOf({ holders }: RouteContext, manifest: ManifestId): Promise<PeerAddress[]> {
+  try {
+    return await holders.origins(manifest)
+  } catch (error) {
+    if (error instanceof UnreachableError) return []
+    throw error
+  }
+}
+
+/** What is wrong with one swarm of an announce is said of that one. Throws what is wrong with the tracker. */
+function refusalOf(
+  { swarms, audit }: RouteContext,
+  refused: { request: FastifyRequest; node: NodeAsker; manifest: ManifestId; error: unknown },
+): AnnouncedAnswer {
+  const { request, node, manifest, error } = refused
+  if (!(error instanceof BootswarmError) || httpStatusOf(error) >= 500) throw error
+  const { code, message } = error
+  if (code === 'E_NOT_AUTHORISED') swarms.leave(manifest, node.peer)
+  audit.write({
+    ...{ action: 'announce.post', result: 'refused', req: request.id, remote: request.ip },
+    ...{ dn: node.dn, kind: node.kind, asker: node.name, target: { manifest, peer: node.peer } },
+    ...{ status: httpStatusOf(error), code, detail: message },
+  })
+  return { manifest, refused: { code, detail: message } }
 }
 
 function grantFor(
@@ -95,33 +140,11 @@ function grantFor(
   return context.grants.issue({ sub: node.dn, node: node.name, ...right, peer: node.peer, manifest })
 }
 
-function viewOf(swarm: { manifest: ManifestId; peers: SwarmPeer[] }, versions: StoredVersion[]): SwarmView {
-  const { manifest, peers } = swarm
-  const complete = peers.filter((peer) => peer.runs === peer.runsTotal).length
-  return {
-    manifest,
-    references: versions.map(({ namespace, name, version }) => formatReference({ namespace, name, version })),
-    complete,
-    partial: peers.length - complete,
-    peers: peers.map(({ address, node, runs, runsTotal, announcedAtMs }) => {
-      const { peer, labels } = address
-      return { peer, node, labels, runs, runsTotal, announcedAt: new Date(announcedAtMs).toISOString() }
-    }),
-  }
-}
-
 /** Grants and handouts for nodes. */
 export const swarmRoutes: Registration = (app, context) => {
-  const { swarms, join, announce, leave } = TRACKER_PATHS
-  app.route({ method: 'GET', url: swarms, schema: listSwarmsSchema, handler: listSwarms(context) })
+  const { join, announce: announcePath, leave: leavePath } = TRACKER_PATHS
   const config = { machines: true }
   app.route({ method: 'POST', url: join, config, schema: joinSwarmSchema, handler: joinSwarm(context) })
-  app.route({
-    method: 'POST',
-    url: announce,
-    config,
-    schema: announcePeerSchema,
-    handler: announcePeer(context),
-  })
-  app.route({ method: 'POST', url: leave, config, schema: leaveSwarmSchema, handler: leaveSwarm(context) })
+  app.route({ method: 'POST', url: announcePath, config, schema: announceSchema, handler: announce(context) })
+  app.route({ method: 'POST', url: leavePath, config, schema: leaveSchema, handler: leave(context) })
 }

@@ -1,53 +1,95 @@
+import type { ManifestId } from '../../src/core/cid.ts'
+import type { Labels } from '../../src/core/nearness.ts'
 import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
+import type { Candidate } from './handout.ts'
+import { Locality } from './locality.ts'
 
-/** A peer of one swarm, as its node last announced it. */
-export interface SwarmPeer {
-  readonly address: PeerAddress & { readonly labels: Readonly<Record<string, string>> }
-  /** Name of the node, which has proved the peer ID when it enrolled. */
-  readonly node: string
-  readonly runs: number
-  readonly runsTotal: number
-  readonly announcedAtMs: number
+/** A node, as the tracker knows it. */
+export interface SwarmNode {
+  readonly name: string
+  readonly peer: PeerKey
+  readonly labels: Labels
+}
+
+/** A node that announces itself: one sign of life counts for all its places. Times of a monotonic clock. */
+export interface Member {
+  node: SwarmNode
+  address: PeerAddress & { readonly labels: Labels }
+  seenAtMs: number
+  /** In the order in which it last told of them, the oldest first. */
+  readonly places: Map<ManifestId, Place>
+}
+
+/** A peer in one swarm. */
+export class Place implements Candidate {
+  readonly member: Member
+  /** As they were when it entered. */
+  readonly labels: Labels
+  readonly slots = [-1, -1, -1]
+  runs: number
+  runsTotal: number
+  toldAtMs: number
+  given = 0
+  givenAtMs = 0
+
+  constructor(init: { member: Member; runs: number; runsTotal: number; nowMs: number }) {
+    this.member = init.member
+    this.labels = init.member.node.labels
+    this.runs = init.runs
+    this.runsTotal = init.runsTotal
+    this.toldAtMs = init.nowMs
+  }
+
+  get peer(): PeerKey {
+    return this.member.node.peer
+  }
+
+  get complete(): boolean {
+    return this.runs === this.runsTotal
+  }
+
+  get held(): number {
+    return this.complete ? 1 : this.runs / this.runsTotal
+  }
 }
 
 /** The peers of one manifest. */
 export class Swarm {
-  /** In the order of their announcements, oldest first. */
-  readonly #peers = new Map<PeerKey, SwarmPeer>()
+  readonly peers = new Locality<Place>()
+  #complete = 0
 
   get size(): number {
-    return this.#peers.size
+    return this.peers.all.size
   }
 
-  peers(): SwarmPeer[] {
-    return [...this.#peers.values()]
+  /** Peers that hold all of it. */
+  get complete(): number {
+    return this.#complete
   }
 
-  has(peer: PeerKey): boolean {
-    return this.#peers.has(peer)
+  add(place: Place): void {
+    this.peers.add(place)
+    if (place.complete) this.#complete++
   }
 
-  /** Enters a peer, or replaces what it said before. */
-  put(entry: SwarmPeer): void {
-    this.#peers.delete(entry.address.peer)
-    this.#peers.set(entry.address.peer, entry)
+  delete(place: Place): void {
+    this.peers.delete(place)
+    if (place.complete) this.#complete--
   }
 
-  /** False when it was not in it. */
-  delete(peer: PeerKey): boolean {
-    return this.#peers.delete(peer)
+  /** What a peer holds by now. */
+  update(place: Place, told: { runs: number; runsTotal: number }): void {
+    if (place.complete) this.#complete--
+    place.runs = told.runs
+    place.runsTotal = told.runsTotal
+    if (place.complete) this.#complete++
   }
 
-  /** Takes out who last announced itself at `oldestMs` or before. */
-  dropSilent(oldestMs: number): void {
-    for (const [peer, { announcedAtMs }] of this.#peers) {
-      if (announcedAtMs > oldestMs) return
-      this.#peers.delete(peer)
+  /** In no order. */
+  *places(): Generator<Place> {
+    for (let i = 0; i < this.size; i++) {
+      const place = this.peers.all.at(i)
+      if (place !== undefined) yield place
     }
-  }
-
-  /** All but those in `without`. */
-  addresses(without: ReadonlySet<PeerKey>): PeerAddress[] {
-    return this.peers().flatMap(({ address }) => (without.has(address.peer) ? [] : [address]))
   }
 }

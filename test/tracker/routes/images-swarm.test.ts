@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { announceOne } from '../../../src/api/announce-one.ts'
 import type { TrackerClient } from '../../../src/api/tracker-client.ts'
-import { runCount } from '../../../src/core/manifest.ts'
 import type { PeerKey } from '../../../src/core/router.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
@@ -40,8 +40,8 @@ async function swarm({ client, node }: Context, name: string) {
   await client.signed.changeAcl(imageKey(to), { entry })
   const { peer } = node
   const join = (reference = to) => node.client.join({ reference, peer, addresses })
-  const facts = { manifest: image.manifestId, peer, addresses, runs: 0, runsTotal: runCount(image.manifest) }
-  const announce = () => node.client.announce(facts)
+  const swarm = { manifest: image.manifestId, runs: 0, find: true, grant: true }
+  const announce = () => announceOne(node.client, { peer, addresses, swarm })
   await join()
   await announce()
   return { image, join, announce }

@@ -1,6 +1,8 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { announceOne } from '../../../src/api/announce-one.ts'
 import type { TrackerClient } from '../../../src/api/tracker-client.ts'
+import type { ManifestId } from '../../../src/core/cid.ts'
 import { checkGrant, GRANT_TYPE, parseGrant } from '../../../src/core/grant.ts'
 import { runCount } from '../../../src/core/manifest.ts'
 import type { PeerKey } from '../../../src/core/router.ts'
@@ -43,8 +45,11 @@ const join = ({ client, peer }: TestNode, reference: string) => client.join({ re
 const announce = (
   { client, peer }: TestNode,
   more: { runs?: number; manifest?: typeof image.manifestId } = {},
-) => client.announce({ manifest: image.manifestId, peer, addresses, runs: 0, runsTotal, ...more })
-const others = (list: readonly { peer: string; origin?: boolean }[]) =>
+) => {
+  const swarm = { manifest: image.manifestId, runs: 0, find: true, grant: true, ...more }
+  return announceOne(client, { peer, addresses, swarm })
+}
+const others = (list: readonly { peer: string; origin?: boolean }[] = []) =>
   list.filter((peer) => peer.origin !== true).map((peer) => peer.peer)
 
 test('a join gives record, grant and handout at once', async ({ one, two, site }) => {
@@ -68,7 +73,6 @@ test('announces show progress, renew the grant and the handout', async ({ one, t
   assert.equal(others(answer.peers), [two.peer])
   const [swarm] = await alice.swarms()
   assert.equal([swarm?.complete, swarm?.partial, swarm?.references], [1, 1, ['team/debian@1']])
-  assert.equal(swarm?.peers.map(({ node }) => node).sort(), ['node-1', 'node-2'])
   assert.is((await failureOf(announce(one, { runs: runsTotal + 1 }))).code, 'E_INVALID')
 })
 
@@ -78,7 +82,7 @@ test('nobody speaks for the peer of another node', async ({ one, two }) => {
   const bodies = [
     () => join({ client, peer }, 'team/debian'),
     () => announce({ client, peer }),
-    () => client.leave({ manifest: image.manifestId, peer }),
+    () => client.leave({ peer, manifests: [image.manifestId] }),
   ]
   for (const body of bodies) assert.is((await failureOf(body())).code, 'E_CONFLICT')
   assert.equal(others((await announce(two)).peers), [peer])
@@ -117,8 +121,81 @@ test('a manifest that a node may not have is as one that is nowhere', async () =
   }
 })
 
+test('a reader sees how many, an admin sees who, a node sees itself', async ({
+  one,
+  two,
+  alice,
+  site,
+  tracker,
+}) => {
+  const admin = site.client(tracker.url, await site.user('admin'))
+  const { manifestId } = image
+  const names = async (client: TrackerClient) =>
+    (await client.swarm(manifestId)).peers.map(({ node }) => node)
+  assert.equal(await names(alice), [])
+  assert.equal(await names(two.client), ['node-2'])
+  assert.equal((await names(admin)).sort(), ['node-1', 'node-2'])
+  const [first] = (await admin.swarm(manifestId, { limit: 1 })).peers
+  const [second] = (await admin.swarm(manifestId, { after: first?.peer ?? one.peer })).peers
+  assert.equal([first?.peer, second?.peer], [one.peer, two.peer].sort())
+  assert.equal(Object.keys((await alice.swarms())[0] ?? {}), [
+    'manifest',
+    'references',
+    'complete',
+    'partial',
+  ])
+  const unknown = testImage({ seed: 'unknown', blocks: 2 }).manifestId
+  assert.is((await failureOf(alice.swarm(unknown))).code, 'E_NOT_FOUND')
+})
+
+test('swarms come in pages, and only those of images that one may read', async ({
+  alice,
+  one,
+  site,
+  tracker,
+}) => {
+  const manifests = [image.manifestId]
+  for (let n = 0; n < 4; n++) {
+    const other = testImage({ seed: `page ${n}`, blocks: 2 })
+    await pushImage(alice, other, { to: `team/page${n}` })
+    await announceOne(one.client, {
+      peer: one.peer,
+      addresses,
+      swarm: { manifest: other.manifestId, runs: 0 },
+    })
+    manifests.push(other.manifestId)
+  }
+  manifests.sort()
+  const pages: string[] = []
+  for (let after = ''; ; ) {
+    const page = await alice.swarms({ limit: 2, ...(after === '' ? {} : { after: after as ManifestId }) })
+    pages.push(...page.map(({ manifest }) => manifest))
+    if (page.length < 2) break
+    after = page.at(-1)?.manifest ?? ''
+  }
+  assert.equal(pages, manifests)
+  const bob = site.client(tracker.url, await site.user('bob'))
+  assert.equal(await bob.swarms(), [])
+})
+
+test('one announce is answered for each swarm by itself, and refusals are written down', async ({ one }) => {
+  const unknown = testImage({ seed: 'nowhere', blocks: 2 }).manifestId
+  const { swarms, places } = await one.client.announce({
+    ...{ peer: one.peer, addresses },
+    swarms: [
+      { manifest: unknown, runs: 0, find: true, grant: true },
+      { manifest: image.manifestId, runs: runsTotal },
+    ],
+  })
+  const [refused, taken] = swarms
+  assert.equal(Object.keys(refused ?? {}), ['manifest', 'refused'])
+  assert.is(refused?.refused?.code, 'E_NOT_AUTHORISED')
+  assert.equal(taken, { manifest: image.manifestId })
+  assert.ok(places >= 1)
+})
+
 test('who leaves is handed out no more', async ({ one, two }) => {
-  await one.client.leave({ manifest: image.manifestId, peer: one.peer })
+  await one.client.leave({ peer: one.peer })
   assert.equal(others((await announce(two)).peers), [])
 })
 

@@ -4,7 +4,9 @@ import { digestOf, manifestIdOf } from '../../../src/core/cid.ts'
 import { LimitError } from '../../../src/core/errors.ts'
 import {
   ANNOUNCE_EXPIRY_MS,
+  ANNOUNCE_INTERVAL_MS,
   HANDOUT_PEERS_MAX,
+  SWARM_PLACE_EXPIRY_MS,
   SWARM_PLACES_MAX,
   SWARMS_MAX,
 } from '../../../src/core/limits.ts'
@@ -60,7 +62,7 @@ test('forgets who leaves and who falls silent', async () => {
   await clock.advance(1)
   assert.equal(swarms.handout(manifest, node(1)), [])
   assert.equal(
-    [...swarms.list()].flatMap(({ peers }) => peers.map((peer) => [peer.address.peer, peer.runs])),
+    swarms.peers(manifest).map(({ peer, runs }) => [peer, runs]),
     [[peerKey(1), 5]],
   )
   await clock.advance(ANNOUNCE_EXPIRY_MS)
@@ -79,7 +81,7 @@ test('a peer that is not to take part any more leaves every swarm', () => {
   const swarms = new Swarms({ clock: new FakeClock() })
   for (const s of ['a', 'b']) for (const n of [1, 2]) swarms.announce(announcement(n, { manifest: s }))
   swarms.forget(peerKey(1))
-  const left = [...swarms.list()].flatMap(({ peers }) => peers.map(({ address }) => address.peer))
+  const left = swarms.manifests().flatMap((one) => swarms.peers(one).map(({ peer }) => peer))
   assert.equal(left, [peerKey(2), peerKey(2)])
 })
 
@@ -130,6 +132,55 @@ test('has so many places in all swarms together, and counts them right', async (
   swarms.announce(more)
   await clock.advance(ANNOUNCE_EXPIRY_MS)
   for (let n = 0; n < perSwarm; n++) swarms.announce(announcement(n, { manifest: 'new' }))
+})
+
+test('one sign of life keeps a node in all its swarms, and one goodbye ends all', async () => {
+  const clock = new FakeClock()
+  const swarms = new Swarms({ clock })
+  for (const n of [1, 2]) for (const s of ['a', 'b', 'c']) swarms.announce(announcement(n, { manifest: s }))
+  for (let i = 0; i < 5; i++) {
+    await clock.advance(ANNOUNCE_INTERVAL_MS)
+    swarms.renew(node(1), ['/ip4/10.0.0.9/tcp/1'])
+  }
+  assert.equal(swarms.totals(), { nodes: 1, swarms: 3, complete: 0, partial: 3 })
+  assert.equal(swarms.handout('b' as typeof manifest, node(3)), [
+    { peer: peerKey(1), addresses: ['/ip4/10.0.0.9/tcp/1'], labels: {} },
+  ])
+  swarms.forget(peerKey(1))
+  assert.equal(swarms.totals(), { nodes: 0, swarms: 0, complete: 0, partial: 0 })
+})
+
+test('a dead node is in no handout 30 s after its last announce', async () => {
+  const clock = new FakeClock()
+  const swarms = new Swarms({ clock })
+  swarms.announce(announcement(1))
+  await clock.advance(30_000 - 1)
+  assert.equal(swarms.handout(manifest, node(2)), [])
+})
+
+test('a place that is told of no more ends, though its node lives', async () => {
+  const clock = new FakeClock()
+  const swarms = new Swarms({ clock })
+  swarms.announce(announcement(1, { manifest: 'lost' }))
+  for (let ms = 0; ms < SWARM_PLACE_EXPIRY_MS; ms += ANNOUNCE_INTERVAL_MS) {
+    swarms.announce(announcement(1))
+    await clock.advance(ANNOUNCE_INTERVAL_MS)
+  }
+  swarms.renew(node(1), [])
+  assert.equal(swarms.manifests(), [manifest])
+  assert.is(swarms.placesOf(peerKey(1)), 1)
+})
+
+test('counts who is complete, and follows a node to another rack', () => {
+  const swarms = new Swarms({ clock: new FakeClock() })
+  for (const n of [1, 2, 3]) swarms.announce(announcement(n, { runs: n === 1 ? 10 : 3 }))
+  assert.equal([...swarms.list()], [{ manifest, complete: 1, partial: 2 }])
+  swarms.announce(announcement(2, { runs: 10 }))
+  swarms.renew(node(1, { zone: 'z', rack: 'r' }), [])
+  assert.equal([...swarms.list()], [{ manifest, complete: 2, partial: 1 }])
+  assert.equal(swarms.peer(manifest, peerKey(1))?.labels, { zone: 'z', rack: 'r' })
+  swarms.leave(manifest, peerKey(1))
+  assert.equal([...swarms.list()], [{ manifest, complete: 1, partial: 1 }])
 })
 
 test.run()
