@@ -128,10 +128,10 @@ test('a pull learns of peers, and asks for a grant only when its own has to be r
   const { announcer, clock, link } = announcerOf({
     puller: { running: () => [pull], findPeers: async () => {} },
   })
-  link.answer = () => ({
-    peers: [{ peer: 'other', addresses: [] }] as never,
-    grant: 'g',
-    renewAfterSeconds: 35,
+  const peers = [{ peer: 'other', addresses: [] }] as never
+  link.answer = ({ grant }) => ({
+    peers,
+    ...(grant === true ? { grant: 'g', renewAfterSeconds: 35 } : {}),
   })
   await announcer.start()
   await clock.advance(4 * ANNOUNCE_INTERVAL_MS)
