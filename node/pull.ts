@@ -56,6 +56,7 @@ export class Pull {
       blocks: { ...stats.blocks },
       bytes: { ...stats.bytes },
       corruptPeers: [...banned],
+      milestones: { ...this.session.milestones.reached },
     }
   }
 }

@@ -1,7 +1,10 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { exitCodeOfFailure, reportFailure } from '../src/cli/failure.ts'
+import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
 import { down } from './commands/down.ts'
 import { run } from './commands/run.ts'
+import { swarm } from './commands/swarm.ts'
+import { sweep } from './commands/sweep.ts'
 import { up } from './commands/up.ts'
 import { parseSize } from './console.ts'
 import { IMAGE_SIZE_BYTES_DEFAULT, IMAGE_SIZE_BYTES_MIN } from './images/images.ts'
@@ -43,7 +46,24 @@ function buildProgram(outcome: { exitCode: number }): Command {
     .description('stop a testnet and remove its files')
     .option('--dir <dir>', 'where its files lie', defaultTestnetDir())
     .action(async (flags: Parameters<typeof down>[0]) => down(flags))
+  addArena(program, outcome)
   return program
+}
+
+function addArena(program: Command, outcome: { exitCode: number }): void {
+  const swarmCommand = program
+    .command('swarm')
+    .description(
+      'an image to all nodes of an arena at the same moment, with a rate for every link, beside one HTTP GET',
+    )
+    .addHelpText('after', '\nExample:\n  $ bootswarm testnet swarm --nodes 8 --rate 100mbit --size 128MiB\n')
+  addArenaFlags(swarmCommand, { nodes: 8, racks: 1 }).action(async (flags: ArenaFlags) => {
+    outcome.exitCode = await swarm(flags)
+  })
+  program
+    .command('sweep')
+    .description('end and remove what arenas have left whose command was killed')
+    .action(() => sweep())
 }
 
 function addRun(program: Command, outcome: { exitCode: number }): void {

@@ -88,3 +88,17 @@ export function residentMemory(pid: number): ResidentMemory | undefined {
     return undefined
   }
 }
+
+/** Seconds of user and system time that a process has used; undefined where there is no /proc or it has ended. */
+export function cpuSecondsOf(pid: number): number | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+  } catch {
+    return undefined
+  }
+}
+
+/** `USER_HZ`: what Linux has given to user space on every architecture of ours (time(7)). */
+const TICKS_PER_SECOND = 100

@@ -34,6 +34,18 @@ export const PullProgress = Type.Object({
 })
 export type PullProgress = Static<typeof PullProgress>
 
+export const PullMilestones = Type.Partial(
+  Type.Object({
+    firstPeer: Type.Number({ description: 'a peer has admitted this node' }),
+    manifest: Type.Number({ description: 'the manifest is here' }),
+    firstBlocks: Type.Number({ description: 'the first blocks have arrived' }),
+    planned: Type.Number({ description: 'it is known what is missing' }),
+    half: Type.Number({ description: 'half of the runs are held' }),
+    ninetyPercent: Type.Number({ description: '90 % of the runs are held' }),
+    allRuns: Type.Number({ description: 'every run is held' }),
+  }),
+)
+
 export const PullResult = Type.Object({
   reference: Type.String(),
   version: Type.Integer(),
@@ -43,6 +55,7 @@ export const PullResult = Type.Object({
   blocks: PullBlocks,
   bytes: PullBytes,
   corruptPeers: Type.Array(Type.String(), { description: 'peers dropped because their bytes were wrong' }),
+  milestones: Type.Unsafe<Static<typeof PullMilestones>>(PullMilestones),
 })
 export type PullResult = Static<typeof PullResult>
 

@@ -16,6 +16,7 @@ import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Have } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
+import { MilestoneBook } from './milestones.ts'
 import { Neighbours } from './neighbours.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
@@ -44,6 +45,7 @@ export interface SessionComponents {
 export class Session {
   readonly manifest: ManifestId
   readonly stats = new SessionStats()
+  readonly milestones: MilestoneBook
   readonly #components: SessionComponents
   readonly #neighbours: Neighbours
   readonly #nodes: NodeFetcher
@@ -65,6 +67,7 @@ export class Session {
     this.manifest = init.manifest
     this.#grant = init.grant
     const { clock, log, random, connect } = components
+    this.milestones = new MilestoneBook(() => clock.monotonic())
     this.#neighbours = new Neighbours(
       { clock, log, connect, grant: () => this.#grant },
       {
@@ -168,6 +171,7 @@ export class Session {
     if (this.#finished) throw new AbortedError('session has ended')
     const { random, clock, blocks, segments, verifier, buffers } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
+    this.milestones.mark('manifest')
     const policy = new FetchPolicy({ runs: swarm.map.runs, random, nowMs: clock.monotonic() })
     this.#swarm = swarm
     this.#policy = policy
@@ -178,7 +182,10 @@ export class Session {
         swarm,
         events: {
           held: (run) => this.#held(run),
-          arrived: (peer, amount) => this.stats.add(peer.origin, amount),
+          arrived: (peer, amount) => {
+            this.milestones.mark('firstBlocks')
+            this.stats.add(peer.origin, amount)
+          },
           broken: (error) => this.#done.reject(error),
         },
       },
@@ -209,6 +216,7 @@ export class Session {
       this.#fetcher?.pump()
     }
     this.#planned = true
+    this.milestones.mark('planned')
     this.#policy?.planned(clock.monotonic())
     this.#fetcher?.pump()
     this.#checkDone()
@@ -219,6 +227,7 @@ export class Session {
       this.#neighbours.ban(peer, new IntegrityError('peer gives the manifest another number of runs'))
       return
     }
+    this.milestones.mark('firstPeer')
     this.#fetcher?.joined(peer)
     if (peer.origin && this.#swarm !== undefined) {
       peer.connection.have({ id: peer.id, byOpener: true, runs: [...this.#swarm.have] })
@@ -252,6 +261,7 @@ export class Session {
   #announce(runs: readonly number[]): void {
     if (runs.length === 0) return
     this.#swarm?.hold(runs)
+    this.milestones.holds(this.#swarm?.have.count ?? 0, this.#swarm?.map.runs ?? 0)
     for (const peer of this.#neighbours.all) {
       if (peer.origin) peer.connection.have({ id: peer.id, byOpener: true, runs })
     }
