@@ -15,7 +15,17 @@ import { TRAFFIC_CLASSES, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
 import { MessageReader } from '../wire/message-reader.ts'
-import type { Assign, Blocks, Have, Hello, Message, NewPass, Opened, Refused } from '../wire/message-types.ts'
+import type {
+  Assign,
+  Blocks,
+  Have,
+  HaveParts,
+  Hello,
+  Message,
+  NewPass,
+  Opened,
+  Refused,
+} from '../wire/message-types.ts'
 import { Requests } from './requests.ts'
 import type { Solid } from './solid.ts'
 
@@ -25,7 +35,7 @@ const VERSION = 1
 export interface ConnectionEvents {
   /** A message that asks something of us. */
   asked(connection: Connection, message: Message): void
-  have(connection: Connection, message: Have): void
+  have(connection: Connection, message: Have | HaveParts): void
   closed(connection: Connection, reason: Error | undefined): void
 }
 
@@ -165,6 +175,12 @@ export class Connection {
     }
   }
 
+  /** Tells of parts of runs held here, in a swarm that the other side has opened. */
+  haveParts(id: number, parts: ReadonlyMap<number, number>): void {
+    if (parts.size === 0) return
+    this.send({ type: 'haveParts', id, runs: [...parts.keys()], parts: Uint8Array.from(parts.values()) })
+  }
+
   /** Gives up a want; its late answer is dropped. */
   cancel(request: number, reason: Error): void {
     this.send({ type: 'cancel', request })
@@ -231,6 +247,7 @@ export class Connection {
       case 'failed':
         return this.#requests.settle(message)
       case 'have':
+      case 'haveParts':
         return this.#events.have(this, message)
       case 'pass':
         return void this.#onNewPass(message)

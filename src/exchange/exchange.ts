@@ -13,7 +13,7 @@ import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
-import type { Have, Message } from '../wire/message-types.ts'
+import type { Have, HaveParts, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import { Links } from './links.ts'
 import type { Random } from './policy/units.ts'
@@ -255,8 +255,8 @@ export class Exchange implements Lifecycle {
     this.#links.get(connection)?.server.asked(message)
   }
 
-  #have(connection: Connection, message: Have): void {
-    if (message.byOpener) this.#links.get(connection)?.server.told(message)
+  #have(connection: Connection, message: Have | HaveParts): void {
+    if (message.type === 'have' && message.byOpener) this.#links.get(connection)?.server.told(message)
     else for (const session of this.#sessions.values()) session.onHave(connection, message)
   }
 

@@ -40,8 +40,8 @@ export interface FetcherComponents {
 }
 
 export interface FetcherEvents {
-  /** A run is complete in the store. */
-  held(run: number): void
+  /** All of a run, or some parts of it, are in the store now. */
+  stored(run: number): void
   arrived(
     peer: SessionPeer,
     amount: { blocks: number; bytes: number; wireBytes: number; duplicate: boolean },
@@ -84,6 +84,12 @@ export class Fetcher {
     const { key, have, origin, credit } = peer
     peer.fetch = this.#policy.joined({ key, have, origin, distance: 'far', credit })
     this.#peers.set(peer.fetch, peer)
+  }
+
+  /** The peer holds a run, or the given parts of it (bit k: part k), which are told of images that have parts alone. */
+  peerHas(peer: SessionPeer, run: number, parts?: number): void {
+    if (peer.fetch === undefined || (parts !== undefined && this.#policy.partsPerRun === 1)) return
+    this.#policy.peerHas(peer.fetch, run, parts)
   }
 
   left(peer: SessionPeer): void {
@@ -230,8 +236,7 @@ export class Fetcher {
     const missing = await this.#lacking(want, blocks)
     if (missing.length > 0) throw new AbortedError('blocks on their way for another run did not arrive')
     this.#policy.stored(want)
-    if (this.#policy.heldParts(want.run) !== this.#policy.allParts || this.#swarm.have.has(want.run)) return
-    this.#events.held(want.run)
+    if (!this.#swarm.have.has(want.run)) this.#events.stored(want.run)
   }
 
   /** What fails here is never blamed on a peer: it ends the session. */

@@ -45,7 +45,8 @@ async function runFrames(
   swarm: Swarm,
   want: Want,
 ): Promise<RunFrames | undefined> {
-  if (want.run >= swarm.map.runs || !swarm.have.has(want.run)) return undefined
+  if (want.run >= swarm.map.runs || !(swarm.have.has(want.run) || swarm.partly.has(want.run)))
+    return undefined
   const place = swarm.map.locate(want.run)
   const link = swarm.manifest.segments[place.segment]
   if (link === undefined) return undefined

@@ -167,9 +167,13 @@ export class Server {
     const { swarm, grant } = admitted
     const { superseed } = swarm
     const asker = superseed === undefined ? undefined : new Asker(this.#components, { swarm, superseed })
-    const stop = swarm.listen((runs) => this.#connection.have({ id, byOpener: false, runs }))
+    const stop = swarm.listen({
+      held: (runs) => this.#connection.have({ id, byOpener: false, runs }),
+      partly: (parts) => this.#connection.haveParts(id, parts),
+    })
     this.#served.set(id, { id, swarm, grant, asker, stop, renewedMs: Number.NEGATIVE_INFINITY })
     this.#connection.send({ type: 'opened', id, runs: swarm.map.runs, have: swarm.have.bytes.slice() })
+    this.#connection.haveParts(id, swarm.partly)
     this.#components.used(this.#connection)
     this.#components.joined(this.#connection, swarm)
   }

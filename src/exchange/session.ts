@@ -3,21 +3,17 @@ import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
-import {
-  EXCHANGE_HELLO_TIMEOUT_MS,
-  HAVE_DELAY_MS,
-  SESSION_STALL_MS,
-  SESSION_TICK_MS,
-} from '../core/limits.ts'
+import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { PeerAddress } from '../core/router.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
-import type { Have } from '../wire/message-types.ts'
+import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
 import { MilestoneBook } from './milestones.ts'
 import { Neighbours } from './neighbours.ts'
+import { News } from './news.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
 import { FetchPolicy } from './policy/fetch-policy.ts'
@@ -56,7 +52,7 @@ export class Session {
   #policy: FetchPolicy | undefined
   #fetcher: Fetcher | undefined
   #planned = false
-  #heldRuns: number[] = []
+  #news: News | undefined
   #cancelTick = () => {}
   #ignoreDrops = () => {}
   #startedMs = 0
@@ -135,14 +131,15 @@ export class Session {
     }
   }
 
-  onHave(connection: Connection, message: Have): void {
+  onHave(connection: Connection, message: Have | HaveParts): void {
     const peer = this.#neighbours.of(connection)
     if (peer === undefined || peer.id !== message.id) return
-    for (const run of message.runs) {
-      if (run >= peer.runs) continue
-      if (peer.fetch === undefined) peer.have.set(run)
-      else this.#policy?.peerHas(peer.fetch, run)
-    }
+    message.runs.forEach((run, i) => {
+      if (run >= peer.runs) return
+      if (message.type === 'haveParts') this.#fetcher?.peerHas(peer, run, message.parts[i] ?? 0)
+      else if (this.#fetcher === undefined) peer.have.set(run)
+      else this.#fetcher.peerHas(peer, run)
+    })
     this.#fetcher?.pump()
   }
 
@@ -175,13 +172,15 @@ export class Session {
     const policy = new FetchPolicy({ runs: swarm.map.runs, random, nowMs: clock.monotonic() })
     this.#swarm = swarm
     this.#policy = policy
+    const news = new News({ clock, policy }, (held, partly) => this.#tell(held, partly))
+    this.#news = news
     this.#ignoreDrops = swarm.listenDrops((run) => this.#lost(run))
     this.#fetcher = new Fetcher(
       { blocks, segments, verifier, buffers, clock, policy, neighbours: this.#neighbours },
       {
         swarm,
         events: {
-          held: (run) => this.#held(run),
+          stored: (run) => news.add(run),
           arrived: (peer, amount) => {
             this.milestones.mark('firstBlocks')
             this.stats.add(peer.origin, amount)
@@ -239,22 +238,15 @@ export class Session {
     this.#fetcher?.left(peer)
   }
 
-  #held(run: number): void {
-    this.#heldRuns.push(run)
-    if (this.#heldRuns.length > 1) return
-    this.#components.clock.after(HAVE_DELAY_MS, () => this.#flushHeld())
-  }
-
   /** A run that was held is not any more: it is fetched again. */
   #lost(run: number): void {
     this.#policy?.lost(run)
     this.#fetcher?.pump()
   }
 
-  #flushHeld(): void {
-    const runs = this.#heldRuns
-    this.#heldRuns = []
-    this.#announce(runs)
+  #tell(held: readonly number[], partly: ReadonlyMap<number, number>): void {
+    this.#swarm?.holdParts(partly)
+    this.#announce(held)
     this.#checkDone()
   }
 
@@ -298,7 +290,7 @@ export class Session {
     this.#nodes.stop()
     this.#prepared.resolve(undefined)
     await this.#fetcher?.stop()
-    if (this.#heldRuns.length > 0) this.#announce(this.#heldRuns.splice(0))
+    this.#news?.flush()
     this.#neighbours.close()
   }
 }

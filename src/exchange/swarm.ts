@@ -4,8 +4,12 @@ import type { Manifest } from '../core/manifest.ts'
 import { RunMap } from './run-map.ts'
 import type { Superseed } from './superseed.ts'
 
-/** Called with runs that have become complete here. */
-export type HaveListener = (runs: readonly number[]) => void
+export interface HaveListener {
+  /** Runs have become complete here. */
+  held(runs: readonly number[]): void
+  /** Of these runs some parts are here (bit k: part k). */
+  partly(parts: ReadonlyMap<number, number>): void
+}
 
 /** Called with a run that is not complete here any more. */
 export type DropListener = (run: number) => void
@@ -20,6 +24,7 @@ export class Swarm {
   readonly superseed: Superseed | undefined
   /** Set while this peer gives nothing of it to others: it has lost its own right to it. */
   withheld = false
+  readonly #partly = new Map<number, number>()
   readonly #listeners = new Set<HaveListener>()
   readonly #dropListeners = new Set<DropListener>()
   #nodes: Set<DigestKey> | undefined
@@ -44,14 +49,28 @@ export class Swarm {
     return this.#nodes.has(digestKey(digest))
   }
 
+  /** Parts that are here of runs that are not complete (bit k: part k); only images of few runs have any. */
+  get partly(): ReadonlyMap<number, number> {
+    return this.#partly
+  }
+
+  /** Notes parts of runs that are not complete, and tells the listeners. */
+  holdParts(parts: ReadonlyMap<number, number>): void {
+    const fresh = new Map([...parts].filter(([run]) => !this.have.has(run)))
+    for (const [run, mask] of fresh) this.#partly.set(run, mask)
+    if (fresh.size > 0) for (const listener of this.#listeners) listener.partly(fresh)
+  }
+
   /** Marks runs as held and tells the listeners of those that are new. */
   hold(runs: readonly number[]): void {
     const fresh = runs.filter((run) => this.have.set(run))
-    if (fresh.length > 0) for (const listener of this.#listeners) listener(fresh)
+    for (const run of fresh) this.#partly.delete(run)
+    if (fresh.length > 0) for (const listener of this.#listeners) listener.held(fresh)
   }
 
   /** A run turned out to be incomplete (blocks were lost or are corrupt): it is not served any more; a session fetches it again. */
   drop(run: number): void {
+    this.#partly.delete(run)
     if (this.have.clear(run)) for (const listener of this.#dropListeners) listener(run)
   }
 

@@ -3,6 +3,7 @@ import { ProtocolError } from '../core/errors.ts'
 import {
   JWS_BYTES_MAX,
   MANIFEST_BYTES_MAX,
+  PARTED_RUNS_MAX,
   RUN_BLOCKS_MAX,
   SEGMENT_BLOCKS_MAX,
   SEGMENTS_MAX,
@@ -50,6 +51,7 @@ const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
   refused: { id: ID },
   renew: { id: ID, grant: text(JWS_BYTES_MAX) },
   have: { id: ID, byOpener: flag, runs: list(RUN, HAVE_RUNS_MAX) },
+  haveParts: { id: ID, runs: list(RUN, PARTED_RUNS_MAX), parts: bytes(0, PARTED_RUNS_MAX) },
   want: {
     id: ID,
     request: ID,

@@ -20,6 +20,7 @@ export const MESSAGE_TYPES = {
   leave: 16,
   pass: 17,
   denied: 18,
+  haveParts: 19,
 } as const
 
 export type MessageType = keyof typeof MESSAGE_TYPES
@@ -82,6 +83,15 @@ export interface Have {
   id: number
   byOpener: boolean
   runs: number[]
+}
+
+/** Parts of runs that the answering side of a swarm holds, whose other parts it lacks; it replaces what was told of them before. */
+export interface HaveParts {
+  type: 'haveParts'
+  id: number
+  runs: number[]
+  /** One byte for each run: bit k for part k. */
+  parts: Uint8Array
 }
 
 /** Asks for the blocks of a run whose bit in `missing` is set (bit i = block i of the run). */
@@ -186,6 +196,7 @@ export type Message =
   | Refused
   | Renew
   | Have
+  | HaveParts
   | Want
   | Blocks
   | Cancel
