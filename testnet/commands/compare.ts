@@ -54,7 +54,7 @@ export async function compareSystems(flags: CompareFlags): Promise<number> {
     }
     const verdicts = report.systems.map((system) => verdictOf(system, flags.nodes))
     if (verdicts.some((verdict) => verdict.endsWith('DIFFER'))) return ERROR_TABLE.E_INTEGRITY.exit
-    return verdicts.every((verdict) => verdict === 'identical') ? 0 : 1
+    return report.systems.every(({ failure }) => failure === undefined) ? 0 : 1
   } finally {
     await rm(dir, { recursive: true, force: true, maxRetries: 3 })
     release()

@@ -26,6 +26,7 @@ export interface CompareInit {
 interface Standing {
   readonly contestant: Contestant
   readonly version: string | undefined
+  readonly lack: string | undefined
   readonly runs: SystemRun[]
   failure: string | undefined
 }
@@ -45,7 +46,7 @@ export async function compare(init: CompareInit, options: { signal?: AbortSignal
     // Each run begins with another system, so that none always runs on the machine as the same other one leaves it.
     for (const [i] of standings.entries()) {
       const standing = standings[(i + run) % standings.length]
-      if (standing !== undefined && standing.failure === undefined) {
+      if (standing !== undefined && (standing.lack ?? standing.failure) === undefined) {
         await runOnce(standing, { ...init, get, run }, options)
       }
     }
@@ -60,12 +61,12 @@ export async function compare(init: CompareInit, options: { signal?: AbortSignal
 async function probe(contestant: Contestant, { conditions }: CompareInit): Promise<Standing> {
   const found = await contestant.probe()
   const version = 'version' in found ? found.version : undefined
-  const failure = 'lack' in found ? found.lack : arenaLack(contestant, conditions.arena)
-  return { contestant, version, failure, runs: [] }
+  const lack = 'lack' in found ? found.lack : arenaLack(contestant, conditions.arena)
+  return { contestant, version, lack, failure: undefined, runs: [] }
 }
 
 function arenaLack({ arenas }: Contestant, kind: ArenaKind): string | undefined {
-  return arenas.includes(kind) ? undefined : `does not run in an arena of the kind ${kind}: it needs root`
+  return arenas.includes(kind) ? undefined : `does not run in an arena of the kind ${kind}`
 }
 
 async function runOnce(
@@ -114,7 +115,7 @@ async function raceInArena(
   }
 }
 
-function reportOf({ contestant, version, runs, failure }: Standing): SystemReport {
+function reportOf({ contestant, version, lack, runs, failure }: Standing): SystemReport {
   const { name, setting } = contestant
-  return { name, setting, version, runs, failure }
+  return { name, setting, version, lack, runs, failure }
 }

@@ -14,7 +14,8 @@ const RUN_COLUMNS = [
 export function runsCsv(report: Report): string {
   const rows = report.systems.flatMap((system) => {
     const runs = system.runs.map((run, i) => runRow(report, system, { run, number: i + 1 }))
-    return system.failure === undefined ? runs : [...runs, failureRow(report, system)]
+    const failed = system.lack ?? system.failure
+    return failed === undefined ? runs : [...runs, failureRow(report, system)]
   })
   return csvOf(RUN_COLUMNS, rows)
 }
@@ -50,10 +51,10 @@ function runRow(report: Report, system: SystemReport, { run, number }: { run: Sy
   ]
 }
 
-function failureRow(report: Report, { name, version, runs, failure }: SystemReport): Cell[] {
+function failureRow(report: Report, { name, version, runs, lack, failure }: SystemReport): Cell[] {
   const cells: Cell[] = [name, version, runs.length + 1, ...conditionCells(report)]
   const empty = Array.from({ length: RUN_COLUMNS.length - cells.length - 1 }, () => undefined)
-  return [...cells, ...empty, failure]
+  return [...cells, ...empty, lack ?? failure]
 }
 
 function csvOf(columns: readonly string[], rows: readonly (readonly Cell[])[]): string {

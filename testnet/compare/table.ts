@@ -42,9 +42,10 @@ function columnsOf({ conditions }: Report): Column<Row>[] {
   return columns.filter((column) => column !== false)
 }
 
-/** `identical`, or what is wrong: why there are fewer runs, how many files differ. */
+/** `identical`, or what is wrong: why there are no or fewer runs, how many files differ. */
 export function verdictOf(system: SystemReport, nodes: number): string {
-  const { runs, failure } = system
+  const { runs, lack, failure } = system
+  if (lack !== undefined) return `not run: ${lack}`
   const verified = Math.min(nodes, ...runs.map((run) => run.verified))
   if (verified < nodes) return `${nodes - verified} of ${nodes} DIFFER`
   if (failure !== undefined) return `FAILED: ${failure.split('\n')[0]}`
