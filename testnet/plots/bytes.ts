@@ -40,7 +40,7 @@ export async function bytesSvg(report: Report): Promise<string> {
   return await renderSvg(
     {
       title: titleOf(report),
-      legend: { bottom: 12, left: 'center', textStyle: { fontSize: 13 } },
+      legend: { bottom: 12, left: 'center', itemGap: 40, textStyle: { fontSize: 13 } },
       grid: { left: 130, right: 190, top: 74, bottom: 86 },
       xAxis: {
         type: 'value',

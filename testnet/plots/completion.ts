@@ -7,8 +7,7 @@ import { coloursOf, isOwn } from './colours.ts'
 import { renderSvg } from './render.ts'
 
 const SIZE = { width: 900, height: 500 }
-/** Beyond this many times our own time the axis ends, where the slowest would leave no room for what differs. */
-const GRID = { left: 70, right: 30, top: 74, bottom: 110 }
+const GRID = { left: 70, right: 30, top: 96, bottom: 100 }
 
 /** How far all receivers were at each moment: one line for each system, up to a dot when the last node was complete. */
 export async function completionSvg(report: Report): Promise<string> {
@@ -24,6 +23,7 @@ export async function completionSvg(report: Report): Promise<string> {
         left: 'center',
         width: SIZE.width - 80,
         itemWidth: 22,
+        itemGap: 26,
         textStyle: { fontSize: 13 },
       },
       grid: GRID,
