@@ -67,6 +67,8 @@ export const EXCHANGE_REQUESTS_MAX = 256
 export const EXCHANGE_RENEW_INTERVAL_MS = 1000
 /** Requests of all peers that wait here together: about 200 bytes each. Past it a peer may have one. */
 export const SERVE_REQUESTS_MAX = 16_384
+/** What a peer whose requests do not fit is told to wait. */
+export const SERVE_BUSY_RETRY_MS = 1000
 /** Peers that are given bytes at a time: enough to fill any link, few enough that each is done soon and the most urgent is next. */
 export const SERVE_SLOTS = 8
 /** A peer that has not read for so long what it was given holds none of these any more: 1 MiB at an eighth of 64 Mbit/s. */
@@ -128,6 +130,26 @@ export const ORIGIN_ASSIGNED_RUNS = 8
 export const ORIGIN_KEPT_RUNS_MAX = 16
 /** Runs assigned to one peer that it has not told it holds: what is kept, on its way and being stored at an honest one. */
 export const ORIGIN_UNTOLD_RUNS_MAX = 256
+/** What an origin has assigned and not sent yet, as time at the rate at which it sends: more would only wait, and be whole nowhere. */
+export const ORIGIN_OUT_MS = 2000
+/** Runs that it begins with, before it knows that rate: 2 s at 130 Mbit/s. */
+export const ORIGIN_OUT_RUNS_START = 32
+/** Runs that may be out at the slowest origin: 13 s at 10 Mbit/s, which wants still wait for. */
+export const ORIGIN_OUT_RUNS_MIN = 16
+/** Runs that may be out at the fastest: 2 s at 8 Gbit/s. */
+export const ORIGIN_OUT_RUNS_MAX = 2048
+/** An assigned run that is not wanted for so long is nobody's turn any more. */
+export const ORIGIN_TURN_MS = 10_000
+/** Asks that peers who wait for their turn at an origin may cost it in a second: each about 20 µs. */
+export const ORIGIN_ASKS_PER_SECOND = 500
+/** Shortest time before one of them asks again: as long as 100 Mbit/s take for half a run. */
+export const ORIGIN_TURN_RETRY_MS = 50
+/** Longest such time, for a thousand that wait. */
+export const ORIGIN_TURN_RETRY_MAX_MS = 2000
+/** Time before a peer asks an origin again that had no run for it: others have what it lacks, or will. */
+export const ORIGIN_ASK_RETRY_MS = 200
+/** Bytes a second that an origin sends of what others hold already, to those that cannot get it from them: half a gigabit link, so that first copies keep the other half. */
+export const ORIGIN_FALLBACK_BYTES_PER_SECOND = 64 * MiB
 /** A want outstanding for so long is sent to a second peer, whatever the rates say. */
 export const ENDGAME_AFTER_MS = 2000
 /** ... but not before it has taken so many times what wants take on average: a loaded machine is slow everywhere. */

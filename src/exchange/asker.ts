@@ -1,30 +1,45 @@
 import { Bitmap } from '../core/bitmap.ts'
 import type { Clock } from '../core/clock.ts'
-import { ORIGIN_UNTOLD_RUNS_MAX } from '../core/limits.ts'
+import { ORIGIN_ASK_RETRY_MS, ORIGIN_UNTOLD_RUNS_MAX } from '../core/limits.ts'
 import { Allowance } from './allowance.ts'
+import type { OriginFallback } from './policy/origin-fallback.ts'
+import type { OriginTurns } from './policy/origin-turns.ts'
 import type { Superseed } from './superseed.ts'
 import type { Swarm } from './swarm.ts'
 
-/** Time a peer waits before it asks an origin again that had no run for it. */
-export const ASK_RETRY_MS = 200
-/** An ask so soon after an empty answer gets another one without a look: half the time that it was told, as packets bunch. */
-const ASK_EMPTY_MS = ASK_RETRY_MS / 2
 /** Asks of one peer: 256 a second are 2 GiB/s of runs. */
 const ASKS = { max: 256, perSecond: 256 }
 
+export interface AskerComponents {
+  readonly clock: Clock
+  /** Of all peers of this origin. */
+  readonly turns: OriginTurns
+  readonly fallback: OriginFallback
+}
+
+/** An answer to an ask. Without runs: the peer had better ask others, and here again after `retryMs`. */
+export interface Assigned {
+  readonly runs: number[]
+  readonly retryMs: number
+}
+
 /** What an origin knows of one peer that asks it for runs of one swarm, and what it has given it. */
 export class Asker {
-  readonly #clock: Clock
+  readonly #components: AskerComponents
   readonly #swarm: Swarm
   readonly #superseed: Superseed
   readonly #asks: Allowance
   readonly #told: Bitmap
   /** Runs assigned that the peer has not told it holds. */
   readonly #untold = new Set<number>()
-  #emptyMs = Number.NEGATIVE_INFINITY
+  /** Those of them of which nothing was sent yet. */
+  readonly #out = new Set<number>()
+  #holds = 0
+  /** An ask before this gets an empty answer without a look: half the time that the peer was told, as packets bunch. */
+  #notBeforeMs = Number.NEGATIVE_INFINITY
 
-  constructor(components: { clock: Clock }, init: { swarm: Swarm; superseed: Superseed }) {
-    this.#clock = components.clock
+  constructor(components: AskerComponents, init: { swarm: Swarm; superseed: Superseed }) {
+    this.#components = components
     this.#swarm = init.swarm
     this.#superseed = init.superseed
     this.#asks = new Allowance(components, ASKS)
@@ -35,29 +50,58 @@ export class Asker {
   told(runs: readonly number[]): void {
     for (const run of runs) {
       if (run >= this.#told.size || !this.#told.set(run)) continue
+      this.#holds++
       this.#untold.delete(run)
+      this.served(run)
       this.#superseed.held(run)
     }
   }
 
-  /** Runs for the peer to want, `count` at most; empty when it had better wait. */
-  ask(ask: { count: number; starving: boolean }): number[] {
-    const nowMs = this.#clock.monotonic()
-    if (!this.#asks.take() || nowMs - this.#emptyMs < ASK_EMPTY_MS) return []
-    const count = Math.min(ask.count, ORIGIN_UNTOLD_RUNS_MAX - this.#untold.size)
-    const runs = count > 0 ? this.#assign({ count, starving: ask.starving, nowMs }) : []
-    if (runs.length === 0) this.#emptyMs = nowMs
-    for (const run of runs) this.#untold.add(run)
-    return runs
+  /** Something of a run was sent to the peer. */
+  served(run: number): void {
+    if (this.#out.delete(run)) this.#components.turns.sent(this, this.#components.clock.monotonic())
   }
 
-  #assign(ask: { count: number; starving: boolean; nowMs: number }): number[] {
-    const runs = this.#superseed.assign({ ...ask, have: this.#told })
-    return runs.filter((run) => this.#swarm.have.has(run))
+  /** Runs for the peer to want, `count` at most. */
+  ask(ask: { count: number; starving: boolean }): Assigned {
+    const nowMs = this.#components.clock.monotonic()
+    if (!this.#asks.take() || nowMs < this.#notBeforeMs) return { runs: [], retryMs: ORIGIN_ASK_RETRY_MS }
+    const wanted = Math.min(ask.count, ORIGIN_UNTOLD_RUNS_MAX - this.#untold.size)
+    if (wanted <= 0) return this.#later(ORIGIN_ASK_RETRY_MS, nowMs)
+    const { turns } = this.#components
+    const newcomer = this.#holds === 0 && this.#untold.size === 0
+    const { starving } = ask
+    const count = turns.grant({ asker: this, count: wanted, newcomer, starving }, nowMs)
+    if (count === 0) return this.#later(turns.retryMs, nowMs)
+    const runs = this.#assign({ count, starving }, nowMs)
+    if (runs.length === 0) return this.#later(ORIGIN_ASK_RETRY_MS, nowMs)
+    turns.assigned(this, runs.length, nowMs)
+    for (const run of runs) {
+      this.#untold.add(run)
+      this.#out.add(run)
+    }
+    return { runs, retryMs: ORIGIN_ASK_RETRY_MS }
+  }
+
+  #later(retryMs: number, nowMs: number): Assigned {
+    this.#notBeforeMs = nowMs + retryMs / 2
+    return { runs: [], retryMs }
+  }
+
+  /** What others were given before, to a peer that starves, is a fallback. */
+  #assign({ count, starving }: { count: number; starving: boolean }, nowMs: number): number[] {
+    const { fallback } = this.#components
+    const request = { have: this.#told, count, nowMs }
+    const first = this.#superseed.assign({ ...request, starving: false })
+    const falls = first.length === 0 && starving && fallback.allows(nowMs)
+    const given = falls ? this.#superseed.assign({ ...request, starving }) : first
+    if (falls) fallback.gave(given.length, nowMs)
+    return given.filter((run) => this.#swarm.have.has(run) && !this.#out.has(run))
   }
 
   /** The peer has left: nothing that it held counts any more. */
   leave(): void {
+    this.#components.turns.leave(this)
     for (const run of this.#told) this.#superseed.lost(run)
   }
 }

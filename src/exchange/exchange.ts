@@ -11,14 +11,17 @@ import type { Lifecycle } from '../core/lifecycle.ts'
 import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFERS_KEPT_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
+import type { Labels } from '../core/nearness.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, HaveParts, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import { Links } from './links.ts'
 import type { Random } from './policy/units.ts'
+import type { ExchangeRates } from './rates.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
+import { Serving, type ServingStats } from './serving.ts'
 import { Session } from './session.ts'
 import type { Solid } from './solid.ts'
 import { Superseed } from './superseed.ts'
@@ -50,6 +53,9 @@ export interface ExchangeInit {
   origin: boolean
   /** Program and version, told to peers. */
   agent: string
+  /** Where this peer is: neighbours nearby are preferred. */
+  labels?: Labels
+  rates?: ExchangeRates
 }
 
 /** What is known of one connection, for `peers`. */
@@ -72,6 +78,7 @@ export class Exchange implements Lifecycle {
   readonly #swarms = new Map<ManifestId, Swarm>()
   readonly #sessions = new Map<ManifestId, Session>()
   readonly #links: Links
+  readonly #serving: Serving
   readonly #dials = new Map<PeerKey, Promise<Connection>>()
   readonly #events: ConnectionEvents
   #wireSentBytes = 0
@@ -85,6 +92,11 @@ export class Exchange implements Lifecycle {
       admits: ({ peer }) => components.admission.of(peer) !== undefined,
       fetches: (connection) => [...this.#sessions.values()].some((session) => session.uses(connection)),
     })
+    const { clock } = components
+    this.#serving = new Serving(
+      { clock, links: this.#links },
+      { origin: init.origin, rates: init.rates ?? {} },
+    )
     this.#segments = new SegmentReader({ nodes: components.nodes })
     this.#events = {
       asked: (connection, message) => this.#asked(connection, message),
@@ -104,6 +116,11 @@ export class Exchange implements Lifecycle {
     this.#components.carrier.accept((channel) => channel.abort(new BusyError('stopping')))
     this.#ignorePasses()
     await this.#links.stop()
+    this.#serving.desk.stop()
+  }
+
+  get serving(): ServingStats {
+    return this.#serving.stats
   }
 
   /** Wire bytes of frames sent since the start. */
@@ -159,6 +176,7 @@ export class Exchange implements Lifecycle {
 
   removeSwarm(id: ManifestId): void {
     this.#swarms.delete(id)
+    this.#serving.removed(id)
   }
 
   /** A session for a manifest; its `run` fetches. Errors: StateError when one is under way already. */
@@ -229,6 +247,9 @@ export class Exchange implements Lifecycle {
       {
         ...{ blocks, nodes, clock, log, solid, admission, verifyGrant, graceS },
         segments: this.#segments,
+        desk: this.#serving.desk,
+        origin: this.#serving.origin,
+        places: this.#serving.places,
         swarm: (id) => this.#swarmOf(id),
         used: (by) => this.#links.used(by),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),
@@ -266,6 +287,7 @@ export class Exchange implements Lifecycle {
     this.#wireSentBytes += connection.wireSentBytes
     this.#links.delete(connection)
     link.server.close()
+    if (this.#links.of(connection.peer).length === 0) this.#serving.desk.forget(connection.peer)
     for (const session of this.#sessions.values()) session.onClosed(connection)
   }
 }

@@ -33,6 +33,7 @@ export class Links {
   readonly #clock: Clock
   /** The oldest first. */
   readonly #links = new Map<Connection, Link>()
+  readonly #byPeer = new Map<string, Set<Link>>()
   #cancelSweep = () => {}
 
   constructor(components: LinkComponents) {
@@ -49,17 +50,30 @@ export class Links {
   }
 
   add(connection: Connection, server: Server): void {
-    this.#links.set(connection, { connection, server, admitted: false, usedMs: this.#clock.monotonic() })
+    const link = { connection, server, admitted: false, usedMs: this.#clock.monotonic() }
+    this.#links.set(connection, link)
+    const own = this.#byPeer.get(connection.peer) ?? new Set()
+    this.#byPeer.set(connection.peer, own.add(link))
   }
 
   delete(connection: Connection): void {
+    const link = this.#links.get(connection)
+    if (link === undefined) return
     this.#links.delete(connection)
+    const own = this.#byPeer.get(connection.peer)
+    own?.delete(link)
+    if (own?.size === 0) this.#byPeer.delete(connection.peer)
+  }
+
+  /** Those with one peer: one usually, two while either side connects again. */
+  of(peer: string): Link[] {
+    return [...(this.#byPeer.get(peer) ?? [])]
   }
 
   /** The connection to a peer, for a session that is about to use it. */
   take(peer: PeerKey): Connection | undefined {
-    for (const link of this.#links.values()) {
-      if (link.connection.peer !== peer || link.connection.closed) continue
+    for (const link of this.of(peer)) {
+      if (link.connection.closed) continue
       link.usedMs = this.#clock.monotonic()
       return link.connection
     }

@@ -8,6 +8,7 @@ import { encodeBlocks } from '../wire/message-codec.ts'
 import type { Want, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import type { SegmentReader } from './segment-reader.ts'
+import type { Sent } from './serving-desk.ts'
 import { isPackable, type Solid } from './solid.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -26,8 +27,8 @@ interface RunFrames {
   readonly solid: Uint8Array | undefined
 }
 
-/** Answers a want. Returns false when the channel is full. What the store cannot give is answered with `failed`. */
-export async function serveWant(components: WantComponents, swarm: Swarm, want: Want): Promise<boolean> {
+/** Answers a want. What the store cannot give is answered with `failed`. */
+export async function serveWant(components: WantComponents, swarm: Swarm, want: Want): Promise<Sent> {
   const { connection, log } = components
   const content = await runFrames(components, swarm, want).catch((error: unknown) => {
     if (!(error instanceof BootswarmError)) throw error
@@ -35,7 +36,8 @@ export async function serveWant(components: WantComponents, swarm: Swarm, want: 
     if (isDamage(error)) swarm.drop(want.run)
     return undefined
   })
-  if (content === undefined) return connection.send({ type: 'failed', request: want.request })
+  if (content === undefined)
+    return { bytes: 0, room: connection.send({ type: 'failed', request: want.request }) }
   return sendFrames(connection, want.request, content)
 }
 
@@ -67,7 +69,7 @@ function isDamage(error: BootswarmError): boolean {
   return error instanceof IntegrityError || error instanceof ManifestError || error instanceof NotFoundError
 }
 
-function sendFrames(connection: Connection, request: number, content: RunFrames): boolean {
+function sendFrames(connection: Connection, request: number, content: RunFrames): Sent {
   const { indices, frames, solid } = content
   const apart = solid === undefined ? frames : frames.filter((frame) => !isPackable(frame))
   const entries = frames.map((frame, i) => {
@@ -78,7 +80,8 @@ function sendFrames(connection: Connection, request: number, content: RunFrames)
   })
   const pieces = apart.map((frame) => frame.bytes)
   if (solid !== undefined) pieces.push(solid)
-  return connection.sendPieces(encodeBlocks({ request, entries }, pieces), { bulk: true })
+  const room = connection.sendPieces(encodeBlocks({ request, entries }, pieces), { bulk: true })
+  return { bytes: pieces.reduce((sum, piece) => sum + piece.length, 0), room }
 }
 
 /** Indices of the set bits; undefined when there is none or one past the run. */
@@ -92,12 +95,12 @@ function wantedIndices(missing: Uint8Array, count: number): number[] | undefined
   return indices.length === 0 ? undefined : indices
 }
 
-/** Answers a request for the manifest or one of its segments. Returns false when the channel is full. */
+/** Answers a request for the manifest or one of its segments. */
 export async function serveNode(
   components: { nodes: BlockStore; log: Log; connection: Connection },
   swarm: Swarm,
   want: WantNode,
-): Promise<boolean> {
+): Promise<Sent> {
   const { connection, log } = components
   const { request } = want
   const bytes = await nodeBytes(components.nodes, swarm, want).catch((error: unknown) => {
@@ -106,7 +109,8 @@ export async function serveNode(
     return undefined
   })
   if (bytes === undefined) {
-    return connection.send({ type: 'node', request, total: 0, offset: 0, bytes: new Uint8Array(0) })
+    const none = { total: 0, offset: 0, bytes: new Uint8Array(0) }
+    return { bytes: 0, room: connection.send({ type: 'node', request, ...none }) }
   }
   let room = true
   for (let offset = 0; offset < bytes.length; offset += RUN_BYTES_MAX) {
@@ -114,7 +118,7 @@ export async function serveNode(
     const part = bytes.subarray(offset, offset + RUN_BYTES_MAX)
     room = connection.send({ type: 'node', request, total: bytes.length, offset, bytes: part })
   }
-  return room
+  return { bytes: bytes.length, room }
 }
 
 async function nodeBytes(nodes: BlockStore, swarm: Swarm, want: WantNode): Promise<Uint8Array | undefined> {

@@ -1,18 +1,16 @@
 import type { Admission } from '../core/admission.ts'
-import type { BlockStore } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
-import { BootswarmError, GrantError, ProtocolError } from '../core/errors.ts'
+import { GrantError, ProtocolError } from '../core/errors.ts'
 import { checkGrant, type Grant } from '../core/grant.ts'
-import { EXCHANGE_MANIFESTS_MAX, EXCHANGE_RENEW_INTERVAL_MS, EXCHANGE_REQUESTS_MAX } from '../core/limits.ts'
-import type { Log } from '../core/log.ts'
-import type { Ask, Have, Message, Open, Renew, Want, WantNode } from '../wire/message-types.ts'
+import { EXCHANGE_MANIFESTS_MAX, EXCHANGE_RENEW_INTERVAL_MS, ORIGIN_ASK_RETRY_MS } from '../core/limits.ts'
+import type { Ask, Have, Message, Open, Renew } from '../wire/message-types.ts'
 import { Allowance } from './allowance.ts'
-import { ASK_RETRY_MS, Asker } from './asker.ts'
+import { Asker, type AskerComponents } from './asker.ts'
 import type { Connection } from './connection.ts'
-import type { SegmentReader } from './segment-reader.ts'
-import { serveNode, serveWant } from './serve.ts'
-import type { Solid } from './solid.ts'
+import type { ServingPlaces } from './policy/serving-places.ts'
+import type { Served } from './served.ts'
+import { messageOf, type ServedRequestComponents, ServedRequests } from './served-requests.ts'
 import type { Swarm } from './swarm.ts'
 
 /** Refused opens of one channel: each costs a signature check. */
@@ -21,37 +19,34 @@ const REFUSALS = { max: EXCHANGE_MANIFESTS_MAX, perSecond: 1 }
 /** Verifies signature and claims of a grant that a peer shows. Throws GrantError or what the signature check throws. */
 export type GrantVerifier = (token: string) => Promise<Grant>
 
-export interface ServerComponents {
-  blocks: BlockStore
-  segments: SegmentReader
-  nodes: BlockStore
+export interface ServerComponents extends ServedRequestComponents {
   clock: Clock
-  log: Log
-  solid?: Solid | undefined
   admission: Pick<Admission, 'of'>
   verifyGrant: GrantVerifier
   /** Seconds that an expired grant still counts for: 0 while the tracker can be asked. */
   graceS(): number
   /** Waits a while for a swarm whose manifest is just being fetched. */
   swarm(manifest: ManifestId): Promise<Swarm | undefined>
-  /** The peer was admitted to a swarm, or asked something in one. */
-  used(connection: Connection): void
   /** A peer has joined a swarm here. */
   joined(connection: Connection, swarm: Swarm): void
+  /** At an origin. */
+  origin: OriginSide | undefined
+  places: Places
 }
 
-/** A swarm that the other side of a connection has opened here. */
-export interface Served {
-  readonly id: number
-  readonly swarm: Swarm
-  grant: Grant
-  /** The other side as one that asks for runs; only at an origin. */
-  readonly asker: Asker | undefined
-  readonly stop: () => void
-  renewedMs: number
-}
+/** Whose turn it is at an origin, and what it gives a second time. */
+export type OriginSide = Pick<AskerComponents, 'turns' | 'fallback'>
 
-type Job = Want | WantNode
+/** The places of each swarm here. An origin admits everybody. */
+export interface Places {
+  of(swarm: Swarm): ServingPlaces | undefined
+  /** Bytes exchanged with a peer, both ways. */
+  bytesOf(peer: string): number
+  /** Ends the swarm for a peer that has lost its place. */
+  displace(peer: string, swarm: Swarm): void
+  /** A peer was told that there is no place. */
+  refused(): void
+}
 
 /**
  * The serving side of one connection: nothing is answered without a pass that is in force and a grant for just that manifest
@@ -61,16 +56,19 @@ export class Server {
   readonly #components: ServerComponents
   readonly #connection: Connection
   readonly #served = new Map<number, Served>()
-  readonly #jobs = new Map<number, Job>()
-  #current: number | undefined
+  readonly #requests: ServedRequests
   #opening = 0
   readonly #refusals: Allowance
-  #working = false
 
   constructor(components: ServerComponents, connection: Connection) {
     this.#components = components
     this.#connection = connection
     this.#refusals = new Allowance(components, REFUSALS)
+    this.#requests = new ServedRequests(components, {
+      connection,
+      swarmOf: (id) => this.#served.get(id),
+      authorised: (id) => this.#authorised(id),
+    })
   }
 
   get manifests(): string[] {
@@ -101,9 +99,9 @@ export class Server {
         return this.#renew(message)
       case 'want':
       case 'wantNode':
-        return this.#enqueue(message)
+        return this.#requests.add(message)
       case 'cancel':
-        return this.#cancel(message.request)
+        return this.#requests.cancel(message.request)
       case 'ask':
         return this.#ask(message)
       case 'leave':
@@ -120,7 +118,16 @@ export class Server {
 
   close(): void {
     for (const id of [...this.#served.keys()]) this.#leave(id)
-    this.#jobs.clear()
+    this.#requests.clear()
+  }
+
+  /** Another peer gets the place of this one in a swarm. */
+  displace(swarm: Swarm): void {
+    for (const [id, served] of this.#served) {
+      if (served.swarm !== swarm) continue
+      this.#leave(id)
+      this.#connection.send({ type: 'leave', id, byOpener: false })
+    }
   }
 
   #open(message: Open): void {
@@ -165,17 +172,40 @@ export class Server {
   #opened(id: number, admitted: { grant: Grant; swarm: Swarm }): void {
     if (this.#connection.closed) return
     const { swarm, grant } = admitted
-    const { superseed } = swarm
-    const asker = superseed === undefined ? undefined : new Asker(this.#components, { swarm, superseed })
+    const places = this.#components.places.of(swarm)
+    if (!this.#placed(id, swarm, places)) return
     const stop = swarm.listen({
       held: (runs) => this.#connection.have({ id, byOpener: false, runs }),
       partly: (parts) => this.#connection.haveParts(id, parts),
     })
-    this.#served.set(id, { id, swarm, grant, asker, stop, renewedMs: Number.NEGATIVE_INFINITY })
+    const asker = this.#asker(swarm)
+    const fresh = { renewedMs: Number.NEGATIVE_INFINITY, givenBytes: 0 }
+    this.#served.set(id, { id, swarm, grant, asker, places, stop, ...fresh })
     this.#connection.send({ type: 'opened', id, runs: swarm.map.runs, have: swarm.have.bytes.slice() })
     this.#connection.haveParts(id, swarm.partly)
     this.#components.used(this.#connection)
     this.#components.joined(this.#connection, swarm)
+  }
+
+  /** Takes a place in the swarm; without one the peer is told to come later. */
+  #placed(id: number, swarm: Swarm, from: ServingPlaces | undefined): boolean {
+    const { clock, places } = this.#components
+    const { peer } = this.#connection
+    const answer = from?.enter(peer, clock.monotonic(), (other) => places.bytesOf(other))
+    if (answer?.admitted === false) {
+      places.refused()
+      this.#connection.send({ type: 'busy', request: id, retryMs: answer.retryMs })
+      return false
+    }
+    if (answer?.displaced !== undefined) places.displace(answer.displaced, swarm)
+    return true
+  }
+
+  #asker(swarm: Swarm): Asker | undefined {
+    const { clock, origin } = this.#components
+    const { superseed } = swarm
+    if (superseed === undefined || origin === undefined) return undefined
+    return new Asker({ clock, ...origin }, { swarm, superseed })
   }
 
   #renew(message: Renew): void {
@@ -201,13 +231,14 @@ export class Server {
     this.#served.delete(id)
     served.stop()
     served.asker?.leave()
+    served.places?.leave(this.#connection.peer)
   }
 
   #ask(message: Ask): void {
     const served = this.#authorised(message.id)
     if (served !== undefined) this.#components.used(this.#connection)
-    const runs = served?.asker?.ask(message) ?? []
-    this.#connection.send({ type: 'assign', request: message.request, runs, retryMs: ASK_RETRY_MS })
+    const { runs, retryMs } = served?.asker?.ask(message) ?? { runs: [], retryMs: ORIGIN_ASK_RETRY_MS }
+    this.#connection.send({ type: 'assign', request: message.request, runs, retryMs })
   }
 
   #authorised(id: number): Served | undefined {
@@ -221,62 +252,4 @@ export class Server {
       throw error
     }
   }
-
-  #enqueue(job: Job): void {
-    if (this.#jobs.size >= EXCHANGE_REQUESTS_MAX) {
-      this.#connection.send({ type: 'busy', request: job.request, retryMs: 1000 })
-      return
-    }
-    if (this.#jobs.has(job.request)) throw new ProtocolError('request number is in use')
-    this.#jobs.set(job.request, job)
-    if (!this.#working) void this.#work()
-  }
-
-  /** Every request gets one answer: a job that has begun is answered with its blocks. */
-  #cancel(request: number): void {
-    if (request === this.#current || !this.#jobs.delete(request)) return
-    this.#connection.send({ type: 'failed', request })
-  }
-
-  /** One job at a time: the bytes of one run a connection is all that waits for a slow peer. */
-  async #work(): Promise<void> {
-    this.#working = true
-    try {
-      for (const [request, job] of this.#jobs) {
-        this.#current = request
-        await this.#serve(job)
-        this.#jobs.delete(request)
-        this.#current = undefined
-      }
-    } catch (error) {
-      this.#components.log.warn(
-        { peer: this.#connection.peer, err: messageOf(error) },
-        'stopped serving a peer',
-      )
-      this.#connection.drop(
-        error instanceof Error ? error : new ProtocolError('serving failed', { cause: error }),
-      )
-    } finally {
-      this.#working = false
-    }
-  }
-
-  async #serve(job: Job): Promise<void> {
-    const served = this.#authorised(job.id)
-    if (served === undefined) {
-      this.#connection.send({ type: 'failed', request: job.request })
-      return
-    }
-    this.#components.used(this.#connection)
-    const { blocks, segments, nodes, log, solid } = this.#components
-    const room =
-      job.type === 'want'
-        ? await serveWant({ blocks, segments, log, solid, connection: this.#connection }, served.swarm, job)
-        : await serveNode({ nodes, log, connection: this.#connection }, served.swarm, job)
-    if (!room && !this.#connection.closed) await this.#connection.drained()
-  }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof BootswarmError ? `${error.code}: ${error.message}` : String(error)
 }

@@ -1,8 +1,16 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Bitmap } from '../../src/core/bitmap.ts'
-import { ORIGIN_UNTOLD_RUNS_MAX } from '../../src/core/limits.ts'
-import { ASK_RETRY_MS, Asker } from '../../src/exchange/asker.ts'
+import {
+  ORIGIN_ASK_RETRY_MS,
+  ORIGIN_FALLBACK_BYTES_PER_SECOND,
+  ORIGIN_OUT_RUNS_START,
+  ORIGIN_UNTOLD_RUNS_MAX,
+  RUN_BYTES_MAX,
+} from '../../src/core/limits.ts'
+import { Asker } from '../../src/exchange/asker.ts'
+import { OriginFallback } from '../../src/exchange/policy/origin-fallback.ts'
+import { OriginTurns } from '../../src/exchange/policy/origin-turns.ts'
 import { Superseed } from '../../src/exchange/superseed.ts'
 import type { Swarm } from '../../src/exchange/swarm.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
@@ -13,25 +21,36 @@ function setUp(runs: number) {
   const clock = new FakeClock()
   const superseed = new Superseed({ runs, random: Math.random })
   const swarm = { map: { runs }, have: Bitmap.full(runs) } as unknown as Swarm
-  const asker = () => new Asker({ clock }, { swarm, superseed })
-  return { clock, superseed, swarm, asker }
+  const turns = new OriginTurns()
+  const fallback = new OriginFallback({ nowMs: 0 })
+  const asker = () => {
+    const made = new Asker({ clock, turns, fallback }, { swarm, superseed })
+    /** Runs given, all of which are sent at once. */
+    const ask = (count: number, starving = false): number[] => {
+      const { runs } = made.ask({ count, starving })
+      for (const run of runs) made.served(run)
+      return runs
+    }
+    return { made, ask, told: (runs: number[]) => made.told(runs), leave: () => made.leave() }
+  }
+  return { clock, superseed, swarm, turns, fallback, asker }
 }
 
 test('a peer that never tells what it got is given only so many runs', async () => {
   const { clock, asker } = setUp(2 * ORIGIN_UNTOLD_RUNS_MAX)
   const silent = asker()
   const given: number[] = []
-  for (let i = 0; i < 100; i++) given.push(...silent.ask({ count: 8, starving: true }))
+  for (let i = 0; i < 100; i++) given.push(...silent.ask(8, true))
   assert.is(given.length, ORIGIN_UNTOLD_RUNS_MAX)
-  assert.is(asker().ask({ count: 8, starving: false }).length, 8, 'others are not kept out')
+  assert.is(asker().ask(8).length, 8, 'others are not kept out')
   silent.told(given.slice(0, 4))
-  await clock.advance(ASK_RETRY_MS)
-  assert.is(silent.ask({ count: 8, starving: false }).length, 4)
+  await clock.advance(ORIGIN_ASK_RETRY_MS)
+  assert.is(silent.ask(8).length, 4)
 })
 
 test('an ask right after an empty answer costs nothing', async () => {
   const { clock, superseed, asker } = setUp(8)
-  asker().ask({ count: 8, starving: false })
+  asker().ask(8)
   const late = asker()
   let assigns = 0
   const assign = superseed.assign.bind(superseed)
@@ -39,10 +58,10 @@ test('an ask right after an empty answer costs nothing', async () => {
     assigns++
     return assign(request)
   }
-  for (let i = 0; i < 100; i++) assert.equal(late.ask({ count: 8, starving: false }), [])
+  for (let i = 0; i < 100; i++) assert.equal(late.ask(8), [])
   assert.is(assigns, 1)
-  await clock.advance(ASK_RETRY_MS)
-  assert.is(late.ask({ count: 8, starving: true }).length, 8)
+  await clock.advance(ORIGIN_ASK_RETRY_MS)
+  assert.is(late.ask(8, true).length, 8)
 })
 
 test('asks are answered at a bounded rate', async () => {
@@ -51,7 +70,7 @@ test('asks are answered at a bounded rate', async () => {
   const round = () => {
     let given = 0
     for (let i = 0; i < 1000; i++) {
-      const runs = eager.ask({ count: 1, starving: false })
+      const runs = eager.ask(1)
       eager.told(runs)
       given += runs.length
     }
@@ -65,16 +84,47 @@ test('asks are answered at a bounded rate', async () => {
 test('does not assign what the origin has lost', () => {
   const { swarm, asker } = setUp(8)
   swarm.have.clear(3)
-  assert.is(asker().ask({ count: 8, starving: false }).includes(3), false)
+  assert.is(asker().ask(8).includes(3), false)
 })
 
 test('what only a peer held that has left is given to others', () => {
   const { asker } = setUp(8)
   const [liar, honest] = [asker(), asker()]
   liar.told([0, 1, 2, 3, 4, 5, 6, 7])
-  assert.equal(honest.ask({ count: 8, starving: false }), [])
+  assert.equal(honest.ask(8), [])
   liar.leave()
-  assert.is(asker().ask({ count: 8, starving: false }).length, 8)
+  assert.is(asker().ask(8).length, 8)
+})
+
+test('runs that were not sent yet are out, and the others wait their turn', async () => {
+  const { clock, turns, asker } = setUp(4096)
+  const early = asker().made
+  const given: number[] = []
+  for (let i = 0; i < 100; i++) given.push(...early.ask({ count: 8, starving: false }).runs)
+  assert.is(given.length, ORIGIN_OUT_RUNS_START)
+  const late = asker().made
+  const { runs, retryMs } = late.ask({ count: 8, starving: false })
+  assert.equal(runs, [])
+  early.served(given[0] as number)
+  early.served(given[0] as number)
+  assert.equal(late.ask({ count: 8, starving: false }).runs, [], 'too soon')
+  await clock.advance(retryMs)
+  assert.is(late.ask({ count: 8, starving: false }).runs.length, 1)
+  early.leave()
+  assert.is(turns.runsOut, 1)
+})
+
+test('what a starving peer gets although others hold it is counted, and limited', () => {
+  const count = ORIGIN_FALLBACK_BYTES_PER_SECOND / RUN_BYTES_MAX
+  const { fallback, asker } = setUp(count + 8)
+  const first = asker()
+  while (first.ask(8).length > 0);
+  assert.is(fallback.runs, 0)
+  let given = 0
+  for (let i = 0; i < 2 * count; i++) given += asker().ask(1, true).length
+  assert.ok(given >= count && given <= count + 8, `${given}`)
+  assert.is(fallback.runs, given)
+  assert.is(fallback.refused, 2 * count - given)
 })
 
 test.run()

@@ -1,0 +1,150 @@
+import {
+  ORIGIN_ASKS_PER_SECOND,
+  ORIGIN_OUT_MS,
+  ORIGIN_OUT_RUNS_MAX,
+  ORIGIN_OUT_RUNS_MIN,
+  ORIGIN_OUT_RUNS_START,
+  ORIGIN_TURN_MS,
+  ORIGIN_TURN_RETRY_MAX_MS,
+  ORIGIN_TURN_RETRY_MS,
+} from '../../core/limits.ts'
+
+/** What an origin looks at when a peer asks it for runs. */
+export interface TurnRequest {
+  /** Names the peer in its swarm. */
+  readonly asker: unknown
+  /** Runs that it asks for. */
+  readonly count: number
+  /** It holds nothing, and was given nothing that it could hold by now: nobody can need it yet. */
+  readonly newcomer: boolean
+  /** No neighbour of it can give it anything. */
+  readonly starving: boolean
+}
+
+/** Newcomers first, then those whom nobody else can help, then the rest. */
+type Rank = 0 | 1 | 2
+
+interface Out {
+  runs: number
+  /** When something was last assigned to or taken by it. */
+  atMs: number
+}
+
+/**
+ * Who gets runs from an origin, and how many: so many are out (assigned and not sent yet) as it sends in two seconds. Whoever comes when
+ * that is full is told to ask later, and its peers meanwhile; places that get free go to newcomers, then to the starving, then to the others. Thus each run
+ * is whole somewhere soon, also when a thousand nodes ask at nine o'clock. State only.
+ */
+export class OriginTurns {
+  readonly #out = new Map<unknown, Out>()
+  /** Who was told to wait, the longest silent first. */
+  readonly #waiting = new Map<unknown, { rank: Rank; atMs: number }>()
+  readonly #waitingOf: [number, number, number] = [0, 0, 0]
+  #runsOut = 0
+  /** Runs sent a second; what it begins with is found out soon. */
+  #rate = (ORIGIN_OUT_RUNS_START * 1000) / ORIGIN_OUT_MS
+  #windowMs: number | undefined
+  #sentInWindow = 0
+
+  /** Runs assigned and not sent yet. */
+  get runsOut(): number {
+    return this.#runsOut
+  }
+
+  /** Peers that were told to wait and still ask. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
+  /** Runs that may be out at a time now. */
+  get runsOutMax(): number {
+    const runs = Math.ceil((this.#rate * ORIGIN_OUT_MS) / 1000)
+    return Math.min(ORIGIN_OUT_RUNS_MAX, Math.max(ORIGIN_OUT_RUNS_MIN, runs))
+  }
+
+  /** How many runs the peer may be assigned now; 0: it has to wait. */
+  grant(request: TurnRequest, nowMs: number): number {
+    this.#expire(nowMs)
+    const rank: Rank = request.newcomer ? 0 : request.starving ? 1 : 2
+    this.#leaveQueue(request.asker)
+    const free = this.runsOutMax - this.#runsOut - this.#before(rank)
+    const mine = this.#out.get(request.asker)?.runs ?? 0
+    const others = this.#out.size + this.#waiting.size - (mine > 0 ? 1 : 0)
+    const share = Math.ceil(this.runsOutMax / (others + 1))
+    const count = Math.min(request.count, free, share - mine)
+    if (count > 0) return count
+    this.#waiting.set(request.asker, { rank, atMs: nowMs })
+    this.#waitingOf[rank]++
+    return 0
+  }
+
+  /** When to ask again after an empty answer: the more wait, the later, so that asking costs the origin the same. */
+  get retryMs(): number {
+    const spreadMs = (this.#waiting.size * 1000) / ORIGIN_ASKS_PER_SECOND
+    return Math.round(Math.min(ORIGIN_TURN_RETRY_MAX_MS, Math.max(ORIGIN_TURN_RETRY_MS, spreadMs)))
+  }
+
+  assigned(asker: unknown, count: number, nowMs: number): void {
+    if (count === 0) return
+    const out = this.#out.get(asker)
+    this.#out.delete(asker)
+    this.#out.set(asker, { runs: (out?.runs ?? 0) + count, atMs: nowMs })
+    this.#runsOut += count
+    if (this.#windowMs === undefined) this.#windowMs = nowMs
+  }
+
+  /** A run that was assigned to the peer has been sent, or will not be. */
+  sent(asker: unknown, nowMs: number): void {
+    const out = this.#out.get(asker)
+    if (out === undefined) return
+    this.#sentInWindow++
+    this.#count(nowMs)
+    this.#runsOut--
+    this.#out.delete(asker)
+    if (out.runs > 1) this.#out.set(asker, { runs: out.runs - 1, atMs: nowMs })
+  }
+
+  leave(asker: unknown): void {
+    this.#leaveQueue(asker)
+    this.#forget(asker)
+  }
+
+  /** Places that are kept for those who wait and come before this rank. */
+  #before(rank: Rank): number {
+    return this.#waitingOf.slice(0, rank).reduce((sum, count) => sum + count, 0)
+  }
+
+  /** What a peer does not want in time is nobody's turn any more, and who does not ask again does not wait. */
+  #expire(nowMs: number): void {
+    for (const [asker, { atMs }] of this.#out) {
+      if (nowMs - atMs < ORIGIN_TURN_MS) break
+      this.#forget(asker)
+    }
+    for (const [asker, { atMs }] of this.#waiting) {
+      if (nowMs - atMs < 2 * ORIGIN_TURN_RETRY_MAX_MS) break
+      this.#leaveQueue(asker)
+    }
+    this.#count(nowMs)
+  }
+
+  /** Measures runs sent a second, while there were some to send. */
+  #count(nowMs: number): void {
+    if (this.#windowMs === undefined || nowMs - this.#windowMs < 1000) return
+    const rate = (this.#sentInWindow * 1000) / (nowMs - this.#windowMs)
+    this.#rate = Math.max(rate, this.#rate * 0.9)
+    this.#sentInWindow = 0
+    this.#windowMs = this.#runsOut > 0 ? nowMs : undefined
+  }
+
+  #forget(asker: unknown): void {
+    this.#runsOut -= this.#out.get(asker)?.runs ?? 0
+    this.#out.delete(asker)
+  }
+
+  #leaveQueue(asker: unknown): void {
+    const waiting = this.#waiting.get(asker)
+    if (waiting === undefined) return
+    this.#waiting.delete(asker)
+    this.#waitingOf[waiting.rank]--
+  }
+}

@@ -1,0 +1,121 @@
+import type { BlockStore } from '../core/blockstore.ts'
+import { BootswarmError, ProtocolError } from '../core/errors.ts'
+import { RUN_BYTES_MAX, SERVE_BUSY_RETRY_MS, SERVE_COPIES_MAX } from '../core/limits.ts'
+import type { Log } from '../core/log.ts'
+import type { TrafficClass } from '../core/traffic-class.ts'
+import type { Want, WantNode } from '../wire/message-types.ts'
+import type { Connection } from './connection.ts'
+import type { SegmentReader } from './segment-reader.ts'
+import { serveNode, serveWant } from './serve.ts'
+import type { Served } from './served.ts'
+import { type DeskJob, type Sent, type ServingDesk, trafficClassOf } from './serving-desk.ts'
+import type { Solid } from './solid.ts'
+
+export interface ServedRequestComponents {
+  blocks: BlockStore
+  segments: SegmentReader
+  nodes: BlockStore
+  log: Log
+  solid?: Solid | undefined
+  desk: ServingDesk
+  /** The peer was admitted to a swarm, or asked something in one. */
+  used(connection: Connection): void
+}
+
+interface Init {
+  readonly connection: Connection
+  /** A swarm that the other side has open here. */
+  swarmOf(id: number): Served | undefined
+  /** The same while its grant and pass hold. */
+  authorised(id: number): Served | undefined
+}
+
+type Request = Want | WantNode
+
+/** The requests of one connection that are answered with bytes: queued at the desk, answered when it is their turn. */
+export class ServedRequests {
+  readonly #components: ServedRequestComponents
+  readonly #init: Init
+  readonly #connection: Connection
+  /** Those not answered yet, by their number. */
+  readonly #jobs = new Map<number, DeskJob>()
+
+  constructor(components: ServedRequestComponents, init: Init) {
+    this.#components = components
+    this.#init = init
+    this.#connection = init.connection
+  }
+
+  clear(): void {
+    for (const job of this.#jobs.values()) this.#components.desk.remove(job)
+    this.#jobs.clear()
+  }
+
+  add(message: Request): void {
+    const { request } = message
+    if (this.#jobs.has(request)) throw new ProtocolError('request number is in use')
+    const job = this.#job(message)
+    this.#jobs.set(request, job)
+    if (this.#components.desk.add(job)) return
+    this.#jobs.delete(request)
+    this.#connection.send({ type: 'busy', request, retryMs: SERVE_BUSY_RETRY_MS })
+  }
+
+  #job(message: Request): DeskJob {
+    return {
+      peer: this.#connection.peer,
+      class: this.#classOf(message),
+      serve: () => this.#serve(message).finally(() => this.#jobs.delete(message.request)),
+      drained: async () => {
+        if (!this.#connection.closed) await this.#connection.drained()
+      },
+      failed: (error) => this.#failed(error),
+    }
+  }
+
+  /** Everything waits for nodes. Who was given the image twice and wants more comes last. */
+  #classOf(message: Request): TrafficClass {
+    if (message.type === 'wantNode') return 'boot'
+    const served = this.#init.swarmOf(message.id)
+    if (served === undefined) return 'background'
+    const copyBytes = (served.swarm.map.runs + 1) * RUN_BYTES_MAX
+    if (served.givenBytes > SERVE_COPIES_MAX * copyBytes) return 'background'
+    return trafficClassOf(message.class)
+  }
+
+  /** Every request gets one answer: a job that has begun is answered with its blocks. */
+  cancel(request: number): void {
+    const job = this.#jobs.get(request)
+    if (job === undefined || !this.#components.desk.remove(job)) return
+    this.#jobs.delete(request)
+    this.#connection.send({ type: 'failed', request })
+  }
+
+  #failed(error: unknown): void {
+    if (this.#connection.closed) return
+    const { log } = this.#components
+    log.warn({ peer: this.#connection.peer, err: messageOf(error) }, 'stopped serving a peer')
+    const reason = error instanceof Error ? error : new ProtocolError('serving failed', { cause: error })
+    this.#connection.drop(reason)
+  }
+
+  async #serve(message: Request): Promise<Sent> {
+    const connection = this.#connection
+    if (connection.closed) return { bytes: 0, room: true }
+    const served = this.#init.authorised(message.id)
+    if (served === undefined) {
+      return { bytes: 0, room: connection.send({ type: 'failed', request: message.request }) }
+    }
+    this.#components.used(connection)
+    const { blocks, segments, nodes, log, solid } = this.#components
+    if (message.type === 'wantNode') return await serveNode({ nodes, log, connection }, served.swarm, message)
+    const sent = await serveWant({ blocks, segments, log, solid, connection }, served.swarm, message)
+    served.givenBytes += sent.bytes
+    served.asker?.served(message.run)
+    return sent
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof BootswarmError ? `${error.code}: ${error.message}` : String(error)
+}
