@@ -15,6 +15,7 @@ import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
 import { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
+import { TlsCarrier } from '../src/p2p/tls-carrier.ts'
 import { AnnounceBudget } from '../src/routing/announce-budget.ts'
 import { DhtRouter } from '../src/routing/dht-router.ts'
 import { FallbackRouter } from '../src/routing/fallback-router.ts'
@@ -74,8 +75,9 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     graceS: () => link.graceS,
   })
   const host = await openHost({ log, admission: passes }, { config, privateKey: peerKey })
+  const carrier = new TlsCarrier({ host, identity, admission: passes, clock, log })
 
-  const parts = { log, clock, identity, frames, blocks, nodes, catalog, host, passes }
+  const parts = { log, clock, identity, frames, blocks, nodes, catalog, host, carrier, passes }
   const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer } = swarm
   const enrolment: Enrolment = new Enrolment(
@@ -106,6 +108,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   await maintenance.load()
   await started(enrolment)
   await started(host)
+  await started(carrier)
   await started(exchange)
   await started(announcer)
   opened.defer(() => puller.stop())
@@ -131,6 +134,7 @@ interface SwarmParts {
   identity: Identity
   client: TrackerClient
   host: Libp2pHost
+  carrier: TlsCarrier
   passes: PassBook
   enrolled(): Promise<void>
   frames: FramePool
@@ -141,7 +145,7 @@ interface SwarmParts {
 
 /** What finds, fetches, serves and announces. */
 function wireSwarm(parts: SwarmParts, config: NodeConfig) {
-  const { log, clock, identity, client, host, passes, frames, blocks, nodes, catalog } = parts
+  const { log, clock, identity, client, host, carrier, passes, frames, blocks, nodes, catalog } = parts
   const content = host.contentRouting
   if (content === undefined) throw new InternalError('the host has no DHT')
   const link: TrackerLink = new TrackerLink(
@@ -162,7 +166,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   )
   const exchange = new Exchange(
     {
-      ...{ carrier: host, blocks, nodes, verifier: frames, solid, clock, log, random: Math.random },
+      ...{ carrier, blocks, nodes, verifier: frames, solid, clock, log, random: Math.random },
       admission: passes,
       verifyGrant: (token) => link.grant(token),
       graceS: () => link.graceS,

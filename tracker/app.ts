@@ -27,7 +27,6 @@ import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { placementRoutes } from './routes/placements.ts'
 import { rawRoutes } from './routes/raw.ts'
-import { relatedRoutes } from './routes/related.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { signatureRoutes } from './routes/signatures.ts'
 import { swarmViewRoutes } from './routes/swarm-views.ts'
@@ -57,7 +56,6 @@ const ROUTES: readonly Registration[] = [
   nodeRoutes,
   swarmRoutes,
   swarmViewRoutes,
-  relatedRoutes,
   placementRoutes,
   usageRoutes,
   chainRoutes,
@@ -102,7 +100,7 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   app.addHook('onResponse', async (request, reply) => {
     const { config, url } = request.routeOptions
     const changes = !UNCHANGING.has(request.method) && !ABOUT_BLOCKS.has(url) && reply.statusCode < 300
-    if (changes && config.machines !== true) context.changed()
+    if (changes && config.machines !== true) context.rightsChanged()
   })
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })

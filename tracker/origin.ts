@@ -20,6 +20,7 @@ import { verifyJws } from '../src/identity/jws.ts'
 import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
+import { TlsCarrier } from '../src/p2p/tls-carrier.ts'
 import { IdleShare } from '../src/util/idle-share.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import type { PassIssuer } from './grants/pass-issuer.ts'
@@ -63,6 +64,7 @@ export class Origin implements Lifecycle {
   readonly #name: string
   readonly #book: PassBook
   readonly #host: Libp2pHost
+  readonly #carrier: TlsCarrier
   readonly #exchange: Exchange
   /** Manifests that are served, the longest unused first. */
   readonly #used = new Set<ManifestId>()
@@ -74,17 +76,19 @@ export class Origin implements Lifecycle {
   #stopped = false
 
   private constructor(components: OriginComponents, parts: OriginParts) {
-    const { clock, blocks, nodes, verifier, log } = components
+    const { clock, blocks, nodes, verifier, log, identity } = components
     const { name, book, host, solid } = parts
     this.#components = components
     this.#changedMs = clock.now()
     this.#name = name
     this.#book = book
     this.#host = host
+    const carrier = new TlsCarrier({ host, identity, admission: book, clock, log })
+    this.#carrier = carrier
     this.#exchange = new Exchange(
       {
         ...{
-          carrier: host,
+          carrier,
           blocks,
           nodes,
           verifier,
@@ -126,6 +130,7 @@ export class Origin implements Lifecycle {
   async start(): Promise<void> {
     await this.#renewPass()
     await this.#host.start()
+    await this.#carrier.start()
     await this.#exchange.start()
     this.#recheckAfter(ORIGIN_RECHECK_INTERVAL_MS)
   }
@@ -135,6 +140,7 @@ export class Origin implements Lifecycle {
     this.#cancelRenewal()
     this.#cancelRecheck()
     await this.#exchange.stop()
+    await this.#carrier.stop()
     await this.#host.stop()
   }
 

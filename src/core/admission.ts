@@ -17,3 +17,12 @@ export interface Admission {
   /** Calls `changed` when this peer has got another pass, or has lost its own. The returned function ends that. */
   listen(changed: (own: string | undefined) => void): () => void
 }
+
+/** Also knows peers by their certificates: for a carrier that proves these and not the peer key. */
+export interface HolderAdmission extends Admission {
+  /**
+   * Checks a pass that is shown by who has proved to be `dn`, and remembers it; the peer is the one that the pass names.
+   * Errors: GrantError, SignatureError, CertificateError.
+   */
+  admitHolder(dn: string, token: string): Promise<Pass>
+}

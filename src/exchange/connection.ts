@@ -65,7 +65,6 @@ export interface ConnectionComponents {
 export class Connection {
   readonly peer: PeerKey
   readonly inbound: boolean
-  wireReceivedBytes = 0
   wireSentBytes = 0
   readonly #channel: Channel
   readonly #clock: Clock
@@ -74,6 +73,7 @@ export class Connection {
   readonly #buffers: BufferPool
   readonly #solid: Solid | undefined
   readonly #requests: Requests
+  readonly #reader: MessageReader
   readonly #hello = Promise.withResolvers<Hello>()
   #agent = ''
   #greeted = false
@@ -90,7 +90,16 @@ export class Connection {
     this.peer = components.channel.peer
     this.inbound = components.channel.inbound
     this.#requests = new Requests({ clock: components.clock }, { timeoutMs: EXCHANGE_WANT_TIMEOUT_MS })
+    this.#reader = new MessageReader({
+      expectsBulk: () => this.#requests.expectsBulk,
+      greeted: () => this.#greeted,
+      allocate: (length) => this.#buffers.take(length),
+    })
     this.#hello.promise.catch(() => {})
+  }
+
+  get wireReceivedBytes(): number {
+    return this.#reader.receivedBytes
   }
 
   get closed(): boolean {
@@ -215,15 +224,9 @@ export class Connection {
   }
 
   async #read(): Promise<void> {
-    const reader = new MessageReader({
-      expectsBulk: () => this.#requests.expectsBulk,
-      greeted: () => this.#greeted,
-      allocate: (length) => this.#buffers.take(length),
-    })
     try {
-      for await (const piece of this.#channel.receive()) {
-        this.wireReceivedBytes += piece.length
-        for (const message of reader.push(piece)) {
+      for await (const piece of this.#channel.receive(this.#reader)) {
+        for (const message of this.#reader.push(piece)) {
           if (message.type === 'hello') await this.#onHello(message)
           else this.#dispatch(message)
           if (this.#closed) return

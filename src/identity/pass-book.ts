@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Admission } from '../core/admission.ts'
+import type { HolderAdmission } from '../core/admission.ts'
 import type { Clock } from '../core/clock.ts'
 import { BootswarmError, GrantError } from '../core/errors.ts'
 import { JWS_BYTES_MAX, PASSES_REMEMBERED_MAX } from '../core/limits.ts'
@@ -21,7 +21,7 @@ interface Known {
 }
 
 /** The passes that peers have shown, each verified once, and this peer's own. */
-export class PassBook implements Admission {
+export class PassBook implements HolderAdmission {
   readonly #components: PassBookComponents
   /** By peer, the longest unseen first. */
   readonly #known = new Map<PeerKey, Known>()
@@ -65,6 +65,21 @@ export class PassBook implements Admission {
     }
   }
 
+  async admitHolder(dn: string, token: string): Promise<Pass> {
+    try {
+      if (token.length > JWS_BYTES_MAX) throw new GrantError('pass is too long')
+      const pass = await this.#components.verify(token)
+      // Before anything is remembered: a pass is no secret, and whoever shows that of another is nobody.
+      if (pass.sub !== dn) throw new GrantError('pass is for another certificate')
+      this.#check(pass, pass.peer)
+      this.#remember(pass.peer, { pass, digest: digestOfToken(token) })
+      return pass
+    } catch (error) {
+      if (error instanceof BootswarmError) this.#refused++
+      throw error
+    }
+  }
+
   of(peer: PeerKey): Pass | undefined {
     const known = this.#known.get(peer)
     if (known === undefined) return undefined
@@ -85,7 +100,7 @@ export class PassBook implements Admission {
 
   async #admit(peer: PeerKey, token: string): Promise<Pass> {
     if (token.length > JWS_BYTES_MAX) throw new GrantError('pass is too long')
-    const digest = createHash('sha256').update(token).digest('base64')
+    const digest = digestOfToken(token)
     const known = this.#known.get(peer)
     const pass = known?.digest === digest ? known.pass : await this.#components.verify(token)
     this.#check(pass, peer)
@@ -110,4 +125,8 @@ export class PassBook implements Admission {
       this.#known.delete(oldest)
     }
   }
+}
+
+function digestOfToken(token: string): string {
+  return createHash('sha256').update(token).digest('base64')
 }

@@ -86,6 +86,8 @@ export interface HostLimits {
   readonly dhtQueryTimeoutMs: number
   /** Interval of looking whether any DHT peer is connected, else the bootstrap peers are dialled again. */
   readonly bootstrapIntervalMs: number
+  /** Peers of the DHT below which a peer that carries the exchange is also met for the DHT: enough for its queries to survive deaths. */
+  readonly dhtPeersMin: number
   /** Peers remembered for bootstrapping. */
   readonly bootstrapPeersMax: number
 }
@@ -133,6 +135,7 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   peerAgeMs: 6 * 60 * MINUTE_MS,
   dhtQueryTimeoutMs: 20_000,
   bootstrapIntervalMs: 10_000,
+  dhtPeersMin: 8,
   bootstrapPeersMax: 32,
 }
 

@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net'
 import { privateKeyFromProtobuf } from '@libp2p/crypto/keys'
 import type { Connection, PeerId, Stream } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import { LevelDatastore } from 'datastore-level'
 import { createLibp2p } from 'libp2p'
 import type { Admission } from '../core/admission.ts'
@@ -20,6 +22,7 @@ import { DHT_PROTOCOL, type HostLibp2p, libp2pOptions } from './libp2p-options.t
 import { listenError } from './listen-errors.ts'
 import { PassGate } from './pass-gate.ts'
 import { addressText, dialableAddresses, parsePeer, peerKeyOf } from './peer-addresses.ts'
+import { SharedPort } from './shared-port.ts'
 import { StreamChannel } from './stream-channel.ts'
 
 /** A few thousand provider records: LevelDB's 12 MiB of caches would be memory for nothing. */
@@ -47,6 +50,7 @@ interface HostParts {
   libp2p: HostLibp2p
   datastore: LevelDatastore | undefined
   gate: PassGate
+  port: SharedPort
   limits: HostLimits
   log: Log
   clock: Clock
@@ -60,6 +64,7 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   await datastore?.open()
   const { log, admission, clock = systemClock } = components
   const gate = new PassGate({ log, admission, clock }, { limits })
+  const port = new SharedPort({ clock }, { limits })
   try {
     const libp2p: HostLibp2p = await createLibp2p(
       libp2pOptions({
@@ -69,10 +74,11 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
         withDht: init.dht !== undefined,
         datastore,
         gate,
+        port,
         limits,
       }),
     )
-    const host = new Libp2pHost({ libp2p, datastore, gate, limits, log, clock })
+    const host = new Libp2pHost({ libp2p, datastore, gate, port, limits, log, clock })
     host.introduce(init.dht?.bootstrap ?? [])
     return host
   } catch (error) {
@@ -108,12 +114,8 @@ export class Libp2pHost implements Carrier, Lifecycle {
   /** Throws ConfigError when it cannot listen. */
   async start(): Promise<void> {
     if (this.#stopped !== undefined) throw new StateError('a stopped host does not start again')
-    const { libp2p, gate, limits, log } = this.#parts
+    const { libp2p, gate, log } = this.#parts
     await gate.start(libp2p)
-    await libp2p.handle(EXCHANGE_PROTOCOL, (stream, connection) => this.#onStream(stream, connection), {
-      maxInboundStreams: limits.channelsPerConnectionMax,
-      maxOutboundStreams: limits.channelsPerConnectionMax,
-    })
     const topology = {
       onConnect: (peer: PeerId) => void this.#dhtPeers.add(peerKeyOf(peer)),
       onDisconnect: (peer: PeerId) => void this.#dhtPeers.delete(peerKeyOf(peer)),
@@ -170,8 +172,43 @@ export class Libp2pHost implements Carrier, Lifecycle {
     }
   }
 
+  /** Until then nobody is told that the protocol exists here. */
   accept(handler: (channel: Channel) => void): void {
+    const { libp2p, limits, log } = this.#parts
+    const first = this.#handler === undefined
     this.#handler = handler
+    if (!first) return
+    const streams = {
+      maxInboundStreams: limits.channelsPerConnectionMax,
+      maxOutboundStreams: limits.channelsPerConnectionMax,
+    }
+    libp2p
+      .handle(EXCHANGE_PROTOCOL, (stream, connection) => this.#onStream(stream, connection), streams)
+      .catch((error: unknown) => log.error({ err: error }, 'cannot accept channels'))
+  }
+
+  /** Connections to the port of this host that speak TLS; closed while nobody takes them. */
+  takeTls(handler: ((socket: Socket) => void) | undefined): void {
+    this.#parts.port.onTls = handler
+  }
+
+  /** Addresses of a peer that this host has heard of, in the DHT or from the peer itself. */
+  async knownAddresses(peer: PeerKey): Promise<Multiaddr[]> {
+    const { libp2p, limits } = this.#parts
+    const id = parsePeer(peer)
+    if (!(await libp2p.peerStore.has(id))) return []
+    const { addresses } = await libp2p.peerStore.get(id)
+    return addresses.slice(0, limits.addressesPerPeerMax).map(({ multiaddr }) => multiaddr)
+  }
+
+  /** A peer that answers: while few peers of the DHT are connected, this one is met for it too. */
+  met(address: PeerAddress): void {
+    const { libp2p, limits, log } = this.#parts
+    if (libp2p.services.dht === undefined || this.#dhtPeers.size >= limits.dhtPeersMin) return
+    const signal = AbortSignal.timeout(limits.dialTimeoutMs)
+    this.#connect(address, signal).catch((error: unknown) =>
+      log.debug({ peer: address.peer, err: error }, 'peer not met for the DHT'),
+    )
   }
 
   /** libp2p returns a connection that exists and joins a dial that is under way. */
@@ -199,8 +236,9 @@ export class Libp2pHost implements Carrier, Lifecycle {
   /** Connections first: libp2p stops everything at once, and its listener drops what inbound sockets have queued. */
   async #stop(): Promise<void> {
     this.#bootstrap.stop()
-    const { libp2p, gate, log, limits } = this.#parts
+    const { libp2p, gate, port, log, limits } = this.#parts
     gate.stop()
+    port.stop()
     const signal = AbortSignal.timeout(limits.closeTimeoutMs)
     const closing = libp2p.getConnections().map(async (connection) => {
       try {

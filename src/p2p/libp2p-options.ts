@@ -12,6 +12,7 @@ import type { HostLimits } from './host-limits.ts'
 import { noiseCrypto } from './noise-crypto.ts'
 import type { PassGate } from './pass-gate.ts'
 import { announceable } from './peer-addresses.ts'
+import type { SharedPort } from './shared-port.ts'
 
 /** Of a private network: peers of the public IPFS network do not even understand the first word. */
 export const DHT_PROTOCOL = '/bootswarm/kad/1'
@@ -27,6 +28,7 @@ export interface Libp2pOptionsInit {
   withDht: boolean
   datastore: LevelDatastore | undefined
   gate: PassGate
+  port: SharedPort
   limits: HostLimits
 }
 
@@ -37,7 +39,7 @@ export function libp2pOptions(init: Libp2pOptionsInit): Libp2pOptions<HostServic
     privateKey: init.privateKey,
     addresses: { listen: init.listen, announce: init.announce, announceFilter: announceable },
     start: false,
-    transports: [tcp(tcpOptions(limits))],
+    transports: [init.port.transport(tcp(tcpOptions(limits)))],
     connectionEncrypters: [gatheringNoise({ crypto: noiseCrypto })],
     streamMuxers: [yamux(yamuxOptions(limits))],
     connectionManager: connectionManagerOptions(limits),

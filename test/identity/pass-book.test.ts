@@ -48,6 +48,20 @@ test('refuses what is forged, of another peer or not yet valid, and counts it', 
   assert.is(book.of(peer), undefined)
 })
 
+test('takes a pass from nobody but the holder of its certificate', async () => {
+  const { book, clock } = make()
+  const nowS = clock.now() / 1000
+  const token = testPass(peer, { iat: nowS, exp: nowS + 300, sub: '/O=Example/CN=hv-01' })
+  assert.is((await failureOf(book.admitHolder('/O=Example/CN=hv-02', token))).code, 'E_GRANT')
+  assert.is((await failureOf(book.admitHolder('/O=Example/CN=hv-01', 'x'.repeat(100_000)))).code, 'E_GRANT')
+  assert.is(book.of(peer), undefined)
+  assert.is(book.refused, 2)
+  assert.is((await book.admitHolder('/O=Example/CN=hv-01', token)).peer, peer)
+  assert.ok(book.of(peer))
+  book.dismiss(peer)
+  assert.is((await failureOf(book.admitHolder('/O=Example/CN=hv-01', token))).code, 'E_GRANT')
+})
+
 test('a pass that is refused leaves the one before in force', async () => {
   const { book, pass } = make()
   await book.admit(peer, pass())

@@ -15,7 +15,7 @@ import { silentLog } from '../../src/core/log.ts'
 import { decodeManifest, runCount } from '../../src/core/manifest.ts'
 import type { PeerAddress } from '../../src/core/router.ts'
 import { Exchange } from '../../src/exchange/exchange.ts'
-import { loadIdentity } from '../../src/identity/identity-files.ts'
+import { type Identity, loadIdentity } from '../../src/identity/identity-files.ts'
 import { signJws } from '../../src/identity/jws.ts'
 import { importImage } from '../../src/image/import.ts'
 import { openSource } from '../../src/image/source.ts'
@@ -51,6 +51,7 @@ const test = suite<Context>('hostile peers')
 /** A node of the testnet that keeps to no rule. */
 interface Hostile extends Enrolled {
   readonly client: TrackerClient
+  readonly identity: Identity
   enter(reference: string): Promise<JoinAnswer>
 }
 
@@ -61,7 +62,8 @@ async function hostile(context: Context, name: string): Promise<Hostile> {
   const enrolled = await enrolByHand(client, { dn, tracker: TRACKER_NAME })
   const { peer } = enrolled
   const enter = (reference: string) => client.join({ reference, peer, addresses: ['/ip4/127.0.0.1/tcp/1'] })
-  return { ...enrolled, client, enter }
+  const identity = await loadIdentity(context.testnet.layout.identity(name))
+  return { ...enrolled, client, enter, identity }
 }
 
 test.before(async (context) => {
@@ -182,10 +184,11 @@ async function startLiar(context: Context) {
   const [root] = await blocks.get([parseManifestId(manifestId)])
   assert.ok(root)
   const manifest = decodeManifest(root.bytes)
-  const { host } = await Outsider.start(self)
+  const outsider = await Outsider.start(self)
+  const { host, carrier } = outsider
   const exchange = new Exchange(
     {
-      ...{ carrier: host, blocks: lyingStore(blocks), nodes: blocks, verifier: inlineVerifier },
+      ...{ carrier, blocks: lyingStore(blocks), nodes: blocks, verifier: inlineVerifier },
       ...{ clock: systemClock, log: silentLog, random: Math.random, graceS: () => 0 },
       admission: careless(self.pass),
       verifyGrant: async (token) =>
@@ -200,7 +203,7 @@ async function startLiar(context: Context) {
   await announceOne(self.client, { ...place, swarm: { manifest: manifestId, runs } })
   const stop = async () => {
     await exchange.stop()
-    await host.stop()
+    await outsider.stop()
   }
   return { host, stop }
 }

@@ -100,7 +100,8 @@ class Greedy {
     const client = await context.testnet.tracker.clientAs('node', name)
     context.clients.push(client)
     const enrolled = await enrolByHand(client, { dn: dnOf(name), tracker: TRACKER_NAME })
-    const outsider = await Outsider.start(enrolled)
+    const identity = await loadIdentity(context.testnet.layout.identity(name))
+    const outsider = await Outsider.start({ ...enrolled, identity })
     context.outsiders.push(outsider)
     const shown = delegation === undefined ? {} : { delegation }
     const joined = await client.join({ reference: REFERENCE, peer: enrolled.peer, addresses: [], ...shown })

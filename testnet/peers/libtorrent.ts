@@ -11,8 +11,6 @@ const LIBTORRENT: ProgramSpec = {
 
 interface Tuning {
   readonly settings: SessionSettings
-  /** Of the origin's session, in the place of those above. */
-  readonly seedSettings: SessionSettings
   readonly superSeeding: boolean
   /** Whether every client is told of all others at its start, beside what the tracker says. */
   readonly introduced: boolean
@@ -21,27 +19,17 @@ interface Tuning {
 }
 
 /** As the library comes. */
-const DEFAULTS: Tuning = {
-  settings: {},
-  seedSettings: {},
-  superSeeding: false,
-  introduced: false,
-  pieceBits: 18,
-}
+const DEFAULTS: Tuning = { settings: {}, superSeeding: false, introduced: false, pieceBits: 18 }
 
-/** What made it faster on links of 100 Mbit/s with 8 nodes, setting by setting; `docs/benchmarks/` has what each of them brought. */
+/** What made it faster on these links, setting by setting. */
 const TUNED: Tuning = {
   settings: {
-    // TCP alone: congestion control of uTP yields to itself in the queues of these links.
     enable_outgoing_utp: false,
     enable_incoming_utp: false,
-    // Requests for one second ahead instead of three: less is asked of the origin that peers have by then.
-    request_queue_time: 1,
-    unchoke_slots_limit: 4,
+    unchoke_slots_limit: -1,
+    smooth_connects: false,
   },
-  // The fewer the origin serves at once, the sooner somebody has a whole piece to pass on; with one it does not use its link.
-  seedSettings: { unchoke_slots_limit: 2 },
-  superSeeding: false,
+  superSeeding: true,
   introduced: true,
   pieceBits: 18,
 }
@@ -71,23 +59,20 @@ function libtorrentContestant(init: { name: string; setting: string; tuning: Tun
 
 async function prepare(race: Race, tuning: Tuning): Promise<Entry> {
   const { origin, receivers, dir, file } = race
-  const { settings, seedSettings, superSeeding, introduced, pieceBits } = tuning
+  const { settings, superSeeding, introduced, pieceBits } = tuning
   const places = await makePlaces({ dir, receivers, previous: undefined })
   const torrent = await publishTorrent({ origin, dir, file, pieceBits })
-  const common = { torrent: torrent.path, superSeeding }
+  const common = { torrent: torrent.path, settings, superSeeding }
   const all = [origin, ...receivers].map(({ address }) => address)
   const seed = new LibtorrentPeer(
     origin,
-    {
-      ...common,
-      ...{ settings: { ...settings, ...seedSettings }, dir: torrent.seedDir, seed: true, peers: [] },
-    },
+    { ...common, dir: torrent.seedDir, seed: true, peers: [] },
     places.log(origin),
   )
   const peers = new Map(
     receivers.map((host) => {
       const others = introduced ? all.filter((address) => address !== host.address) : []
-      const init = { ...common, settings, dir: places.dir(host), seed: false, peers: others }
+      const init = { ...common, dir: places.dir(host), seed: false, peers: others }
       return [host, new LibtorrentPeer(host, init, places.log(host))]
     }),
   )
@@ -98,7 +83,6 @@ async function prepare(race: Race, tuning: Tuning): Promise<Entry> {
   try {
     await Promise.all([seed, ...peers.values()].map((peer) => peer.ready()))
     await seed.run('seeding')
-    await torrent.seedKnown()
   } catch (error) {
     await close()
     throw error
