@@ -122,6 +122,12 @@ export const PARTED_RUNS_MAX = 1024
 export const HEDGE_SLACK_MS = 250
 /** Bytes of copies that hedging may cost, as a share of what is fetched: half of what the sum of all duplicates may be. */
 export const HEDGE_BYTES_SHARE = 0.005
+/** A run known outside of the rack waits so long for its steward to bring it in, before the next mate may fetch it too: several wants at 100 Mbit/s. */
+export const STEWARD_WAIT_MS = 2000
+/** ... but not before it has waited so many times what runs of other stewards take on average: a full link to the rack is slow for all. */
+export const STEWARD_WAITS = 3
+/** Mates that step in one after the other; later ones come with the last of them. */
+export const STEWARD_RANKS_MAX = 4
 /** Pause of a peer that does not have what it told: its have bitmap and its store may agree again. */
 export const PEER_LACKS_PAUSE_MS = 1000
 /** Runs that a session keeps assigned by an origin at most: what a fast one sends while the next ask is answered. */

@@ -12,12 +12,12 @@ import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFERS_KEPT_MAX } from '../core/limits
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Labels } from '../core/nearness.ts'
+import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, HaveParts, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import { Links } from './links.ts'
-import type { Random } from './policy/units.ts'
 import type { ExchangeRates } from './rates.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
@@ -195,6 +195,9 @@ export class Exchange implements Lifecycle {
         buffers: this.#buffers,
         connect: (address, options) => this.connect(address, options),
         swarmOf: (id, manifest) => this.addSwarm(id, manifest),
+        self: this.#components.carrier.self,
+        labels: this.#init.labels ?? {},
+        labelsOf: (peer) => this.#components.admission.of(peer)?.labels,
       },
       init,
     )

@@ -10,6 +10,8 @@ import {
   UnreachableError,
 } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
+import type { Nearness } from '../core/nearness.ts'
+import type { PeerKey } from '../core/router.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import { Flights } from './flights.ts'
@@ -37,6 +39,8 @@ export interface FetcherComponents {
   clock: Clock
   policy: FetchPolicy
   neighbours: Neighbours
+  /** How near a peer is, by its pass. */
+  nearness(peer: PeerKey): Nearness
 }
 
 export interface FetcherEvents {
@@ -82,20 +86,22 @@ export class Fetcher {
 
   joined(peer: SessionPeer): void {
     const { key, have, origin, credit } = peer
-    peer.fetch = this.#policy.joined({ key, have, origin, distance: 'far', credit })
+    const nearness = this.#components.nearness(key)
+    peer.fetch = this.#policy.joined({ key, have, origin, nearness, credit }, this.#clock.monotonic())
     this.#peers.set(peer.fetch, peer)
   }
 
   /** The peer holds a run, or the given parts of it (bit k: part k), which are told of images that have parts alone. */
   peerHas(peer: SessionPeer, run: number, parts?: number): void {
     if (peer.fetch === undefined || (parts !== undefined && this.#policy.partsPerRun === 1)) return
-    this.#policy.peerHas(peer.fetch, run, parts)
+    const nowMs = this.#clock.monotonic()
+    this.#policy.peerHas(peer.fetch, run, parts === undefined ? { nowMs } : { nowMs, parts })
   }
 
   left(peer: SessionPeer): void {
     if (peer.fetch === undefined) return
     this.#peers.delete(peer.fetch)
-    this.#policy.left(peer.fetch)
+    this.#policy.left(peer.fetch, this.#clock.monotonic())
     this.pump()
   }
 
@@ -191,7 +197,10 @@ export class Fetcher {
     if (this.#cancelled.has(want) || this.#stopped) throw new AbortedError('not needed any more')
     const land = this.#flights.depart(sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array))
     try {
-      const { request, answer } = peer.connection.want({ id: peer.id, run: want.run, missing: sent.missing })
+      const { request, answer } = peer.connection.want({
+        ...{ id: peer.id, run: want.run, missing: sent.missing },
+        class: want.class,
+      })
       this.#requests.set(want, request)
       const blocks = await answer
       this.#requests.delete(want)

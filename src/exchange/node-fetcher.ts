@@ -2,8 +2,8 @@ import { type Digest, digestOf } from '../core/cid.ts'
 import { AbortedError, BootswarmError, IntegrityError, TimeoutError } from '../core/errors.ts'
 import { PEER_TIMEOUTS_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
 import type { Neighbours } from './neighbours.ts'
-import type { Random } from './policy/units.ts'
 import type { SessionPeer } from './session-peer.ts'
 
 /** Fetches manifest and segment nodes for one session, from whichever neighbour has them. */

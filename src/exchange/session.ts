@@ -6,7 +6,9 @@ import type { FrameVerifier } from '../core/frame.ts'
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
-import type { PeerAddress } from '../core/router.ts'
+import { type Labels, nearness } from '../core/nearness.ts'
+import type { Random } from '../core/random.ts'
+import type { PeerAddress, PeerKey } from '../core/router.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
@@ -17,7 +19,6 @@ import { News } from './news.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
 import { FetchPolicy } from './policy/fetch-policy.ts'
-import type { Random } from './policy/units.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
 import { SessionStats } from './session-stats.ts'
@@ -35,6 +36,10 @@ export interface SessionComponents {
   connect(address: PeerAddress, options?: CallOptions): Promise<Connection>
   /** Registers what this peer holds of the manifest, so that it serves others from the first run on. */
   swarmOf(id: ManifestId, manifest: Manifest): Swarm
+  /** Key and labels of this peer, and the labels of others by their passes. */
+  self: PeerKey
+  labels: Labels
+  labelsOf(peer: PeerKey): Labels | undefined
 }
 
 /** Fetching one manifest from its swarm, until the store holds all of it. */
@@ -53,6 +58,8 @@ export class Session {
   #fetcher: Fetcher | undefined
   #planned = false
   #news: News | undefined
+  /** Peers of the own rack that are in the swarm. */
+  readonly #mates = new Set<PeerKey>()
   #cancelTick = () => {}
   #ignoreDrops = () => {}
   #startedMs = 0
@@ -98,6 +105,12 @@ export class Session {
   /** Peers that may hold runs. May be called at any time, with known ones as well. */
   learn(addresses: readonly PeerAddress[]): void {
     this.#neighbours.learn(addresses)
+    const { labels, clock } = this.#components
+    const mates = addresses.filter(
+      (address) => nearness(address.labels, labels) === 2 && address.origin !== true,
+    )
+    for (const { peer } of mates) this.#mates.add(peer)
+    if (mates.length > 0) this.#policy?.mates([...this.#mates], clock.monotonic())
   }
 
   /** A peer has opened this swarm at our serving side. */
@@ -169,14 +182,21 @@ export class Session {
     const { random, clock, blocks, segments, verifier, buffers } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
     this.milestones.mark('manifest')
-    const policy = new FetchPolicy({ runs: swarm.map.runs, random, nowMs: clock.monotonic() })
+    const { self, labels, labelsOf } = this.#components
+    const nowMs = clock.monotonic()
+    const policy = new FetchPolicy({ runs: swarm.map.runs, random, nowMs, self })
+    policy.mates([...this.#mates], nowMs)
     this.#swarm = swarm
     this.#policy = policy
     const news = new News({ clock, policy }, (held, partly) => this.#tell(held, partly))
     this.#news = news
     this.#ignoreDrops = swarm.listenDrops((run) => this.#lost(run))
     this.#fetcher = new Fetcher(
-      { blocks, segments, verifier, buffers, clock, policy, neighbours: this.#neighbours },
+      {
+        ...{ blocks, segments, verifier, buffers, clock, policy },
+        neighbours: this.#neighbours,
+        nearness: (peer) => nearness(labelsOf(peer), labels),
+      },
       {
         swarm,
         events: {

@@ -1,5 +1,5 @@
 import type { Bitmap } from '../core/bitmap.ts'
-import type { Random } from './policy/units.ts'
+import type { Random } from '../core/random.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** A run whose taker has not told that it holds it after so long may be given to another. */

@@ -2,7 +2,9 @@ import { RUN_BYTES_MAX, SESSION_FLIGHT_BYTES_MAX, WANT_MS } from '../../core/lim
 import type { FetchPeer } from './fetch-peer.ts'
 import type { Hedges } from './hedges.ts'
 import type { Picker } from './picker.ts'
+import type { Rack } from './rack.ts'
 import { hasUnit } from './units.ts'
+import type { Urgency } from './urgency.ts'
 import type { Want } from './want.ts'
 import type { WantList } from './want-list.ts'
 
@@ -11,18 +13,22 @@ export class Chooser {
   readonly #picker: Picker
   readonly #wants: WantList
   readonly #hedges: Hedges
+  readonly #rack: Rack
+  readonly #urgency: Urgency
   readonly #partsPerRun: number
   readonly #partBytes: number
   readonly #isPlanned: () => boolean
   #hedgeMs = Number.POSITIVE_INFINITY
 
   constructor(
-    components: { picker: Picker; wants: WantList; hedges: Hedges },
+    components: { picker: Picker; wants: WantList; hedges: Hedges; rack: Rack; urgency: Urgency },
     init: { partsPerRun: number; isPlanned(): boolean },
   ) {
     this.#picker = components.picker
     this.#wants = components.wants
     this.#hedges = components.hedges
+    this.#rack = components.rack
+    this.#urgency = components.urgency
     this.#partsPerRun = init.partsPerRun
     this.#partBytes = RUN_BYTES_MAX / init.partsPerRun
     this.#isPlanned = init.isPlanned
@@ -31,22 +37,41 @@ export class Chooser {
   want(peer: FetchPeer, nowMs: number): Want | undefined {
     const room = this.#roomAt(peer)
     if (room < this.#partBytes) return undefined
-    const unit = peer.origin ? this.#assignedUnit(peer) : this.#picker.pick(peer)
+    const unit = peer.origin ? this.#originUnit(peer) : this.#pick(peer, nowMs)
     if (unit === undefined) return this.#hedge(peer, nowMs)
     return this.#make(peer, { ...this.#partsFrom(peer, unit, room), copy: false }, nowMs)
   }
 
   /** When a straggler may have to be hedged although nothing happens. */
   wakeMs(nowMs: number): number {
-    if (this.#wants.size === 0) return Number.POSITIVE_INFINITY
+    if (this.#wants.size === 0) return this.#rack.wakeMs
     this.#hedgeMs = this.#hedges.nextMs(this.#isEndgame())
-    return this.#hedgeMs > nowMs ? this.#hedgeMs : nowMs + WANT_MS
+    return Math.min(this.#rack.wakeMs, this.#hedgeMs > nowMs ? this.#hedgeMs : nowMs + WANT_MS)
   }
 
   /** Bytes that may be wanted from the peer now: what it delivers in its round trip and some more, but two wants at least. */
   #roomAt(peer: FetchPeer): number {
     const depth = Math.min(peer.flightBytesMax, Math.max(peer.pace.depthBytes, 2 * this.#partBytes))
     return Math.min(depth - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
+  }
+
+  /** What is urgent comes first; a guest does not wait for a steward. */
+  #pick(peer: FetchPeer, nowMs: number): number | undefined {
+    if (peer.interest === 0) return undefined
+    const allowed = this.#rack.allowed(peer, nowMs)
+    for (const among of this.#urgency.order) {
+      const anyhow = among !== undefined && among === this.#urgency.guest
+      const unit = this.#picker.pick(peer, anyhow ? undefined : allowed, among)
+      if (unit !== undefined) return unit
+    }
+    return undefined
+  }
+
+  /** What a guest waits for and nobody else has is wanted from an origin without asking it. */
+  #originUnit(peer: FetchPeer): number | undefined {
+    const { guest } = this.#urgency
+    const waitedFor = guest === undefined ? undefined : this.#picker.pickUnheld(guest)
+    return waitedFor ?? this.#assignedUnit(peer)
   }
 
   #assignedUnit(peer: FetchPeer): number | undefined {
@@ -81,15 +106,25 @@ export class Chooser {
     const endgame = this.#isEndgame()
     const late = this.#hedges.choose({ peer, nowMs, endgame, holds: (want) => this.#holds(peer, want) })
     if (late === undefined) return undefined
-    return this.#make(peer, { run: late.run, parts: late.parts, copy: true }, nowMs)
+    return this.#make(peer, { run: late.run, parts: this.#lacking(late), copy: true }, nowMs)
   }
 
   #holds(peer: FetchPeer, want: Want): boolean {
+    const lacking = this.#lacking(want)
     for (let part = 0; part < this.#partsPerRun; part++) {
-      if ((want.parts & (1 << part)) !== 0 && !hasUnit(peer.units, want.run * this.#partsPerRun + part))
-        return false
+      const wanted = (lacking & (1 << part)) !== 0
+      if (wanted && !hasUnit(peer.units, want.run * this.#partsPerRun + part)) return false
     }
-    return true
+    return lacking !== 0
+  }
+
+  /** Its parts that have not come in another way meanwhile. */
+  #lacking(want: Want): number {
+    let parts = want.parts
+    for (let part = 0; part < this.#partsPerRun; part++) {
+      if (this.#picker.isHeld(want.run * this.#partsPerRun + part)) parts &= ~(1 << part)
+    }
+    return parts
   }
 
   #isEndgame(): boolean {
@@ -100,6 +135,8 @@ export class Chooser {
     let bytes = 0
     for (let parts = what.parts; parts !== 0; parts &= parts - 1) bytes += this.#partBytes
     const dueMs = nowMs + peer.pace.expectedMs(peer.flightBytes + bytes)
-    return { peer, ...what, sentMs: nowMs, dueMs, bytes, answered: false }
+    const first = what.run * this.#partsPerRun + (31 - Math.clz32(what.parts & -what.parts))
+    const times = { sentMs: nowMs, dueMs }
+    return { peer, ...what, ...times, bytes, answered: false, class: this.#urgency.of(first) }
   }
 }

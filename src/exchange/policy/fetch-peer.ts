@@ -1,14 +1,12 @@
+import type { Nearness } from '../../core/nearness.ts'
 import { Pace } from './pace.ts'
 import type { Units } from './units.ts'
-
-/** How far a peer is, by its labels: same rack, same zone, anywhere else. */
-export type Distance = 'rack' | 'zone' | 'far'
 
 /** What the policy knows of one neighbour. Made and changed by it alone; the I/O around it keeps it and hands it back. */
 export class FetchPeer {
   readonly key: string
   readonly origin: boolean
-  readonly distance: Distance
+  readonly nearness: Nearness
   readonly pace = new Pace()
   /** Units that it holds; empty for an origin, which holds everything and decides itself. */
   readonly units: Units
@@ -31,13 +29,13 @@ export class FetchPeer {
   constructor(init: {
     key: string
     origin: boolean
-    distance: Distance
+    nearness: Nearness
     units: Units
     flightBytesMax: number
   }) {
     this.key = init.key
     this.origin = init.origin
-    this.distance = init.distance
+    this.nearness = init.nearness
     this.units = init.units
     this.flightBytesMax = init.flightBytesMax
   }

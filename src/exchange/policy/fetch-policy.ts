@@ -1,4 +1,3 @@
-import type { Bitmap } from '../../core/bitmap.ts'
 import {
   PEER_FLIGHT_BYTES_MAX,
   PEER_LACKS_PAUSE_MS,
@@ -6,23 +5,16 @@ import {
   RUN_BYTES_MAX,
 } from '../../core/limits.ts'
 import { Chooser } from './chooser.ts'
-import { type Distance, FetchPeer } from './fetch-peer.ts'
+import type { FetchPolicyInit, PeerJoin } from './fetch-facts.ts'
+import { FetchPeer } from './fetch-peer.ts'
 import { Hedges } from './hedges.ts'
 import { OriginAsks } from './origin-asks.ts'
 import { Picker } from './picker.ts'
-import { partsFor, type Random, unitsOf, unitsOfRuns } from './units.ts'
+import { Rack } from './rack.ts'
+import { partsFor, unitsOf, unitsOfRuns } from './units.ts'
+import { Urgency } from './urgency.ts'
 import type { Decision, Want, WantFailure } from './want.ts'
 import { WantList } from './want-list.ts'
-
-export interface PeerJoin {
-  readonly key: string
-  /** Runs that it holds; what it gets later comes through `peerHas`. Not read for an origin. */
-  readonly have: Bitmap
-  readonly origin: boolean
-  readonly distance: Distance
-  /** Bytes of wants that it takes at a time. */
-  readonly credit: number
-}
 
 /**
  * What one session wants from whom, and when: rarest first, as much under way at a peer as it delivers in its round trip and some
@@ -37,6 +29,8 @@ export interface PeerJoin {
  *  cancel    decision `cancel` → `failed`, or `answered` when the answer was on its way
  *  ask       decision `ask` → `assigned` or `askFailed`
  *  loss      `lost` for a run that was held and is not any more
+ *  rack      `mates` with peers of the own rack that are in the swarm, neighbours or not, whenever more are known
+ *  class     `raise` for a run that a guest waits for or a boot will read
  *
  * A run travels in `partsPerRun` parts while an image has few runs; a set of parts is a number, bit k for part k. A caller without parts
  * gives `parts: 1`. Sizes are uncompressed bytes. The work of a call does not grow with the image, but for `joined` and `left`.
@@ -48,6 +42,8 @@ export class FetchPolicy {
   readonly #wants = new WantList()
   readonly #hedges: Hedges
   readonly #asks: OriginAsks
+  readonly #rack: Rack
+  readonly #urgency: Urgency
   readonly #chooser: Chooser
   readonly #peers: FetchPeer[] = []
   readonly #queue: Decision[] = []
@@ -56,15 +52,20 @@ export class FetchPolicy {
   #progressMs: number
   #wakeMs = Number.POSITIVE_INFINITY
 
-  constructor(init: { runs: number; parts?: number; random: Random; nowMs: number }) {
+  constructor(init: FetchPolicyInit) {
     this.runs = init.runs
     this.partsPerRun = init.parts ?? partsFor(init.runs)
     this.#progressMs = init.nowMs
     this.#picker = new Picker({ units: init.runs * this.partsPerRun, random: init.random })
     const { partsPerRun } = this
     this.#hedges = new Hedges(this.#wants, { partBytes: RUN_BYTES_MAX / partsPerRun })
+    this.#rack = new Rack({ runs: init.runs, parts: partsPerRun, self: init.self ?? '' })
+    this.#urgency = new Urgency({ units: init.runs * partsPerRun, usual: init.class ?? 'requested' })
     this.#chooser = new Chooser(
-      { picker: this.#picker, wants: this.#wants, hedges: this.#hedges },
+      {
+        ...{ picker: this.#picker, wants: this.#wants, hedges: this.#hedges },
+        ...{ rack: this.#rack, urgency: this.#urgency },
+      },
       { partsPerRun, isPlanned: () => this.#planned },
     )
     this.#asks = new OriginAsks({
@@ -114,30 +115,45 @@ export class FetchPolicy {
     return this.#partsThat(run, (unit) => this.#picker.isHeld(unit))
   }
 
-  joined(peer: PeerJoin): FetchPeer {
-    const { key, origin, distance, credit } = peer
+  joined(peer: PeerJoin, nowMs: number): FetchPeer {
+    const { key, origin, nearness, credit } = peer
     const units = origin ? unitsOf(0) : unitsOfRuns(peer.have, this.partsPerRun)
     const flightBytesMax = Math.max(RUN_BYTES_MAX, Math.min(PEER_FLIGHT_BYTES_MAX, credit))
-    const made = new FetchPeer({ key, origin, distance, units, flightBytesMax })
+    const made = new FetchPeer({ key, origin, nearness, units, flightBytesMax })
     this.#peers.push(made)
     if (!origin) this.#picker.addPeer(made)
+    this.#rack.joined(made, nowMs)
     return made
   }
 
-  left(peer: FetchPeer): void {
+  left(peer: FetchPeer, nowMs: number): void {
     const at = this.#peers.indexOf(peer)
     if (at < 0) return
     this.#peers.splice(at, 1)
     peer.present = false
     this.#picker.removePeer(peer)
+    this.#rack.left(peer, nowMs)
     for (const want of this.#wants.of(peer)) if (!want.answered) this.#end(want)
   }
 
-  peerHas(peer: FetchPeer, run: number, parts = this.allParts): void {
-    if (peer.origin || !peer.present) return
+  peerHas(peer: FetchPeer, run: number, news: { nowMs: number; parts?: number }): void {
+    if (peer.origin || !peer.present || run >= this.runs) return
+    const parts = news.parts ?? this.allParts
     for (let part = 0; part < this.partsPerRun; part++) {
-      if ((parts & (1 << part)) !== 0) this.#picker.peerHas(peer, run * this.partsPerRun + part)
+      const unit = run * this.partsPerRun + part
+      if ((parts & (1 << part)) === 0 || !this.#picker.peerHas(peer, unit)) continue
+      this.#rack.has(peer, unit, news.nowMs)
     }
+  }
+
+  /** Peers of the own rack that fetch or hold the image; those that have joined are known. */
+  mates(keys: readonly string[], nowMs: number): void {
+    this.#rack.know(keys, nowMs)
+  }
+
+  /** A run is wanted for something more urgent than the image as a whole, until it is here. */
+  raise(run: number, to: 'guest' | 'boot'): void {
+    for (let part = 0; part < this.partsPerRun; part++) this.#urgency.raise(run * this.partsPerRun + part, to)
   }
 
   /** A run lacks blocks in these parts; the others of it are here, or empty. */

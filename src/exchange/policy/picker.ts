@@ -1,5 +1,6 @@
+import type { Random } from '../../core/random.ts'
 import type { FetchPeer } from './fetch-peer.ts'
-import { anyBit, clearUnit, hasUnit, type Random, setUnit, type Units, unitsOf } from './units.ts'
+import { anyBit, clearUnit, eachUnit, hasUnit, setUnit, type Units, unitsOf } from './units.ts'
 
 const UNPLANNED = 0
 const MISSING = 1
@@ -74,11 +75,11 @@ export class Picker {
 
   addPeer(peer: FetchPeer): void {
     this.#peers.add(peer)
-    this.#eachUnit(peer, (unit) => this.#count(peer, unit, 1))
+    eachUnit(peer.units, (unit) => this.#count(peer, unit, 1))
   }
 
   removePeer(peer: FetchPeer): void {
-    if (this.#peers.delete(peer)) this.#eachUnit(peer, (unit) => this.#count(peer, unit, -1))
+    if (this.#peers.delete(peer)) eachUnit(peer.units, (unit) => this.#count(peer, unit, -1))
   }
 
   /** Returns false when that was known. */
@@ -87,14 +88,6 @@ export class Picker {
     setUnit(peer.units, unit)
     this.#count(peer, unit, 1)
     return true
-  }
-
-  #eachUnit(peer: FetchPeer, visit: (unit: number) => void): void {
-    for (let at = 0; at < peer.units.length; at++) {
-      for (let bits = peer.units[at] ?? 0; bits !== 0; bits &= bits - 1) {
-        visit(at * 32 + 31 - Math.clz32(bits & -bits))
-      }
-    }
   }
 
   #count(peer: FetchPeer, unit: number, by: 1 | -1): void {
@@ -157,25 +150,33 @@ export class Picker {
     return this.#senders[unit] ?? 0
   }
 
-  /** The rarest missing unit that the peer holds, of those in `among` when it is given; undefined when there is none. */
-  pick(peer: FetchPeer, among?: Units): number | undefined {
+  /** The rarest missing unit that the peer holds, of those in `among` and `also` when they are given; undefined when there is none. */
+  pick(peer: FetchPeer, among?: Units, also?: Units): number | undefined {
     if (peer.interest === 0) return undefined
     for (let rarity = 1; rarity < this.#buckets.length; rarity++) {
       const bucket = this.#buckets[rarity]
       if (bucket === undefined || bucket.count === 0) continue
-      const unit = this.#common(bucket.units, peer.units, among)
+      const unit = this.#common([bucket.units, peer.units], among, also)
       if (unit !== undefined) return unit
     }
     return undefined
   }
 
-  /** A unit of all three sets, from a random place on. */
-  #common(one: Units, other: Units, among: Units | undefined): number | undefined {
+  /** A missing unit of the set that no neighbour holds. */
+  pickUnheld(among: Units): number | undefined {
+    const unheld = this.#buckets[0]
+    if (unheld === undefined || unheld.count === 0) return undefined
+    return this.#common([unheld.units, among])
+  }
+
+  /** A unit of all these sets, from a random place on. */
+  #common([one, other]: readonly [Units, Units], among?: Units, also?: Units): number | undefined {
     const { length } = one
     let at = Math.floor(this.#random() * length)
     for (let looked = 0; looked < length; looked++) {
       const both = (one[at] ?? 0) & (other[at] ?? 0)
-      const word = among === undefined ? both : both & (among[at] ?? 0)
+      const some = among === undefined ? both : both & (among[at] ?? 0)
+      const word = also === undefined ? some : some & (also[at] ?? 0)
       if (word !== 0) return at * 32 + anyBit(word, this.#random)
       if (++at === length) at = 0
     }

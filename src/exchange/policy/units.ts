@@ -1,8 +1,6 @@
 import type { Bitmap } from '../../core/bitmap.ts'
 import { PARTED_RUNS_MAX, RUN_PARTS } from '../../core/limits.ts'
-
-/** Source of random numbers in [0, 1); seeded in tests and in the simulator. */
-export type Random = () => number
+import type { Random } from '../../core/random.ts'
 
 /** Parts that each run of an image is cut into for wanting: several while runs are few, so that the first and the last do not take long. */
 export function partsFor(runs: number): number {
@@ -39,6 +37,14 @@ export function unitsOfRuns(have: Bitmap, parts: number): Units {
     }
   }
   return units
+}
+
+export function eachUnit(units: Units, visit: (unit: number) => void): void {
+  for (let at = 0; at < units.length; at++) {
+    for (let bits = units[at] ?? 0; bits !== 0; bits &= bits - 1) {
+      visit(at * 32 + 31 - Math.clz32(bits & -bits))
+    }
+  }
 }
 
 /** One of the set bits of a word, at random. */

@@ -1,3 +1,4 @@
+import type { TrafficClass } from '../../core/traffic-class.ts'
 import type { FetchPeer } from './fetch-peer.ts'
 
 /** Some parts of one run, wanted from one peer; the policy's handle for them until they are stored or have failed. */
@@ -14,6 +15,8 @@ export interface Want {
   /** Uncompressed bytes: at most what the parts can have, until `sized` says it exactly. */
   bytes: number
   answered: boolean
+  /** What for; the serving side orders by it. */
+  readonly class: TrafficClass
 }
 
 /** Why a want has failed: `lost` blames nobody (cancelled, peer gone, blocks still missing after the answer). */

@@ -24,7 +24,7 @@ function policyOf(runs: number, parts = 4): FetchPolicy {
 }
 
 function join(policy: FetchPolicy, key: string, have = Bitmap.full(policy.runs)): FetchPeer {
-  return policy.joined({ key, have, origin: false, distance: 'far', credit: CREDIT })
+  return policy.joined({ key, have, origin: false, nearness: 0, credit: CREDIT }, 0)
 }
 
 function drain(policy: FetchPolicy, nowMs: number): Decision[] {
@@ -119,7 +119,7 @@ test('a peer that lacks what it told is paused, then released', () => {
 test('wants from an origin what it assigned alone, and asks again in time', () => {
   const policy = policyOf(8)
   const have = new Bitmap(8)
-  const origin = policy.joined({ key: 'o', have, origin: true, distance: 'far', credit: CREDIT })
+  const origin = policy.joined({ key: 'o', have, origin: true, nearness: 0, credit: CREDIT }, 0)
   const [ask, ...rest] = drain(policy, 0)
   assert.equal(ask, { type: 'ask', peer: origin, count: 1, starving: false })
   assert.equal(rest, [])
@@ -181,13 +181,13 @@ class Chaos {
     const have = new Bitmap(this.policy.runs)
     for (let run = 0; run < this.policy.runs; run++) if (this.#random() < 0.5) have.set(run)
     const origin = this.#random() < 0.2
-    const init = { key: `p${this.#names++}`, have, origin, distance: 'far' as const, credit: CREDIT }
-    this.#peers.push(this.policy.joined(init))
+    const init = { key: `p${this.#names++}`, have, origin, nearness: 0 as const, credit: CREDIT }
+    this.#peers.push(this.policy.joined(init, this.nowMs))
   }
 
   #leave(peer: FetchPeer): void {
     this.#peers.splice(this.#peers.indexOf(peer), 1)
-    this.policy.left(peer)
+    this.policy.left(peer, this.nowMs)
     for (const want of this.flying) if (want.peer === peer) this.flying.delete(want)
   }
 
@@ -200,7 +200,8 @@ class Chaos {
 
   has(): void {
     const peer = this.#peers[Math.floor(this.#random() * this.#peers.length)]
-    if (peer !== undefined) this.policy.peerHas(peer, Math.floor(this.#random() * this.policy.runs))
+    if (peer !== undefined)
+      this.policy.peerHas(peer, Math.floor(this.#random() * this.policy.runs), { nowMs: this.nowMs })
   }
 
   settle(fails: number): void {
@@ -248,13 +249,16 @@ test('fetches every part, within its bounds, whatever fails in whatever order', 
           else chaos.settle(0.4)
           chaos.pump()
         }
-        chaos.policy.joined({
-          key: 'whole',
-          have: Bitmap.full(runs),
-          origin: false,
-          distance: 'far',
-          credit: CREDIT,
-        })
+        chaos.policy.joined(
+          {
+            key: 'whole',
+            have: Bitmap.full(runs),
+            origin: false,
+            nearness: 0,
+            credit: CREDIT,
+          },
+          chaos.nowMs,
+        )
         for (let turn = 0; turn < 4000 && !chaos.policy.complete; turn++) {
           chaos.nowMs += 50
           chaos.pump()

@@ -16,7 +16,7 @@ function setUp() {
     isAlone: () => state.alone,
     idleSinceMs: () => idle.sinceMs,
   })
-  const init = { key: 'origin', origin: true, distance: 'far' as const, flightBytesMax: 4 << 20 }
+  const init = { key: 'origin', origin: true, nearness: 0 as const, flightBytesMax: 4 << 20 }
   return { asks, state, idle, peer: new FetchPeer({ ...init, units: unitsOf(0) }) }
 }
 

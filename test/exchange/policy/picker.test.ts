@@ -12,7 +12,7 @@ const test = suite('picker')
 function peerWith(size: number, units: Iterable<number>): FetchPeer {
   const have = new Bitmap(size)
   for (const unit of units) have.set(unit)
-  const peer = { key: 'p', origin: false, distance: 'far' as const, flightBytesMax: 1 }
+  const peer = { key: 'p', origin: false, nearness: 0 as const, flightBytesMax: 1 }
   return new FetchPeer({ ...peer, units: unitsOfRuns(have, 1) })
 }
 

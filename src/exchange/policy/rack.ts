@@ -1,0 +1,76 @@
+import type { FetchPeer } from './fetch-peer.ts'
+import { Stewards } from './stewards.ts'
+import { eachUnit, type Units } from './units.ts'
+
+/** The own rack in one session: nothing at all until a mate is known, then the stewards. */
+export class Rack {
+  readonly #init: { runs: number; parts: number; self: string }
+  readonly #mates = new Set<string>()
+  readonly #peers = new Set<FetchPeer>()
+  #stewards: Stewards | undefined
+  #refreshMs = Number.POSITIVE_INFINITY
+
+  constructor(init: { runs: number; parts: number; self: string }) {
+    this.#init = init
+  }
+
+  /** When `allowed` may change although no fact came in. */
+  get wakeMs(): number {
+    return this.#refreshMs
+  }
+
+  /** Units that may be wanted from a peer; undefined where every one may. */
+  allowed(peer: FetchPeer, nowMs: number): Units | undefined {
+    if (this.#stewards === undefined || isMate(peer)) return undefined
+    if (nowMs >= this.#refreshMs) this.#refreshMs = this.#stewards.refresh(nowMs)
+    return this.#stewards.allowed
+  }
+
+  /** Peers of the rack that fetch or hold the image, neighbours or not. */
+  know(mates: readonly string[], nowMs: number): void {
+    const before = this.#mates.size
+    for (const mate of mates) if (mate !== this.#init.self) this.#mates.add(mate)
+    if (this.#mates.size !== before) this.#changed(nowMs)
+  }
+
+  joined(peer: FetchPeer, nowMs: number): void {
+    this.#peers.add(peer)
+    if (isMate(peer)) this.know([peer.key], nowMs)
+    if (this.#stewards !== undefined) this.#count(this.#stewards, peer, nowMs)
+  }
+
+  left(peer: FetchPeer, nowMs: number): void {
+    const counted = this.#peers.delete(peer) && this.#stewards !== undefined && isMate(peer)
+    if (counted) eachUnit(peer.units, (unit) => this.#stewards?.mateLost(unit))
+    if (isMate(peer) && this.#mates.delete(peer.key)) this.#changed(nowMs)
+  }
+
+  has(peer: FetchPeer, unit: number, nowMs: number): void {
+    if (this.#stewards === undefined) return
+    if (isMate(peer)) this.#stewards.mateHas(unit, nowMs)
+    else {
+      this.#stewards.outsiderHas(unit, nowMs)
+      this.#refreshMs = Math.min(this.#refreshMs, nowMs + this.#stewards.waitMs)
+    }
+  }
+
+  #changed(nowMs: number): void {
+    if (this.#stewards === undefined) {
+      this.#stewards = new Stewards(this.#init)
+      for (const peer of this.#peers) if (!isMate(peer)) this.#count(this.#stewards, peer, nowMs)
+    }
+    this.#stewards.setMates([...this.#mates])
+    this.#refreshMs = nowMs
+  }
+
+  #count(stewards: Stewards, peer: FetchPeer, nowMs: number): void {
+    if (peer.origin) return
+    if (isMate(peer)) eachUnit(peer.units, (unit) => stewards.mateHas(unit, nowMs))
+    else eachUnit(peer.units, (unit) => stewards.outsiderHas(unit, nowMs))
+    this.#refreshMs = nowMs
+  }
+}
+
+function isMate(peer: FetchPeer): boolean {
+  return peer.nearness === 2 && !peer.origin
+}

@@ -1,0 +1,69 @@
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { STEWARD_WAIT_MS } from '../../../src/core/limits.ts'
+import { Stewards } from '../../../src/exchange/policy/stewards.ts'
+import { hasUnit } from '../../../src/exchange/policy/units.ts'
+
+const test = suite('stewards')
+const RUNS = 400
+const NAMES = ['a', 'b', 'c', 'd']
+
+function stewardsOf(self: string, parts = 1): Stewards {
+  const made = new Stewards({ runs: RUNS, parts, self })
+  made.setMates(NAMES.filter((name) => name !== self))
+  return made
+}
+
+const runs = Array.from({ length: RUNS }, (_, run) => run)
+
+test('each run has one steward in a rack, whoever computes it, and all have about as many', () => {
+  const rack = NAMES.map((name) => stewardsOf(name))
+  for (const run of runs) assert.is(rack.filter((one) => one.isSteward(run)).length, 1)
+  for (const one of rack) {
+    const count = runs.filter((run) => one.isSteward(run)).length
+    assert.ok(count > RUNS / 8 && count < RUNS / 2, `${count}`)
+  }
+})
+
+test('a mate that is gone leaves its runs to the others, and theirs stay with them', () => {
+  const before = stewardsOf('a')
+  const own = runs.filter((run) => before.isSteward(run))
+  before.setMates(['b', 'c'])
+  assert.ok(own.every((run) => before.isSteward(run)))
+  assert.ok(runs.filter((run) => before.isSteward(run)).length > own.length)
+})
+
+test('only the own runs may come from outside, and nothing that the rack holds', () => {
+  const one = stewardsOf('a', 4)
+  const own = runs.find((run) => one.isSteward(run)) ?? 0
+  const other = runs.find((run) => !one.isSteward(run)) ?? 0
+  assert.is(hasUnit(one.allowed, own * 4 + 1), true)
+  assert.is(hasUnit(one.allowed, other * 4 + 1), false)
+  one.mateHas(own * 4 + 1, 0)
+  assert.is(hasUnit(one.allowed, own * 4 + 1), false)
+  assert.is(hasUnit(one.allowed, own * 4 + 2), true, 'another part')
+  one.mateLost(own * 4 + 1)
+  assert.is(hasUnit(one.allowed, own * 4 + 1), true)
+})
+
+test('a run that its steward does not bring is open to the next after a wait, to others later', () => {
+  const rack = NAMES.map((name) => stewardsOf(name))
+  for (const one of rack) one.outsiderHas(7, 1000)
+  const open = (nowMs: number) => {
+    for (const one of rack) one.refresh(nowMs)
+    return rack.filter((one) => hasUnit(one.allowed, 7)).length
+  }
+  assert.is(open(1000), 1)
+  assert.is(open(1000 + STEWARD_WAIT_MS), 2)
+  assert.is(open(1000 + 2 * STEWARD_WAIT_MS), 3)
+  assert.is(open(1000 + 3 * STEWARD_WAIT_MS), 4)
+})
+
+test('waits longer where runs take long into the rack', () => {
+  const one = stewardsOf('a')
+  for (const run of runs) one.outsiderHas(run, 0)
+  for (const run of runs) if (!one.isSteward(run)) one.mateHas(run, 10_000)
+  assert.ok(one.waitMs > 20_000, `${one.waitMs}`)
+})
+
+test.run()
