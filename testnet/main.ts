@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { exitCodeOfFailure, reportFailure } from '../src/cli/failure.ts'
+import { addCompare } from './commands/add-compare.ts'
 import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
 import { down } from './commands/down.ts'
 import { run } from './commands/run.ts'
@@ -47,6 +48,7 @@ function buildProgram(outcome: { exitCode: number }): Command {
     .option('--dir <dir>', 'where its files lie', defaultTestnetDir())
     .action(async (flags: Parameters<typeof down>[0]) => down(flags))
   addArena(program, outcome)
+  addCompare(program, outcome)
   return program
 }
 

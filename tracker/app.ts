@@ -27,6 +27,7 @@ import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { placementRoutes } from './routes/placements.ts'
 import { rawRoutes } from './routes/raw.ts'
+import { relatedRoutes } from './routes/related.ts'
 import { shareRoutes } from './routes/shares.ts'
 import { signatureRoutes } from './routes/signatures.ts'
 import { swarmViewRoutes } from './routes/swarm-views.ts'
@@ -56,6 +57,7 @@ const ROUTES: readonly Registration[] = [
   nodeRoutes,
   swarmRoutes,
   swarmViewRoutes,
+  relatedRoutes,
   placementRoutes,
   usageRoutes,
   chainRoutes,
@@ -100,7 +102,7 @@ export async function buildApp(context: RouteContext, init: { tls?: ServerOption
   app.addHook('onResponse', async (request, reply) => {
     const { config, url } = request.routeOptions
     const changes = !UNCHANGING.has(request.method) && !ABOUT_BLOCKS.has(url) && reply.statusCode < 300
-    if (changes && config.machines !== true) context.rightsChanged()
+    if (changes && config.machines !== true) context.changed()
   })
   for (const schema of SHARED_SCHEMAS) app.addSchema(schema)
   await app.register(fastifySwagger, { openapi: OPENAPI, refResolver: { buildLocalReference } })

@@ -6,6 +6,7 @@ import type { Accounting } from './accounting/accounting.ts'
 import type { Publications } from './acl/publications.ts'
 import type { AuditLog } from './audit/audit-log.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import type { Commonality } from './commonality/commonality.ts'
 import type { FetchRights } from './grants/fetch-rights.ts'
 import type { GrantIssuer } from './grants/grant-issuer.ts'
 import type { BaseUrl } from './http/base-url.ts'
@@ -33,11 +34,12 @@ export interface RouteContext extends Accounting {
   readonly swarms: Swarms
   /** Which trackers have the blocks of what. */
   readonly holders: Pick<Holders, 'origins'>
-  /** Something has changed that rights may depend on. */
-  readonly rightsChanged: () => void
+  /** Somebody has changed something: rights may depend on it, an image may have come. */
+  readonly changed: () => void
   readonly nodes: Nodes
   readonly rights: FetchRights
   readonly placements: Placements
+  readonly commonality: Pick<Commonality, 'related'>
   readonly grants: GrantIssuer
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */

@@ -8,6 +8,8 @@ import type { Access } from './access/access.ts'
 import type { Askers } from './access/askers.ts'
 import type { AuditLog } from './audit/audit-log.ts'
 import type { Catalog } from './catalog/catalog.ts'
+import { Commonality } from './commonality/commonality.ts'
+import { SketchKeeper } from './commonality/sketch-keeper.ts'
 import type { TrackerConfig } from './config.ts'
 import { FetchRights } from './grants/fetch-rights.ts'
 import { GrantIssuer } from './grants/grant-issuer.ts'
@@ -43,6 +45,8 @@ export interface Peers {
   readonly swarms: Swarms
   readonly origin: Origin
   readonly placements: Placements
+  readonly commonality: Commonality
+  readonly sketches: Pick<SketchKeeper, 'wake'>
 }
 
 /** Starts the tracker's own peer. `name`: what the tracker signs in. Errors: CertificateError, ConfigError when it cannot listen. */
@@ -77,6 +81,8 @@ export async function openPeers(
     { catalog, passes, grants, audit, clock, log, dismissed },
     { ...config.nodes, audience },
   )
+  const commonality = new Commonality({ catalog, nodes: components.stores.nodes, clock })
+  const sketches = opened.adopt(new SketchKeeper({ catalog, commonality, clock, log }), (it) => it.stop())
   const placements = new Placements({ catalog, askers, rights, swarms, clock })
-  return { nodes, rights, grants, swarms, origin, placements }
+  return { nodes, rights, grants, swarms, origin, placements, commonality, sketches }
 }

@@ -104,7 +104,10 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const urls = await openUrls({ opened, ...common, baseUrl: baseUrls(identity, config) }, config)
   const context: RouteContext = {
     ...{ askers, ...common, ...peers, ...urls, ownUrl: config.ownUrl },
-    rightsChanged: () => origin.rightsChanged(),
+    changed: () => {
+      origin.rightsChanged()
+      peers.sketches.wake()
+    },
     ...{ images, publications, uploads, collector, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)

@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly say: (text: string) => void
   /** Two ext4 images with files of this machine, made once for all benches. */
   readonly images: () => Promise<{ first: string; second: string }>
+  /** Where a bench leaves CSV, JSON and plots; nowhere when undefined. */
+  readonly outDir?: string
   readonly signal?: AbortSignal
 }
 

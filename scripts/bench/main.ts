@@ -25,6 +25,8 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   raw: () => import('./raw.ts'),
   raw16: () => import('./raw16.ts'),
   registry: () => import('./registry.ts'),
+  update: () => import('./update.ts'),
+  cbt: () => import('./cbt.ts'),
 }
 
 interface Flags {
@@ -32,6 +34,7 @@ interface Flags {
   readonly runs: number
   readonly size: number
   readonly seed: number
+  readonly out?: string
 }
 
 const COLUMNS: readonly Column<Row>[] = [
@@ -93,9 +96,10 @@ async function runAll(names: readonly string[], flags: Flags, dir: string): Prom
     )
     return pair
   }
+  const place = flags.out === undefined ? {} : { outDir: flags.out }
   const rows: Row[] = []
   for (const name of names) {
-    const own: BenchOptions = { dir: join(dir, name), runs, seed, imageBytes, say, images }
+    const own: BenchOptions = { dir: join(dir, name), runs, seed, imageBytes, say, images, ...place }
     await mkdir(own.dir)
     try {
       const bench = await BENCHES[name]?.()
@@ -128,6 +132,7 @@ await new Command('npm run bench --')
   .option('--json', 'one JSON object on standard output')
   .option('--runs <n>', 'runs of each figure; the median counts', parseRuns, 3)
   .option('--size <bytes>', 'size of the disk images', parseImageSize, 1024 * KiB * KiB)
+  .option('--out <dir>', 'where benches that have more than a table put their CSV, JSON and plots')
   .option('--seed <n>', 'seed of everything random', Number, 1)
   .action((names: string[], flags: Flags) => main(names, flags))
   .parseAsync()

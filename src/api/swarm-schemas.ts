@@ -160,6 +160,28 @@ export const SwarmPeersView = Type.Object({
   }),
 })
 
+export const RelatedBody = Type.Object(
+  { manifest: ManifestText, peer: PeerText, delegation: Type.Optional(DelegationText) },
+  closed,
+)
+
+export const RelatedAnswer = Type.Object({
+  related: Type.Array(
+    Type.Object({
+      manifest: ManifestText,
+      share: Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: 'estimated share of the blocks asked about that it has',
+      }),
+      grant: Jws,
+      peers: Handout,
+    }),
+    { description: 'those with most blocks first' },
+  ),
+  askAgainSeconds: Type.Number({ minimum: 0, description: 'before then the grants are good' }),
+})
+
 export type JoinBody = Static<typeof JoinBody>
 export type JoinAnswer = Static<typeof JoinAnswer>
 export type AnnounceBody = Static<typeof AnnounceBody>
@@ -172,3 +194,5 @@ export type SwarmView = Static<typeof SwarmView>
 export type SwarmPeersQuery = Static<typeof SwarmPeersQuery>
 export type SwarmPeerView = Static<typeof SwarmPeerView>
 export type SwarmPeersView = Static<typeof SwarmPeersView>
+export type RelatedBody = Static<typeof RelatedBody>
+export type RelatedAnswer = Static<typeof RelatedAnswer>

@@ -26,6 +26,8 @@ import {
   JoinAnswer,
   type JoinBody,
   type LeaveBody,
+  RelatedAnswer,
+  type RelatedBody,
   type SwarmPeersQuery,
   SwarmPeersView,
   type SwarmsQuery,
@@ -153,6 +155,11 @@ export class TrackerClient {
   /** Leaves some swarms, or all. */
   async leave(body: LeaveBody, options: CallOptions = {}): Promise<void> {
     await this.#http.empty(post(TRACKER_PATHS.leave, body, options))
+  }
+
+  /** Other images with blocks of a manifest, and peers that have them. */
+  async related(body: RelatedBody, options: CallOptions = {}): Promise<RelatedAnswer> {
+    return await this.#http.json(post(TRACKER_PATHS.related, body, options), RelatedAnswer)
   }
 
   /** Swarms in the order of their manifests. */

@@ -50,6 +50,7 @@ export const TRACKER_PATHS = {
   join: '/api/swarms/join',
   announce: '/api/swarms/announce',
   leave: '/api/swarms/leave',
+  related: '/api/swarms/related',
   placements: '/api/placements',
   placement: '/api/placements/:placement',
   places: '/api/placements/:placement/nodes',

@@ -127,6 +127,22 @@ export const ADMINS_FILE_BYTES_MAX = MiB
 export const GROUPS_MAX = 10_000
 /** Enrolled nodes of one tracker: ten of the largest sites. */
 export const NODES_MAX = 100_000
+/** Values of the sample of an image's blocks: tells the share that two images have in common to some 0.05. */
+export const SKETCH_VALUES = 128
+/** Images that are compared with one by their samples. */
+export const RELATED_CANDIDATES_MAX = 32
+/** Related images that a node hears of: each costs it a grant and channels. */
+export const RELATED_IMAGES_MAX = 4
+/** Peers of each that it hears of. */
+export const RELATED_PEERS_MAX = 8
+/** Share of its blocks that a related image must have: below it asking costs more than it brings. */
+export const RELATED_SHARE_MIN = 0.05
+/** Pause between two looks for images without a sample. */
+export const SKETCH_INTERVAL_MS = 30_000
+/** Images whose related ones are remembered. */
+export const RELATED_REMEMBERED_MAX = 1000
+/** For so long: images come and go. */
+export const RELATED_REMEMBERED_MS = 60_000
 /** Placements that a tracker keeps, those that have ended included: the oldest ended ones give way. */
 export const PLACEMENTS_MAX = 1000
 /** Waves of one placement. */

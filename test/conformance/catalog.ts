@@ -11,6 +11,7 @@ import { nodeTests } from './catalog/nodes.ts'
 import { placementTests } from './catalog/placements.ts'
 import { queryTests } from './catalog/queries.ts'
 import { raceTests } from './catalog/races.ts'
+import { sketchTests } from './catalog/sketches.ts'
 import type { CatalogUnderTest, On } from './catalog/steps.ts'
 import { trackerTests } from './catalog/trackers.ts'
 import { uploadTests } from './catalog/uploads.ts'
@@ -48,6 +49,7 @@ export function testCatalog(backend: CatalogBackend): void {
     accountingTests,
     nodeTests,
     placementTests,
+    sketchTests,
     accessTests,
     trackerTests,
     queryTests,

@@ -94,7 +94,7 @@ function contextOf(context: Context, log: Log): RouteContext {
   })
   const parts: Partial<RouteContext> = {
     ...{ askers, catalog, access, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
-    rightsChanged: () => {},
+    changed: () => {},
     audit: { write: () => {}, read: async () => ({ lines: [], next: null }) },
     checkReady: async () => {
       if (!context.ready) throw new BusyError('the tracker is stopping')

@@ -46,7 +46,9 @@ export interface SystemReport {
   /** Undefined where the programs are not here. */
   readonly version: string | undefined
   readonly runs: readonly SystemRun[]
-  /** Why the system has fewer runs than were asked for. */
+  /** Why it was not tried: programs that are missing, an arena that is not for it. */
+  readonly lack: string | undefined
+  /** Why a run failed; none is tried after that. */
   readonly failure: string | undefined
 }
 

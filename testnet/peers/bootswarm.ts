@@ -12,20 +12,29 @@ import type { Contestant, Entry, Race } from './contestant.ts'
 const IMAGE = 'arena/image'
 
 /** Bootswarm itself: a tracker on the origin, a node on every other host, as it is started at a site. */
-export const bootswarm: Contestant = {
+export const bootswarm: Contestant = bootswarmWith({
   name: 'bootswarm',
   setting: 'tracker and nodes with their defaults, certificates and grants included',
-  arenas: ['namespaces', 'loopback'],
-  probe: async () => ({ version: await ownVersion() }),
-  prepare,
+})
+
+/** The same with keys of the configuration of the tracker and of all nodes in the place of the defaults. */
+export function bootswarmWith(init: { name: string; setting: string; config?: object }): Contestant {
+  return {
+    name: init.name,
+    setting: init.setting,
+    arenas: ['namespaces', 'loopback'],
+    probe: async () => ({ version: await ownVersion() }),
+    prepare: (race) => prepare(race, init.config),
+  }
 }
 
-async function prepare(race: Race): Promise<Entry> {
+async function prepare(race: Race, config: object = {}): Promise<Entry> {
   const { origin, receivers, file, previous, dir } = race
   const testnet = await createTestnet({
     nodes: receivers.length,
     dir: join(dir, 't'),
     places: { tracker: origin, nodes: receivers },
+    config: { tracker: config, nodes: Object.fromEntries(receivers.map((_, i) => [i, config])) },
   })
   try {
     if (previous !== undefined) {

@@ -19,7 +19,7 @@ const STORE = 'store.castr'
 export const casync: Contestant = {
   name: 'casync',
   setting: 'casync with its defaults (chunks of 64 KiB, zstd), store served by nginx, the old image as seed',
-  arenas: ['namespaces'],
+  arenas: ['namespaces', 'loopback'],
   probe: () => probePrograms([CASYNC, NGINX]),
   prepare,
 }

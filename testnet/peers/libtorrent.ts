@@ -11,6 +11,8 @@ const LIBTORRENT: ProgramSpec = {
 
 interface Tuning {
   readonly settings: SessionSettings
+  /** Of the origin's session, in the place of those above. */
+  readonly seedSettings: SessionSettings
   readonly superSeeding: boolean
   /** Whether every client is told of all others at its start, beside what the tracker says. */
   readonly introduced: boolean
@@ -19,17 +21,27 @@ interface Tuning {
 }
 
 /** As the library comes. */
-const DEFAULTS: Tuning = { settings: {}, superSeeding: false, introduced: false, pieceBits: 18 }
+const DEFAULTS: Tuning = {
+  settings: {},
+  seedSettings: {},
+  superSeeding: false,
+  introduced: false,
+  pieceBits: 18,
+}
 
-/** What made it faster on these links, setting by setting. */
+/** What made it faster on links of 100 Mbit/s with 8 nodes, setting by setting; `docs/benchmarks/` has what each of them brought. */
 const TUNED: Tuning = {
   settings: {
+    // TCP alone: congestion control of uTP yields to itself in the queues of these links.
     enable_outgoing_utp: false,
     enable_incoming_utp: false,
-    unchoke_slots_limit: -1,
-    smooth_connects: false,
+    // Requests for one second ahead instead of three: less is asked of the origin that peers have by then.
+    request_queue_time: 1,
+    unchoke_slots_limit: 4,
   },
-  superSeeding: true,
+  // The fewer the origin serves at once, the sooner somebody has a whole piece to pass on; with one it does not use its link.
+  seedSettings: { unchoke_slots_limit: 2 },
+  superSeeding: false,
   introduced: true,
   pieceBits: 18,
 }
@@ -59,20 +71,23 @@ function libtorrentContestant(init: { name: string; setting: string; tuning: Tun
 
 async function prepare(race: Race, tuning: Tuning): Promise<Entry> {
   const { origin, receivers, dir, file } = race
-  const { settings, superSeeding, introduced, pieceBits } = tuning
+  const { settings, seedSettings, superSeeding, introduced, pieceBits } = tuning
   const places = await makePlaces({ dir, receivers, previous: undefined })
   const torrent = await publishTorrent({ origin, dir, file, pieceBits })
-  const common = { torrent: torrent.path, settings, superSeeding }
+  const common = { torrent: torrent.path, superSeeding }
   const all = [origin, ...receivers].map(({ address }) => address)
   const seed = new LibtorrentPeer(
     origin,
-    { ...common, dir: torrent.seedDir, seed: true, peers: [] },
+    {
+      ...common,
+      ...{ settings: { ...settings, ...seedSettings }, dir: torrent.seedDir, seed: true, peers: [] },
+    },
     places.log(origin),
   )
   const peers = new Map(
     receivers.map((host) => {
       const others = introduced ? all.filter((address) => address !== host.address) : []
-      const init = { ...common, dir: places.dir(host), seed: false, peers: others }
+      const init = { ...common, settings, dir: places.dir(host), seed: false, peers: others }
       return [host, new LibtorrentPeer(host, init, places.log(host))]
     }),
   )
@@ -83,6 +98,7 @@ async function prepare(race: Race, tuning: Tuning): Promise<Entry> {
   try {
     await Promise.all([seed, ...peers.values()].map((peer) => peer.ready()))
     await seed.run('seeding')
+    await torrent.seedKnown()
   } catch (error) {
     await close()
     throw error

@@ -59,7 +59,7 @@ function httpContestant(client: Client): Contestant {
   return {
     name: client.name,
     setting: client.setting,
-    arenas: ['namespaces'],
+    arenas: ['namespaces', 'loopback'],
     probe: () => probePrograms(client.programs),
     prepare: (race) => prepare(client, race),
   }

@@ -28,7 +28,7 @@ function rsyncContestant(init: { name: string; setting: string; options: readonl
   return {
     name: init.name,
     setting: init.setting,
-    arenas: ['namespaces'],
+    arenas: ['namespaces', 'loopback'],
     probe: () => probePrograms([RSYNC]),
     prepare: (race) => prepare(race, init.options),
   }

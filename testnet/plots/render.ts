@@ -7,8 +7,8 @@ export interface PlotSize {
   readonly height: number
 }
 
-/** Font of the page that shows the plot, whatever it has. */
-const FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif'
+/** Font of the page that shows the plot, whatever it has. No quotes: they would end the attribute that it is written into. */
+const FONT = 'system-ui, -apple-system, Roboto, DejaVu Sans, sans-serif'
 
 /**
  * A plot as one SVG document with a white background, legible on light and dark pages. No browser is involved.

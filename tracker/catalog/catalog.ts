@@ -21,6 +21,7 @@ import { NodeCatalog } from './node-catalog.ts'
 import { PlacementCatalog } from './placement-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { RawUploadCatalog } from './raw-upload-catalog.ts'
+import { SketchCatalog } from './sketch-catalog.ts'
 import { TrackerCatalog } from './tracker-catalog.ts'
 import { UploadCatalog } from './upload-catalog.ts'
 import { UserCatalog } from './user-catalog.ts'
@@ -39,6 +40,7 @@ export interface Catalog {
   readonly groupChanges: GroupChanges
   readonly nodes: NodeCatalog
   readonly placements: PlacementCatalog
+  readonly sketches: SketchCatalog
   readonly uploads: UploadCatalog
   readonly rawUploads: RawUploadCatalog
   readonly history: HistoryCatalog
@@ -100,6 +102,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     groupChanges: new GroupChanges({ acls, transactions }),
     nodes: new NodeCatalog({ db }),
     placements: new PlacementCatalog({ db }),
+    sketches: new SketchCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     rawUploads: new RawUploadCatalog({ db }),
     history: new HistoryCatalog({ db }),

@@ -194,6 +194,10 @@ export interface CatalogSchema {
     /** The last one, where the image goes on. */
     is_cut: Fixed<number>
   }
+  /** Samples of the blocks of manifests. */
+  sketches: { manifest: Fixed<ManifestId>; sketch: Fixed<Uint8Array> }
+  /** Their values, by which manifests with common blocks are found. */
+  sketch_values: { value: Fixed<number>; manifest: Fixed<ManifestId> }
   /** Images that are to be at certain nodes. */
   placements: {
     id: Generated<number>
