@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { exitCodeOfFailure, reportFailure } from '../src/cli/failure.ts'
 import { addCompare } from './commands/add-compare.ts'
 import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
+import { badDay, badDaysHelp } from './commands/bad-day.ts'
 import { down } from './commands/down.ts'
 import { run } from './commands/run.ts'
 import { swarm } from './commands/swarm.ts'
@@ -61,6 +62,16 @@ function addArena(program: Command, outcome: { exitCode: number }): void {
     .addHelpText('after', '\nExample:\n  $ bootswarm testnet swarm --nodes 8 --rate 100mbit --size 128MiB\n')
   addArenaFlags(swarmCommand, { nodes: 8, racks: 1 }).action(async (flags: ArenaFlags) => {
     outcome.exitCode = await swarm(flags)
+  })
+  const badDayCommand = program
+    .command('bad-day')
+    .argument('<name>', 'what goes wrong, see below')
+    .description(
+      'a swarm in an arena without and with something that goes wrong; exit code 1 when its goal is missed',
+    )
+    .addHelpText('after', badDaysHelp())
+  addArenaFlags(badDayCommand, { nodes: 8, racks: 1 }).action(async (name: string, flags: ArenaFlags) => {
+    outcome.exitCode = await badDay(name, flags)
   })
   program
     .command('sweep')

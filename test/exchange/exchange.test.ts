@@ -4,6 +4,7 @@ import { systemClock } from '../../src/core/clock.ts'
 import { StorageFullError } from '../../src/core/errors.ts'
 import type { Session } from '../../src/exchange/session.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { lyingStore } from '../../testnet/hostile/lying-store.ts'
 import { connectByHand } from '../fixtures/by-hand.ts'
 import {
   type SwarmImage,
@@ -12,7 +13,6 @@ import {
   type TestPeer,
   testGrant,
 } from '../fixtures/exchange-peers.ts'
-import { lyingStore } from '../fixtures/lying-store.ts'
 import { MemoryNetwork } from '../fixtures/memory-carrier.ts'
 
 const test = suite('exchange')

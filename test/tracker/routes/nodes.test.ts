@@ -5,11 +5,11 @@ import { TRACKER_PATHS } from '../../../src/api/tracker-paths.ts'
 import { checkPass, PASS_TYPE, parsePass } from '../../../src/core/pass.ts'
 import { verifyJws } from '../../../src/identity/jws.ts'
 import { peerOfKey, signPeerProof } from '../../../src/identity/peer-proof.ts'
+import { enrolByHand } from '../../../testnet/hostile/enrol.ts'
 import type { Tracker } from '../../../tracker/tracker.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { newPeerKey } from '../../fixtures/hosts.ts'
 import { HttpsCaller } from '../../fixtures/https-caller.ts'
-import { enrolByHand } from '../../fixtures/outsider.ts'
 import { TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
 interface Context {
