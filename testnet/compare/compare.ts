@@ -38,6 +38,8 @@ interface Standing {
 export async function compare(init: CompareInit, options: { signal?: AbortSignal } = {}): Promise<Report> {
   const provenance = await provenanceOf(new Date())
   const standings = await Promise.all(init.systems.map((contestant) => probe(contestant, init)))
+  const tried = standings.filter(({ lack }) => lack === undefined)
+  init.log.info({ systems: tried.map(({ contestant }) => contestant.name).join(',') }, 'comparing')
   const getSeconds: number[] = []
   for (let run = 0; run < init.runs; run++) {
     const get = await oneGet(init)

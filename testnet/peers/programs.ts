@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { constants, copyFile, mkdir, readFile } from 'node:fs/promises'
+import { constants, copyFile, mkdir } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -116,7 +116,3 @@ export interface Places {
 
 /** Name of the image on the origin and on every receiver. */
 export const RESULT = 'image'
-
-export async function readText(path: string): Promise<string> {
-  return await readFile(path, 'utf8').catch(() => '')
-}
