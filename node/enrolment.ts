@@ -1,4 +1,4 @@
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import type { NodeEnrolment } from '../src/api/node-schemas.ts'
 import type { TrackerClient } from '../src/api/tracker-client.ts'
 import type { Clock } from '../src/core/clock.ts'
@@ -10,6 +10,7 @@ import { checkPass } from '../src/core/pass.ts'
 import type { PeerKey } from '../src/core/router.ts'
 import type { PassBook } from '../src/identity/pass-book.ts'
 import { signPeerProof } from '../src/identity/peer-proof.ts'
+import { writeWhole } from '../src/util/write-whole.ts'
 import type { TrackerLink } from './tracker-link.ts'
 
 export interface EnrolmentComponents {
@@ -209,16 +210,8 @@ export class Enrolment implements Lifecycle {
   }
 
   async #save(token: string): Promise<void> {
-    const { path } = this.#init
-    const partial = `${path}.partial`
     try {
-      const file = await open(partial, 'w', 0o600)
-      try {
-        await file.writeFile(token)
-      } finally {
-        await file.close()
-      }
-      await rename(partial, path)
+      await writeWhole(this.#init.path, token)
     } catch (error) {
       this.#c.log.error({ err: error }, 'could not keep the pass')
     }

@@ -1,10 +1,11 @@
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { ManifestId } from '../src/core/cid.ts'
 import type { Log } from '../src/core/log.ts'
 import { DEFAULT_TAG, type Reference } from '../src/core/reference.ts'
+import { writeWhole } from '../src/util/write-whole.ts'
 
 const Entry = Type.Object({
   namespace: Type.String(),
@@ -108,15 +109,7 @@ export class ImageCatalog {
   async #write(entry: CatalogEntry): Promise<void> {
     const path = this.#path(entry)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    const partial = `${path}.partial`
-    const file = await open(partial, 'w', 0o600)
-    try {
-      await file.writeFile(JSON.stringify(entry, undefined, 2))
-      await file.sync()
-    } finally {
-      await file.close()
-    }
-    await rename(partial, path)
+    await writeWhole(path, JSON.stringify(entry, undefined, 2))
     this.#entries.set(keyOf(entry), entry)
   }
 

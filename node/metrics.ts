@@ -18,6 +18,10 @@ export interface NodeFigures {
   totals(): PullTotals
   refusedPasses(): number
   trackerReachable(): boolean
+  /** Peers of the DHT that are connected. */
+  dhtPeers(): number
+  /** Records of the DHT: kept announced, of those still waiting, published and failed since the start. */
+  dht(): { roots: number; segments: number; waiting: number; provided: number; failed: number }
 }
 
 /** Series of the node. No label grows with images or peers. */
@@ -41,6 +45,14 @@ export function nodeMetrics(figures: NodeFigures, version: string): Registry {
   gauge('corrupt_peers_total', 'Peers dropped for wrong bytes', () => figures.totals().corruptPeers)
   gauge('passes_refused_total', 'Passes of peers that were not accepted', () => figures.refusedPasses())
   gauge('tracker_reachable', 'Whether the tracker answered', () => Number(figures.trackerReachable()))
+  gauge('dht_peers', 'Peers of the DHT that are connected', () => figures.dhtPeers())
+  gauge('dht_provides_total', 'Provider records that were published', () => figures.dht().provided)
+  gauge(
+    'dht_provide_failures_total',
+    'Provider records that could not be published',
+    () => figures.dht().failed,
+  )
+  gauge('dht_records_waiting', 'Provider records that wait for their turn', () => figures.dht().waiting)
   addReceived(registry, figures)
   new Gauge({
     name: 'bootswarm_node_build_info',

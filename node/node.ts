@@ -34,6 +34,7 @@ import { passPath } from './enrol-once.ts'
 import { Enrolment } from './enrolment.ts'
 import { Exporter } from './exporter.ts'
 import { ImageCatalog } from './image-catalog.ts'
+import { KnownPeers } from './known-peers.ts'
 import { listenForProbes, listenOnSocket } from './listen.ts'
 import { Maintenance } from './maintenance.ts'
 import { nodeMetrics } from './metrics.ts'
@@ -79,7 +80,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
 
   const parts = { log, clock, identity, frames, blocks, nodes, catalog, host, carrier, passes }
   const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
-  const { link, exchange, puller, announcer } = swarm
+  const { link, exchange, puller, announcer, budget } = swarm
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
     {
@@ -93,7 +94,10 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     { self: host.self },
   )
   const report = new NodeReport(
-    { carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock },
+    {
+      ...{ carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock, budget },
+      dhtPeers: () => host.dhtPeers().length,
+    },
     { config, principal: identity.principal.dn },
   )
   const exporter = new Exporter({ blocks, nodes, opener: frames }, config.export)
@@ -109,6 +113,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   await started(enrolment)
   await started(host)
   await started(carrier)
+  await started(new KnownPeers({ host, clock, log }, { path: join(config.dataDir, 'peers.json') }))
   await started(exchange)
   await started(announcer)
   opened.defer(() => puller.stop())
@@ -194,7 +199,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const announcer = new Announcer({
     ...{ catalog, exchange, puller, link, router, dht, budget, clock, log, random: Math.random },
   })
-  return { link, exchange, puller, announcer }
+  return { link, exchange, puller, announcer, budget }
 }
 
 /** `packs` is the store of blocks as it is on disk, `blocks` the same within its limit. */

@@ -4,6 +4,7 @@ import type { Carrier } from '../src/core/carrier.ts'
 import type { Clock } from '../src/core/clock.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
 import type { PassBook } from '../src/identity/pass-book.ts'
+import type { AnnounceBudget } from '../src/routing/announce-budget.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import type { NodeConfig } from './config.ts'
 import type { Enrolment } from './enrolment.ts'
@@ -21,6 +22,8 @@ export interface ReportComponents {
   link: TrackerLink
   enrolment: Pick<Enrolment, 'status'>
   passes: Pick<PassBook, 'refused'>
+  budget: Pick<AnnounceBudget, 'stat'>
+  dhtPeers(): number
   clock: Clock
 }
 
@@ -70,7 +73,7 @@ export class NodeReport {
   }
 
   figures(): NodeFigures {
-    const { exchange, blocks, catalog, puller, link, passes } = this.#components
+    const { exchange, blocks, catalog, puller, link, passes, budget, dhtPeers } = this.#components
     return {
       images: () => catalog.all().filter(({ complete }) => complete).length,
       pulls: () => puller.running().length,
@@ -80,6 +83,8 @@ export class NodeReport {
       totals: () => puller.totals(),
       refusedPasses: () => passes.refused,
       trackerReachable: () => link.reachable === true,
+      dhtPeers,
+      dht: () => budget.stat(),
     }
   }
 }

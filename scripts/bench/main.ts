@@ -27,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   registry: () => import('./registry.ts'),
   update: () => import('./update.ts'),
   cbt: () => import('./cbt.ts'),
+  admission: () => import('./admission.ts'),
 }
 
 interface Flags {

@@ -303,6 +303,10 @@ export const SWARM_PLACES_MAX = 200_000
 /** Swarms that the tracker keeps: one for every manifest that somebody announces. */
 export const SWARMS_MAX = 10_000
 
+/** Peers of the DHT that a node remembers over a restart: it finds into the table by any one of them. */
+export const KNOWN_PEERS_MAX = 32
+/** How often a node writes down who they are. */
+export const KNOWN_PEERS_SAVE_MS = 15_000
 /** Life of a provider record of the DHT: how long the peers of a node that died are found. */
 export const DHT_RECORD_VALIDITY_MS = 3_600_000
 /** Age at which a provider record is published again: a third of its life is left for trouble. */

@@ -1,6 +1,7 @@
 import type { Connection, Topology } from '@libp2p/interface'
 import type { KadDHTComponents } from '@libp2p/kad-dht'
 import { GrantError } from '../core/errors.ts'
+import { withoutOwnRenewals } from './own-records.ts'
 
 type Registrar = KadDHTComponents['registrar']
 type ConnectionManager = KadDHTComponents['connectionManager']
@@ -14,8 +15,13 @@ interface Gate {
  * them. (Middleware of the registrar could not do this: with libp2p 3.3 each inbound stream adds the handler to the list of
  * middleware once more, so that the second stream is handled twice.)
  */
-export function gatedComponents(components: KadDHTComponents, gate: Gate): KadDHTComponents {
-  const { peerId, privateKey, addressManager, peerStore, datastore, events, logger, ping } = components
+export function gatedComponents(
+  components: KadDHTComponents,
+  { gate, recordValidityMs }: { gate: Gate; recordValidityMs: number },
+): KadDHTComponents {
+  const { peerId, privateKey, addressManager, peerStore, events, logger, ping } = components
+  const records = { self: peerId.toString(), validityMs: recordValidityMs, now: () => Date.now() }
+  const datastore = withoutOwnRenewals(components.datastore, records)
   const { metrics, registrar, connectionManager } = components
   return {
     ...{ peerId, privateKey, addressManager, peerStore, datastore, events, logger, ping },

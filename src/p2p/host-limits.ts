@@ -44,11 +44,20 @@ export interface HostLimits {
   readonly closeTimeoutMs: number
   /** Time that a channel closed on this side waits for the other side to close too. */
   readonly lingerTimeoutMs: number
-  /** Interval of pings, and time for the answer before a connection counts as dead. */
+  /**
+   * Interval of pings, and time for the answer before a connection counts as dead: a ping waits behind 12 s of what fills the
+   * windows. With one attempt to dial it again, a dead peer is out of the routing table within 30 s.
+   */
   readonly pingIntervalMs: number
   readonly pingTimeoutMs: number
   /** Idle time of a socket before it is closed: several pings must have been missed. */
   readonly socketIdleTimeoutMs: number
+  /** Pause before a peer of the DHT that has gone is dialled, once: one that starts again is there by then. */
+  readonly deadCheckDelayMs: number
+  /** Time for that. */
+  readonly deadCheckTimeoutMs: number
+  /** Pause before it is dialled for that again. */
+  readonly deadCheckPauseMs: number
   /** Streams of one connection, all protocols: a few channels, DHT requests, identify and ping. */
   readonly streamsPerConnectionMax: number
   /** Exchange channels of one connection and direction: one is used, others are for a reconnect in progress. */
@@ -73,8 +82,8 @@ export interface HostLimits {
   /** Identify message: addresses and protocols of a peer. */
   readonly identifyBytesMax: number
   /**
-   * Validity of DHT records; the rest of it at which kad-dht renews them by itself (after a restart; before that the
-   * announcing policy has done it); and how often it looks at that and drops what has expired.
+   * Validity of DHT records; the rest of it at which kad-dht would renew them by itself (the announcing policy does that, see
+   * own-records.ts); and how often it looks for what has expired and drops it.
    */
   readonly recordValidityMs: number
   readonly recordRenewMs: number
@@ -114,8 +123,11 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   closeTimeoutMs: 5_000,
   lingerTimeoutMs: 10_000,
   pingIntervalMs: 10_000,
-  pingTimeoutMs: 20_000,
+  pingTimeoutMs: 12_000,
   socketIdleTimeoutMs: 2 * MINUTE_MS,
+  deadCheckDelayMs: 1_000,
+  deadCheckTimeoutMs: 5_000,
+  deadCheckPauseMs: MINUTE_MS,
   streamsPerConnectionMax: 64,
   channelsPerConnectionMax: 8,
   pingsPerConnectionMax: 4,
@@ -153,6 +165,11 @@ export function hostLimits(overrides: Partial<HostLimits> = {}): HostLimits {
     [limits.peerAgeMs >= limits.recordValidityMs, 'peers live as long as the records that name them'],
     [limits.recordIntervalMs < limits.recordRenewMs, 'records are looked at before they expire'],
     [limits.recordRenewMs < limits.recordValidityMs, 'records are not renewed all the time'],
+    [
+      limits.pingIntervalMs + limits.pingTimeoutMs + limits.deadCheckDelayMs + limits.deadCheckTimeoutMs <
+        30_000,
+      'a dead peer leaves the routing table within 30 s',
+    ],
     [limits.pingsPerConnectionMax * limits.pingIntervalMs > limits.pingTimeoutMs, 'pings may overlap'],
     [limits.addressDialTimeoutMs <= limits.dialTimeoutMs, 'one address does not use up a dial'],
   ]

@@ -24,6 +24,7 @@ import { PassGate } from './pass-gate.ts'
 import { addressText, dialableAddresses, parsePeer, peerKeyOf } from './peer-addresses.ts'
 import { SharedPort } from './shared-port.ts'
 import { StreamChannel } from './stream-channel.ts'
+import { TableKeeper } from './table-keeper.ts'
 
 /** A few thousand provider records: LevelDB's 12 MiB of caches would be memory for nothing. */
 const LEVEL_OPTIONS = { cacheSize: 1024 ** 2, writeBufferSize: 1024 ** 2 }
@@ -94,6 +95,7 @@ export class Libp2pHost implements Carrier, Lifecycle {
   readonly contentRouting: ContentRouting | undefined
   readonly #parts: HostParts
   readonly #bootstrap: Bootstrap
+  readonly #keeper: TableKeeper | undefined
   readonly #dhtPeers = new Set<PeerKey>()
   #handler: ((channel: Channel) => void) | undefined
   #stopped: Promise<void> | undefined
@@ -106,6 +108,8 @@ export class Libp2pHost implements Carrier, Lifecycle {
     const dht = libp2p.services.dht
     if (dht !== undefined) {
       this.contentRouting = new DhtContentRouting({ dht, self: libp2p.peerId, connectedPeers }, { limits })
+      const again = (peer: PeerId, signal: AbortSignal) => libp2p.dial(peer, { signal })
+      this.#keeper = new TableKeeper({ clock, log, table: dht.routingTable, dial: again }, { limits })
     }
     const dial = async (peer: PeerAddress, signal: AbortSignal) => void (await this.#connect(peer, signal))
     this.#bootstrap = new Bootstrap({ clock, log, connectedPeers, dial }, { limits })
@@ -118,7 +122,9 @@ export class Libp2pHost implements Carrier, Lifecycle {
     await gate.start(libp2p)
     const topology = {
       onConnect: (peer: PeerId) => void this.#dhtPeers.add(peerKeyOf(peer)),
-      onDisconnect: (peer: PeerId) => void this.#dhtPeers.delete(peerKeyOf(peer)),
+      onDisconnect: (peer: PeerId) => {
+        if (this.#dhtPeers.delete(peerKeyOf(peer))) this.#keeper?.left(peer)
+      },
     }
     await libp2p.register(DHT_PROTOCOL, admittedOnly(topology, gate))
     try {
@@ -152,6 +158,28 @@ export class Libp2pHost implements Carrier, Lifecycle {
   /** Peers of the DHT that are connected now. */
   dhtPeers(): PeerKey[] {
     return [...this.#dhtPeers]
+  }
+
+  /** Peers in the routing table of the DHT. */
+  async tablePeers(): Promise<PeerKey[]> {
+    const { libp2p } = this.#parts
+    const table = libp2p.services.dht?.routingTable
+    const peers = await libp2p.peerStore.all()
+    const found = await Promise.all(peers.map(async ({ id }) => await table?.find(id)))
+    return found.flatMap((peer) => (peer === undefined ? [] : [peerKeyOf(peer)]))
+  }
+
+  /** Those that are connected, with the addresses that are known of them. */
+  async dhtAddresses(): Promise<PeerAddress[]> {
+    const { peerStore } = this.#parts.libp2p
+    const known = this.dhtPeers().map(async (peer): Promise<PeerAddress> => {
+      const { addresses } = await peerStore.get(parsePeer(peer))
+      return { peer, addresses: addresses.map(({ multiaddr }) => addressText(multiaddr)) }
+    })
+    const peers = await Promise.allSettled(known)
+    return peers.flatMap((one) =>
+      one.status === 'fulfilled' && one.value.addresses.length > 0 ? [one.value] : [],
+    )
   }
 
   /** Peers by which this host may find into the DHT. */
@@ -236,6 +264,7 @@ export class Libp2pHost implements Carrier, Lifecycle {
   /** Connections first: libp2p stops everything at once, and its listener drops what inbound sockets have queued. */
   async #stop(): Promise<void> {
     this.#bootstrap.stop()
+    this.#keeper?.stop()
     const { libp2p, gate, port, log, limits } = this.#parts
     gate.stop()
     port.stop()

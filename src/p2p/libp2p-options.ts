@@ -1,6 +1,6 @@
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
-import type { PrivateKey } from '@libp2p/interface'
+import type { PeerId, PrivateKey } from '@libp2p/interface'
 import { type KadDHT, type KadDHTComponents, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
@@ -18,7 +18,14 @@ import type { SharedPort } from './shared-port.ts'
 export const DHT_PROTOCOL = '/bootswarm/kad/1'
 const PROTOCOL_PREFIX = 'bootswarm'
 
-export type HostServices = { identify: Identify; ping: Ping; dht?: KadDHT }
+interface RoutingTable {
+  find(peer: PeerId): Promise<PeerId | undefined>
+  remove(peer: PeerId): Promise<void>
+}
+
+/** The routing table that kad-dht has: its type leaves out what changes it. */
+export type TableDht = KadDHT & { readonly routingTable: RoutingTable }
+export type HostServices = { identify: Identify; ping: Ping; dht?: TableDht }
 export type HostLibp2p = Libp2p<HostServices>
 
 export interface Libp2pOptionsInit {
@@ -107,15 +114,16 @@ function connectionManagerOptions(limits: HostLimits): NonNullable<Libp2pOptions
   }
 }
 
-function gatedDht(limits: HostLimits, gate: PassGate): (components: KadDHTComponents) => KadDHT {
-  const make = kadDHT(dhtOptions(limits))
-  return (components) => make(gatedComponents(components, gate))
+function gatedDht(limits: HostLimits, gate: PassGate): (components: KadDHTComponents) => TableDht {
+  const make = kadDHT(dhtOptions(limits)) as (components: KadDHTComponents) => TableDht
+  const { recordValidityMs } = limits
+  return (components) => make(gatedComponents(components, { gate, recordValidityMs }))
 }
 
 /**
  * `clientMode` is said because the default ends in client mode on private addresses, and the mapper because the default
  * drops private addresses: both leave the routing table silently empty. `providers.provideValidity` is ignored by
- * kad-dht; `reprovide` counts.
+ * kad-dht; `reprovide` counts. What it would renew by itself is hidden from it (own-records.ts).
  */
 function dhtOptions(limits: HostLimits): Parameters<typeof kadDHT>[0] {
   return {

@@ -105,6 +105,16 @@ test('dials its bootstrap peers again when the last peer has left', async () => 
   await again.stop()
 })
 
+test('a peer that has died is asked no more: it is out of the table', async () => {
+  const hosts = await startDht(4)
+  const [first, , , last] = hosts as [Libp2pHost, Libp2pHost, Libp2pHost, Libp2pHost]
+  await until(() => first.tablePeers().then((peers) => peers.includes(last.self)))
+  await last.stop()
+  await until(() => first.tablePeers().then((peers) => !peers.includes(last.self)), 30_000)
+  assert.is((await first.tablePeers()).length, 2)
+  await Promise.all(hosts.map((host) => host.stop()))
+})
+
 function contentOf(host: Libp2pHost): ContentRouting {
   if (host.contentRouting === undefined) throw new Error('a host without a DHT')
   return host.contentRouting

@@ -3,12 +3,14 @@ import * as assert from 'uvu/assert'
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { type Digest, type DigestKey, digestKey, digestOf } from '../../src/core/cid.ts'
 import type { ContentRouting } from '../../src/core/content-routing.ts'
-import { UnreachableError } from '../../src/core/errors.ts'
+import { AbortedError, LimitError, UnreachableError } from '../../src/core/errors.ts'
 import {
   DHT_ANNOUNCERS_MAX,
+  DHT_PROVIDES_PER_SECOND,
   DHT_RECORD_RENEW_AFTER_MS,
   DHT_RECORD_VALIDITY_MS,
   DHT_RETRY_AFTER_MS,
+  DHT_ROOTS_MAX,
   DHT_SEGMENTS_MAX,
 } from '../../src/core/limits.ts'
 import { silentLog } from '../../src/core/log.ts'
@@ -162,6 +164,50 @@ test('does nothing once it is stopped', async ({ clock, content, budget }) => {
   await budget.stop()
   await clock.advance(10_000)
   assert.is(content.provided.length, 2)
+})
+
+test('never more than two a second, roots and segments together, nor after a restart', async (context) => {
+  const { clock, content, budget } = context
+  const roots = (from: number) => Array.from({ length: 50 }, (_, n) => keyOf(`root ${from + n}`))
+  const start = async (one: AnnounceBudget) => {
+    one.addRoots(roots(0))
+    one.addSegments(keysOf(400))
+    const direct = roots(100).map((root) => one.announceRoot(root))
+    await clock.advance(400_000)
+    await Promise.all(direct)
+  }
+  await start(budget)
+  await budget.stop()
+  const again = new AnnounceBudget({ content, clock, log: silentLog })
+  await again.start()
+  await start(again)
+  await clock.advance(2 * DHT_RECORD_RENEW_AFTER_MS)
+  await again.stop()
+  const times = content.provided.map(({ atMs }) => atMs)
+  assert.ok(times.length >= 4 * 500, `${times.length} records`)
+  const busiest = times.map((atMs) => times.filter((other) => other >= atMs && other < atMs + 1000).length)
+  assert.ok(Math.max(...busiest) <= DHT_PROVIDES_PER_SECOND, `${Math.max(...busiest)} within a second`)
+})
+
+test('keeps as many roots as it can renew, and says when there are more', async ({
+  clock,
+  content,
+  budget,
+}) => {
+  const roots = Array.from({ length: DHT_ROOTS_MAX + 1 }, (_, n) => keyOf(`root ${n}`))
+  assert.is(budget.addRoots(roots), DHT_ROOTS_MAX)
+  assert.instance(await failureOf(budget.announceRoot(roots.at(-1) as Digest)), LimitError)
+  await clock.advance((DHT_ROOTS_MAX / DHT_PROVIDES_PER_SECOND) * 1000)
+  assert.is(content.provided.length, DHT_ROOTS_MAX)
+})
+
+test('a root that waits for its turn is given up on request', async ({ clock, budget }) => {
+  await budget.announceRoot(keyOf('first'))
+  const stop = new AbortController()
+  const waiting = budget.announceRoot(keyOf('second'), { signal: stop.signal })
+  stop.abort()
+  assert.instance(await failureOf(waiting), AbortedError)
+  await clock.advance(0)
 })
 
 function keyOf(name: string): Digest {
