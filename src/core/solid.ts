@@ -10,7 +10,7 @@ import { ZstdContext } from './zstd-context.ts'
 
 /** log2 of RUN_BYTES_MAX: what a frame may look back, and what one that asks the decoder for more is refused at. */
 const WINDOW_LOG = 20
-/** Level 6 makes 130 MB/s a core and frames 5 % smaller than level 3; level 9 gains 1 % more for a third of the speed (docs/decisions/0012). */
+/** Level 6 makes about 100 MB/s a core and frames 5 % smaller than level 3; level 9 gains 1 % more for a third of the speed (docs/decisions/0012). */
 const PACK = {
   params: { [constants.ZSTD_c_compressionLevel]: 6, [constants.ZSTD_c_windowLog]: WINDOW_LOG },
 }

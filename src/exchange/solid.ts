@@ -24,8 +24,9 @@ interface Sample {
 }
 
 /**
- * Whether answers travel as solid frames (docs/decisions/0012): these are 14 to 18 % smaller than the frames at rest, and cost the sender 8 ms
- * and the receiver 4 ms of a core for each megabyte of blocks. So both sides must have the time, and the link must be what a fetch waits for.
+ * Whether answers travel as solid frames (docs/decisions/0012): these are 14 to 18 % smaller than the frames at rest, and cost the sender 11 ms
+ * and the receiver 2 ms more of a core for each megabyte of blocks. So both sides must have the time, and the link must be what a fetch
+ * waits for.
  */
 export class Solid {
   readonly #components: SolidComponents
