@@ -176,7 +176,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       verifyGrant: (token) => link.grant(token),
       graceS: () => link.graceS,
     },
-    { origin: false, agent: `bootswarm-node/${packageVersion()}` },
+    { origin: false, agent: `bootswarm-node/${packageVersion()}`, labels: config.labels },
   )
   const budget = new AnnounceBudget({ content, clock, log })
   const dht = new DhtRouter({ content, budget })

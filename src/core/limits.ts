@@ -120,6 +120,12 @@ export const RUN_PARTS = 4
 export const PARTED_RUNS_MAX = 1024
 /** How much later than its peer's rate explains a want must be at least before it is hedged: a full queue on the way is that late. */
 export const HEDGE_SLACK_MS = 250
+/** When nothing is missing any more, a want goes to a second peer that would need so many times less than is left at the first. */
+export const HAND_OVER_TIMES = 3
+/** A peer of unknown rate counts as infinitely slow then when it has not answered its first want for so long. */
+export const HAND_OVER_UNKNOWN_MS = 1000
+/** A peer whose rate says that one want takes so long has one under way at a time, not two. */
+export const SLOW_WANT_MS = 1000
 /** Bytes of copies that hedging may cost, as a share of what is fetched: half of what the sum of all duplicates may be. */
 export const HEDGE_BYTES_SHARE = 0.005
 /** A run known outside of the rack waits so long for its steward to bring it in, before the next mate may fetch it too: several wants at 100 Mbit/s. */
@@ -128,6 +134,12 @@ export const STEWARD_WAIT_MS = 2000
 export const STEWARD_WAITS = 3
 /** Mates that step in one after the other; later ones come with the last of them. */
 export const STEWARD_RANKS_MAX = 4
+/** A run that an origin gave away should be at a second peer within so long at least before its taker counts as one that does not pass on. */
+export const SPREAD_MS_MIN = 2000
+/** ... and within so many times what runs take on average. */
+export const SPREAD_TIMES = 2
+/** Runs of one taker that an origin watches. */
+export const SPREAD_WATCHED_MAX = 64
 /** Pause of a peer that does not have what it told: its have bitmap and its store may agree again. */
 export const PEER_LACKS_PAUSE_MS = 1000
 /** Runs that a session keeps assigned by an origin at most: what a fast one sends while the next ask is answered. */

@@ -53,7 +53,7 @@ export class Asker {
       this.#holds++
       this.#untold.delete(run)
       this.served(run)
-      this.#superseed.held(run)
+      this.#superseed.held(run, this.#components.clock.monotonic())
     }
   }
 
@@ -91,7 +91,7 @@ export class Asker {
   /** What others were given before, to a peer that starves, is a fallback. */
   #assign({ count, starving }: { count: number; starving: boolean }, nowMs: number): number[] {
     const { fallback } = this.#components
-    const request = { have: this.#told, count, nowMs }
+    const request = { have: this.#told, count, nowMs, asker: this }
     const first = this.#superseed.assign({ ...request, starving: false })
     const falls = first.length === 0 && starving && fallback.allows(nowMs)
     const given = falls ? this.#superseed.assign({ ...request, starving }) : first
@@ -103,5 +103,6 @@ export class Asker {
   leave(): void {
     this.#components.turns.leave(this)
     for (const run of this.#told) this.#superseed.lost(run)
+    this.#superseed.left(this, this.#untold)
   }
 }

@@ -1,5 +1,6 @@
 import type { Bitmap } from '../core/bitmap.ts'
 import type { Random } from '../core/random.ts'
+import { Spread } from './policy/spread.ts'
 import { RunQueue } from './run-queue.ts'
 
 /** A run whose taker has not told that it holds it after so long may be given to another. */
@@ -15,11 +16,13 @@ export interface AssignRequest {
   /** Nobody else can give the asker anything. */
   readonly starving: boolean
   readonly nowMs: number
+  /** Who asks: one whose runs do not reach others gets no new ones. Nothing is watched without it. */
+  readonly asker?: unknown
 }
 
 /**
  * Superseeding: the origin decides which run it sends to whom. It hands out each run once, and a second
- * time only when its taker was lost or when an asker has nobody else to ask. What an ask costs does not grow with the image.
+ * time only when its taker was lost or does not pass it on, or when an asker has nobody else to ask. What an ask costs does not grow with the image.
  */
 export class Superseed {
   readonly #runs: number
@@ -31,6 +34,9 @@ export class Superseed {
   readonly #fresh: number[]
   /** Runs that nobody may hold although they were assigned or held: the oldest assignment first. */
   readonly #doubtful: RunQueue
+  /** Runs whose taker has left before it held them. */
+  readonly #returned: number[] = []
+  readonly #spread: Spread
 
   constructor(init: { runs: number; random: Random }) {
     this.#runs = init.runs
@@ -40,6 +46,7 @@ export class Superseed {
     this.#assignedMs = new Float64Array(init.runs).fill(Number.NEGATIVE_INFINITY)
     this.#fresh = shuffled(init.runs, init.random)
     this.#doubtful = new RunQueue(init.runs)
+    this.#spread = new Spread({ holders: this.#holders })
   }
 
   /** Copies of a run that left this origin by assignment. */
@@ -48,8 +55,17 @@ export class Superseed {
   }
 
   /** A peer has told that it holds the run. */
-  held(run: number): void {
-    this.#holders[run] = (this.#holders[run] ?? 0) + 1
+  held(run: number, nowMs?: number): void {
+    const holders = (this.#holders[run] ?? 0) + 1
+    this.#holders[run] = holders
+    const givenMs = this.#assignedMs[run] ?? Number.NEGATIVE_INFINITY
+    if (holders === 2 && nowMs !== undefined && givenMs >= 0) this.#spread.spread(nowMs - givenMs)
+  }
+
+  /** The asker is gone; it was assigned these runs and has not told that it holds them. */
+  left(asker: unknown, untold: Iterable<number>): void {
+    this.#spread.leave(asker)
+    for (const run of untold) if (this.#holders[run] === 0) this.#returned.push(run)
   }
 
   /** A peer that held the run is gone. */
@@ -61,18 +77,31 @@ export class Superseed {
 
   /** Runs for the asker to want now, `count` at most; empty when it had better wait for other peers. */
   assign(request: AssignRequest): number[] {
-    const given = this.#takeFresh(request)
+    const stuck = request.asker !== undefined && this.#spread.isStuck(request.asker, request.nowMs)
+    const given = stuck ? [] : this.#takeReturned(request)
     if (given.length < request.count) this.#takeOrphans(request, given)
+    if (!stuck) this.#takeFresh(request, given)
     if (given.length === 0 && request.starving) this.#takeRarest(request, given)
     for (const run of given) {
       this.#assigned[run] = this.assignedOf(run) + 1
-      if (this.#doubtful.add(run)) this.#assignedMs[run] = request.nowMs
+      this.#doubtful.add(run)
+      this.#assignedMs[run] = request.nowMs
+      if (request.asker !== undefined) this.#spread.given(request.asker, run, request.nowMs)
     }
     return given
   }
 
-  #takeFresh(request: AssignRequest): number[] {
+  #takeReturned(request: AssignRequest): number[] {
     const given: number[] = []
+    while (given.length < request.count) {
+      const run = this.#returned.pop()
+      if (run === undefined) break
+      if (this.#holders[run] === 0 && !request.have.has(run)) given.push(run)
+    }
+    return given
+  }
+
+  #takeFresh(request: AssignRequest, given: number[]): void {
     for (let i = this.#fresh.length - 1; i >= 0 && given.length < request.count; i--) {
       const run = this.#fresh[i] ?? 0
       const settled = this.assignedOf(run) > 0 || (this.#holders[run] ?? 0) > 0
@@ -81,20 +110,24 @@ export class Superseed {
       this.#fresh[i] = this.#fresh[this.#fresh.length - 1] ?? 0
       this.#fresh.pop()
     }
-    return given
   }
 
-  /** Runs that nobody holds although they were given away some time ago. Each that it passes was added by an assignment or a loss. */
+  /**
+   * Runs that nobody holds, or one peer alone that does not pass them on, although they were given away some time ago. Each that it
+   * passes was added by an assignment or a loss.
+   */
   #takeOrphans(request: AssignRequest, given: number[]): void {
-    if (this.#fresh.length > 0) return
-    const before = request.nowMs - REASSIGN_AFTER_MS
+    const watched = request.asker !== undefined
     while (given.length < request.count) {
       const run = this.#doubtful.first
       if (run === undefined) return
-      const orphan = this.#holders[run] === 0
-      if (orphan && ((this.#assignedMs[run] ?? 0) >= before || request.have.has(run))) return
+      const holders = this.#holders[run] ?? 0
+      const doubtful = holders === 0 || (holders === 1 && watched)
+      const afterMs = holders === 0 ? REASSIGN_AFTER_MS : this.#spread.limitMs
+      const young = (this.#assignedMs[run] ?? 0) >= request.nowMs - afterMs
+      if (doubtful && (young || request.have.has(run))) return
       this.#doubtful.shift()
-      if (orphan) given.push(run)
+      if (doubtful && !given.includes(run)) given.push(run)
     }
   }
 

@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Bitmap } from '../../src/core/bitmap.ts'
+import { SPREAD_MS_MIN } from '../../src/core/limits.ts'
 import { Superseed } from '../../src/exchange/superseed.ts'
 
 const test = suite('superseed')
@@ -46,6 +47,46 @@ test('assigns a run again when its taker was lost', () => {
   superseed.held(0)
   superseed.lost(0)
   assert.equal(ask(superseed, new Bitmap(RUNS), { nowMs: 30_000 }), [0])
+})
+
+test('a run whose taker left before it held it is assigned again at once', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const given = ask(superseed, new Bitmap(RUNS))
+  superseed.left('taker', given)
+  assert.equal(
+    ask(superseed, new Bitmap(RUNS), { nowMs: 1 }).sort((a, b) => a - b),
+    given.sort((a, b) => a - b),
+  )
+})
+
+test('a peer that passes nothing on gets no new runs, and another gets those that it has', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const from = (asker: string, nowMs: number, have = new Bitmap(RUNS)) =>
+    superseed.assign({ have, count: 2, starving: false, nowMs, asker })
+  const stuck = from('keeps', 0)
+  for (const run of stuck) superseed.held(run, 500)
+  for (const run of from('shares', 0)) for (const nowMs of [500, 900]) superseed.held(run, nowMs)
+  const late = SPREAD_MS_MIN + 1
+  assert.is(from('shares', late - 2).length, 2)
+  const mine = new Bitmap(RUNS)
+  for (const run of stuck) mine.set(run)
+  assert.equal(from('keeps', late, mine), [])
+  assert.equal(
+    from('shares', late).sort((a, b) => a - b),
+    stuck.sort((a, b) => a - b),
+  )
+})
+
+test('an only peer gets runs however long nobody else holds them', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const have = new Bitmap(RUNS)
+  for (let nowMs = 0; nowMs < RUNS * 1000; nowMs += 1000) {
+    const [run] = superseed.assign({ have, count: 1, starving: false, nowMs, asker: 'only' })
+    assert.is.not(run, undefined)
+    have.set(run ?? 0)
+    superseed.held(run ?? 0, nowMs + 500)
+  }
+  assert.ok(have.isFull)
 })
 
 test('gives a starving peer what it has given least', () => {

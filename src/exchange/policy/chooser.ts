@@ -1,4 +1,4 @@
-import { RUN_BYTES_MAX, SESSION_FLIGHT_BYTES_MAX, WANT_MS } from '../../core/limits.ts'
+import { RUN_BYTES_MAX, SESSION_FLIGHT_BYTES_MAX, SLOW_WANT_MS, WANT_MS } from '../../core/limits.ts'
 import type { FetchPeer } from './fetch-peer.ts'
 import type { Hedges } from './hedges.ts'
 import type { Picker } from './picker.ts'
@@ -45,13 +45,15 @@ export class Chooser {
   /** When a straggler may have to be hedged although nothing happens. */
   wakeMs(nowMs: number): number {
     if (this.#wants.size === 0) return this.#rack.wakeMs
-    this.#hedgeMs = this.#hedges.nextMs(this.#isEndgame())
+    this.#hedgeMs = this.#hedges.nextMs(this.#isEndgame(), nowMs)
     return Math.min(this.#rack.wakeMs, this.#hedgeMs > nowMs ? this.#hedgeMs : nowMs + WANT_MS)
   }
 
   /** Bytes that may be wanted from the peer now: what it delivers in its round trip and some more, but two wants at least. */
   #roomAt(peer: FetchPeer): number {
-    const depth = Math.min(peer.flightBytesMax, Math.max(peer.pace.depthBytes, 2 * this.#partBytes))
+    const slow = peer.pace.isKnown && peer.pace.expectedMs(this.#partBytes) > SLOW_WANT_MS
+    const least = slow ? this.#partBytes : 2 * this.#partBytes
+    const depth = Math.min(peer.flightBytesMax, Math.max(peer.pace.depthBytes, least))
     return Math.min(depth - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
   }
 
@@ -102,8 +104,8 @@ export class Chooser {
   }
 
   #hedge(peer: FetchPeer, nowMs: number): Want | undefined {
-    if (peer.origin || nowMs < this.#hedgeMs) return undefined
     const endgame = this.#isEndgame()
+    if (nowMs < this.#hedgeMs && !endgame) return undefined
     const late = this.#hedges.choose({ peer, nowMs, endgame, holds: (want) => this.#holds(peer, want) })
     if (late === undefined) return undefined
     return this.#make(peer, { run: late.run, parts: this.#lacking(late), copy: true }, nowMs)
@@ -111,6 +113,7 @@ export class Chooser {
 
   #holds(peer: FetchPeer, want: Want): boolean {
     const lacking = this.#lacking(want)
+    if (peer.origin) return lacking !== 0 && peer.assigned.includes(want.run)
     for (let part = 0; part < this.#partsPerRun; part++) {
       const wanted = (lacking & (1 << part)) !== 0
       if (wanted && !hasUnit(peer.units, want.run * this.#partsPerRun + part)) return false

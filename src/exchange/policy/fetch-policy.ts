@@ -1,8 +1,10 @@
 import {
+  ENDGAME_AFTER_WANTS,
   PEER_FLIGHT_BYTES_MAX,
   PEER_LACKS_PAUSE_MS,
   PEER_TIMEOUTS_MAX,
   RUN_BYTES_MAX,
+  STARVING_AFTER_MS,
 } from '../../core/limits.ts'
 import { Chooser } from './chooser.ts'
 import type { FetchPolicyInit, PeerJoin } from './fetch-facts.ts'
@@ -70,6 +72,10 @@ export class FetchPolicy {
     )
     this.#asks = new OriginAsks({
       isMissing: (run) => this.#partsThat(run, (unit) => this.#picker.isMissing(unit)) !== 0,
+      isLacking: (run) =>
+        this.heldParts(run) !== this.allParts && !this.#picker.isUnplanned(run * partsPerRun),
+      isEndgame: () => this.#planned && this.#picker.missingCount === 0,
+      isStalled: (nowMs) => this.#isStalled(nowMs),
       isUnplanned: (run) => this.#picker.isUnplanned(run * this.partsPerRun),
       isAlone: () => this.#planned && this.#picker.missingCount > 0 && this.#picker.availableCount === 0,
       idleSinceMs: () => (this.#wants.size > 0 ? undefined : this.#progressMs),
@@ -264,12 +270,17 @@ export class FetchPolicy {
   }
 
   #askOf(peer: FetchPeer, nowMs: number): Decision | undefined {
-    if (this.#planned && this.#picker.missingCount === 0) return undefined
+    if (this.complete) return undefined
     if (!peer.asking && peer.askAfterMs > nowMs) this.#wakeMs = Math.min(this.#wakeMs, peer.askAfterMs)
     const ask = this.#asks.ask(peer, nowMs)
     if (ask === undefined) return undefined
     peer.asking = true
     return { type: 'ask', peer, ...ask }
+  }
+
+  #isStalled(nowMs: number): boolean {
+    const afterMs = Math.max(STARVING_AFTER_MS, this.#wants.meanMs * ENDGAME_AFTER_WANTS)
+    return this.#planned && !this.complete && nowMs - this.#progressMs > afterMs
   }
 
   #begin(want: Want): void {

@@ -1,6 +1,8 @@
 import {
   ENDGAME_AFTER_MS,
   ENDGAME_AFTER_WANTS,
+  HAND_OVER_TIMES,
+  HAND_OVER_UNKNOWN_MS,
   HEDGE_BYTES_SHARE,
   HEDGE_SLACK_MS,
 } from '../../core/limits.ts'
@@ -44,11 +46,14 @@ export class Hedges {
     else this.#duplicateBytes += want.bytes
   }
 
-  /** When the first want that is under way becomes late; infinite without any. */
-  nextMs(endgame: boolean): number {
+  /** When the first want that is under way may be given to another peer; infinite without any. */
+  nextMs(endgame: boolean, nowMs: number): number {
     let firstMs = Number.POSITIVE_INFINITY
     for (const want of this.#wants.all) {
       if (!want.answered && !want.copy) firstMs = Math.min(firstMs, this.#lateMs(want, endgame))
+      if (endgame && !want.answered && !want.copy) {
+        firstMs = Math.min(firstMs, Math.max(nowMs, slowMs(want)))
+      }
     }
     return firstMs
   }
@@ -63,9 +68,11 @@ export class Hedges {
     const { peer, nowMs, endgame, holds } = use
     let latest: Want | undefined
     for (const want of this.#wants.all) {
-      if (want.answered || want.copy || want.peer === peer || nowMs < this.#lateMs(want, endgame)) continue
+      if (want.answered || want.copy || want.peer === peer) continue
+      const slow = endgame && nowMs >= slowMs(want)
+      if (!slow && nowMs < this.#lateMs(want, endgame)) continue
       if (latest !== undefined && latest.sentMs <= want.sentMs) continue
-      if (!this.#worthIt(want, peer, nowMs)) continue
+      if (!this.#worthIt(want, peer, nowMs) && !(slow && this.#handsOver(want, peer, nowMs))) continue
       if (holds(want) && this.#wants.isAlone(want)) latest = want
     }
     return latest
@@ -76,6 +83,12 @@ export class Hedges {
     if (waitedMs >= this.#stalledMs()) return true
     const hereMs = peer.pace.expectedMs(peer.flightBytes + want.bytes)
     return hereMs < waitedMs && this.#affords(want.bytes)
+  }
+
+  /** What is left at the first peer is much more than the second needs for all of it. */
+  #handsOver(want: Want, peer: FetchPeer, nowMs: number): boolean {
+    const hereMs = peer.pace.expectedMs(peer.flightBytes + want.bytes)
+    return want.dueMs - nowMs > HAND_OVER_TIMES * hereMs + HEDGE_SLACK_MS && this.#affords(want.bytes)
   }
 
   #affords(bytes: number): boolean {
@@ -95,4 +108,10 @@ export class Hedges {
     const slackMs = Math.max(HEDGE_SLACK_MS, endgame ? expectedMs / 2 : expectedMs)
     return Math.min(stalledMs, want.dueMs + slackMs)
   }
+}
+
+/** From when on a want may be at a peer that is slow, rather than late. */
+function slowMs(want: Want): number {
+  if (want.dueMs === Number.POSITIVE_INFINITY) return want.sentMs + HAND_OVER_UNKNOWN_MS
+  return want.dueMs - want.sentMs > HAND_OVER_UNKNOWN_MS ? want.sentMs : Number.POSITIVE_INFINITY
 }

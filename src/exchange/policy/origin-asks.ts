@@ -10,11 +10,17 @@ import type { FetchPeer } from './fetch-peer.ts'
 export interface OriginState {
   /** Whether a run has a missing part. */
   isMissing(run: number): boolean
+  /** Whether a run has a part that is not here, missing or under way. */
+  isLacking(run: number): boolean
+  /** Whether everything is here or under way. */
+  isEndgame(): boolean
   isUnplanned(run: number): boolean
   /** Everything is planned, something is missing, and no neighbour tells that it holds any of that. */
   isAlone(): boolean
   /** Since when nothing has been under way; undefined while something is. */
   idleSinceMs(): number | undefined
+  /** Everything is planned, something is lacking, and nothing has arrived for longer than wants usually take. */
+  isStalled(nowMs: number): boolean
 }
 
 /** When to ask an origin for runs, for how many, and which of those that it assigned comes next. */
@@ -27,22 +33,20 @@ export class OriginAsks {
   }
 
   /**
-   * The first run that the origin assigned and that has a missing part. The origin assigns a run once, so one whose segment is not
-   * planned yet is kept, and so is one whose want failed.
+   * What to ask now; undefined when enough is assigned or an ask is under way. The origin assigns a run once, so one whose segment is
+   * not planned yet is kept, and so is one that is under way elsewhere: it may fail there.
    */
-  next(peer: FetchPeer): number | undefined {
-    return peer.assigned.find((run) => this.#state.isMissing(run))
-  }
-
-  /** What to ask now; undefined when enough is assigned or an ask is under way. */
   ask(peer: FetchPeer, nowMs: number): { count: number; starving: boolean } | undefined {
     if (peer.asking || peer.askAfterMs > nowMs) return undefined
-    peer.assigned = peer.assigned.filter((run) => this.#state.isMissing(run) || this.#state.isUnplanned(run))
-    const ready = peer.assigned.filter((run) => this.#state.isMissing(run)).length
+    const stalled = this.#state.isStalled(nowMs)
+    const endgame = this.#state.isEndgame()
+    if (endgame && !stalled) return undefined
+    peer.assigned = peer.assigned.filter((run) => this.#state.isLacking(run) || this.#state.isUnplanned(run))
+    const ready = peer.assigned.filter((run) => endgame || this.#state.isMissing(run)).length
     const ahead = runsAhead(peer)
     const count = Math.min(ahead - ready, ORIGIN_KEPT_RUNS_MAX - peer.assigned.length)
     if (ready > ahead / 2 || count <= 0) return undefined
-    return { count, starving: this.#isStarving(nowMs) }
+    return { count, starving: stalled || this.#isStarving(nowMs) }
   }
 
   /**

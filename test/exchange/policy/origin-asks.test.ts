@@ -8,10 +8,18 @@ import { unitsOf } from '../../../src/exchange/policy/units.ts'
 const test = suite('origin asks')
 
 function setUp() {
-  const state = { missing: new Set<number>(), unplanned: new Set<number>(), alone: false }
+  const state = {
+    missing: new Set<number>(),
+    flying: new Set<number>(),
+    unplanned: new Set<number>(),
+    ...{ alone: false, endgame: false, stalled: false },
+  }
   const idle: { sinceMs: number | undefined } = { sinceMs: 0 }
   const asks = new OriginAsks({
     isMissing: (run) => state.missing.has(run),
+    isLacking: (run) => state.missing.has(run) || state.flying.has(run),
+    isEndgame: () => state.endgame,
+    isStalled: () => state.stalled,
     isUnplanned: (run) => state.unplanned.has(run),
     isAlone: () => state.alone,
     idleSinceMs: () => idle.sinceMs,
@@ -20,19 +28,24 @@ function setUp() {
   return { asks, state, idle, peer: new FetchPeer({ ...init, units: unitsOf(0) }) }
 }
 
-test('keeps runs that were assigned before their segment was planned', () => {
+test('keeps what is not here of the runs that were assigned, planned or not', () => {
   const { asks, state, peer } = setUp()
   state.missing.add(1)
-  for (const run of [20, 21]) state.unplanned.add(run)
-  peer.assigned = [1, 20, 21]
-  assert.is(asks.next(peer), 1)
-  state.missing.delete(1)
-  assert.is(asks.next(peer), undefined)
+  state.flying.add(2)
+  state.unplanned.add(20)
+  peer.assigned = [1, 2, 3, 20]
+  state.missing.clear()
   asks.ask(peer, 0)
-  assert.equal(peer.assigned, [20, 21])
-  state.unplanned.clear()
-  state.missing.add(21)
-  assert.is(asks.next(peer), 21)
+  assert.equal(peer.assigned, [2, 20])
+})
+
+test('asks at the end only when nothing arrives any more, and says so', () => {
+  const { asks, state, peer } = setUp()
+  state.endgame = true
+  state.flying.add(7)
+  assert.is(asks.ask(peer, 0), undefined)
+  state.stalled = true
+  assert.is(asks.ask(peer, 0)?.starving, true)
 })
 
 test('has few runs assigned by an origin that is slow or not known, and more by a fast one', () => {

@@ -33,6 +33,12 @@ test('two racks that share a link of a quarter of their sum: one copy a rack ove
   assert.ok(overBound <= 1.2, `${overBound}`)
 })
 
+test('a peer that sends at 1 % of its rate does not keep what it was given from the others', () => {
+  const { overBound, originCopies } = run({ nodes: 8, runs: 128, share: (node) => (node === 0 ? 0.01 : 1) })
+  assert.ok(overBound <= 1.35, `${overBound}`)
+  assert.ok(originCopies <= 1.15, `${originCopies}`)
+})
+
 test('those who join late get their share at once', () => {
   const { finishedMs } = run({ nodes: 12, runs: 64, joinMs: (node) => (node < 8 ? 0 : 4000) })
   assert.ok(Math.max(...finishedMs.slice(8)) < 4000 + 1.5 * ((64 * RUN_BYTES_MAX) / RATE), `${finishedMs}`)
