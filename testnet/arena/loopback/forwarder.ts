@@ -19,15 +19,17 @@ export interface ForwarderComponents {
 export class Forwarder {
   readonly #components: ForwarderComponents
   readonly #slot: number
-  readonly #servers: Server[] = []
+  /** By host and port. */
+  readonly #servers = new Map<string, Server>()
 
   constructor(components: ForwarderComponents, init: { slot: number }) {
     this.#components = components
     this.#slot = init.slot
   }
 
-  /** Makes a port of a host reachable. Rejects with the system's error when the address is taken. */
+  /** Makes a port of a host reachable, where it is not yet. Rejects with the system's error when the address is taken. */
   async expose(host: number, port: number): Promise<void> {
+    if (this.#servers.has(`${host} ${port}`)) return
     const { address, listenAddress } = addressesOf(this.#slot, host)
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const target = connect({ host: listenAddress, port, allowHalfOpen: true, noDelay: true })
@@ -35,7 +37,7 @@ export class Forwarder {
     })
     server.listen(port, address)
     await once(server, 'listening')
-    this.#servers.push(server)
+    this.#servers.set(`${host} ${port}`, server)
   }
 
   async #carry(socket: Socket, { target, host }: { target: Socket; host: number }): Promise<void> {
