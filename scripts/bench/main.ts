@@ -25,6 +25,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   raw: () => import('./raw.ts'),
   raw16: () => import('./raw16.ts'),
   registry: () => import('./registry.ts'),
+  solid: () => import('./solid.ts'),
   update: () => import('./update.ts'),
   cbt: () => import('./cbt.ts'),
   admission: () => import('./admission.ts'),
