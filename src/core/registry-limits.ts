@@ -182,6 +182,10 @@ export const TRACKER_IDLE_TIMEOUT_MS = 120_000
 export const TRACKER_HEAD_TIMEOUT_MS = 60_000
 /** Time for a client to send a request with its body; the bytes of an image may take longer while they move (RAW_BODY_IDLE_MS). */
 export const TRACKER_REQUEST_TIMEOUT_MS = 300_000
+/** How exactly the tracker remembers when a node last got a pass: each write waits for the disk, and nodes come by the thousand. */
+export const NODE_SEEN_PRECISION_MS = 60_000
+/** Time for a TLS handshake at the tracker: of a thousand nodes that come at once, the last waits for the CPU. Clients decide themselves how long they wait. */
+export const TRACKER_HANDSHAKE_TIMEOUT_MS = 30_000
 /** Connections at the tracker: two of every node of a large site. */
 export const TRACKER_CONNECTIONS_MAX = 4096
 /** Connections at the plain listener: anonymous downloads, most of which wait for a place. */

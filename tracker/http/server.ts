@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import {
-  API_CONNECT_TIMEOUT_MS,
   PROBE_CONNECTIONS_MAX,
   TRACKER_CONNECTIONS_MAX,
   TRACKER_DRAIN_TIMEOUT_MS,
+  TRACKER_HANDSHAKE_TIMEOUT_MS,
 } from '../../src/core/registry-limits.ts'
 import type { Identity } from '../../src/identity/identity-files.ts'
 import { cannotListen } from '../../src/util/cannot-listen.ts'
@@ -29,7 +29,7 @@ export function tlsOptions(identity: Identity): ServerOptions {
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     secureOptions: constants.SSL_OP_NO_TICKET,
-    handshakeTimeout: API_CONNECT_TIMEOUT_MS,
+    handshakeTimeout: TRACKER_HANDSHAKE_TIMEOUT_MS,
   }
 }
 

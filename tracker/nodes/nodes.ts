@@ -3,6 +3,7 @@ import { ConflictError, NotAuthorisedError, StateError } from '../../src/core/er
 import type { Log } from '../../src/core/log.ts'
 import { checkPeerProof } from '../../src/core/peer-proof.ts'
 import type { NodeState } from '../../src/core/permission.ts'
+import { NODE_SEEN_PRECISION_MS } from '../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Principal } from '../../src/identity/path-validation.ts'
 import { verifyPeerProof } from '../../src/identity/peer-proof.ts'
@@ -82,7 +83,9 @@ export class Nodes {
     if (node.state !== 'active') throw new NotAuthorisedError(NODE_REASONS[node.state](node.name))
     const { name, dn, peer, labels } = node
     const issued = await this.#c.passes.issue({ node: name, sub: dn, peer, labels })
-    await this.#c.catalog.nodes.seen(node, this.#c.clock.now())
+    const nowMs = this.#c.clock.now()
+    const isRecent = node.seenAtMs !== null && nowMs - node.seenAtMs < NODE_SEEN_PRECISION_MS
+    if (!isRecent) await this.#c.catalog.nodes.seen(node, nowMs)
     return issued
   }
 
