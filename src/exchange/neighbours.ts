@@ -1,19 +1,25 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
-import { BootswarmError, GrantError, ProtocolError } from '../core/errors.ts'
-import { PEER_RETRY_MS, SESSION_ADDRESSES_MAX, SESSION_NEIGHBOURS_MAX } from '../core/limits.ts'
+import { BootswarmError, BusyError, GrantError, ProtocolError } from '../core/errors.ts'
+import { SESSION_ADDRESSES_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
+import type { Labels } from '../core/nearness.ts'
+import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import type { Connection } from './connection.ts'
+import { NeighbourPolicy } from './policy/neighbour-policy.ts'
 import { SessionPeer } from './session-peer.ts'
 
 export interface NeighbourComponents {
   clock: Clock
   log: Log
+  random: Random
   connect(address: PeerAddress, options?: CallOptions): Promise<Connection>
   /** The current grant. */
   grant(): string
+  /** Where a peer is, by its pass; undefined before it has shown one. */
+  labelsOf(peer: PeerKey): Labels | undefined
 }
 
 export interface NeighbourEvents {
@@ -21,24 +27,27 @@ export interface NeighbourEvents {
   left(peer: SessionPeer): void
 }
 
-/** The peers of one session: whom to dial, who has opened the swarm for us, who is not to be asked again. */
+export interface NeighbourInit {
+  readonly manifest: ManifestId
+  /** Of this peer. */
+  readonly labels: Labels
+  readonly events: NeighbourEvents
+}
+
+/** The neighbours of one session, as the policy decides: dials, joins, leaves. */
 export class Neighbours {
   readonly #components: NeighbourComponents
-  readonly #manifest: ManifestId
-  readonly #events: NeighbourEvents
+  readonly #init: NeighbourInit
+  readonly #policy: NeighbourPolicy
   readonly #peers = new Map<PeerKey, SessionPeer>()
-  readonly #joining = new Set<PeerKey>()
-  readonly #retryMs = new Map<PeerKey, number>()
-  readonly #banned = new Set<PeerKey>()
-  readonly #origins = new Set<PeerKey>()
   /** Where to dial, the longest unheard of first. */
   readonly #addresses = new Map<PeerKey, PeerAddress>()
   #closed = false
 
-  constructor(components: NeighbourComponents, init: { manifest: ManifestId; events: NeighbourEvents }) {
+  constructor(components: NeighbourComponents, init: NeighbourInit) {
     this.#components = components
-    this.#manifest = init.manifest
-    this.#events = init.events
+    this.#init = init
+    this.#policy = new NeighbourPolicy({ random: components.random }, { labels: init.labels })
   }
 
   get all(): SessionPeer[] {
@@ -49,8 +58,8 @@ export class Neighbours {
     return this.#peers.size
   }
 
-  get banned(): PeerKey[] {
-    return [...this.#banned]
+  get banned(): string[] {
+    return this.#policy.banned
   }
 
   of(connection: Connection): SessionPeer | undefined {
@@ -58,60 +67,65 @@ export class Neighbours {
     return peer?.connection === connection ? peer : undefined
   }
 
-  /** Learns of peers; dials those that are new, up to the limit. The origin does not count. */
+  /** Learns of peers; dials those that the policy wants. */
   learn(addresses: readonly PeerAddress[]): void {
     for (const address of addresses) {
-      if (address.origin === true) this.#origins.add(address.peer)
       this.#addresses.delete(address.peer)
       this.#addresses.set(address.peer, address)
-      this.#dial(address)
+      this.#policy.learn(address)
     }
     for (const peer of this.#addresses.keys()) {
       if (this.#addresses.size <= SESSION_ADDRESSES_MAX) break
-      if (!this.#origins.has(peer)) this.#addresses.delete(peer)
+      if (!this.#policy.isOrigin(peer)) this.#addresses.delete(peer)
     }
+    this.#dial()
   }
 
-  /** Dials peers again whose time has come. */
-  retry(): void {
-    for (const address of this.#addresses.values()) this.#dial(address)
-  }
-
-  #dial(address: PeerAddress): void {
-    if (this.#wanted(address.peer)) void this.#join(address.peer, () => this.#components.connect(address))
+  /** Dials whose time has come; parts with the least useful neighbour when it is time for that. */
+  tick(): void {
+    const least = this.#policy.rebalance(this.#nowMs, (key) => this.#bytesOf(key as PeerKey))
+    const peer = least === undefined ? undefined : this.#peers.get(least as PeerKey)
+    if (peer !== undefined) {
+      this.#components.log.debug({ peer: peer.key }, 'parted with the least useful neighbour')
+      this.#leave(peer)
+      this.#remove(peer, { failed: false })
+    }
+    this.#dial()
   }
 
   /** A peer that has opened the swarm here: open it there. */
   welcome(connection: Connection): void {
-    if (this.#wanted(connection.peer)) void this.#join(connection.peer, async () => connection)
+    if (this.#closed) return
+    const { peer } = connection
+    const labels = this.#components.labelsOf(peer)
+    if (!this.#policy.welcome({ peer, labels }, this.#nowMs)) return
+    void this.#join(peer, async () => connection)
   }
 
   /** The connection has ended. */
   lost(connection: Connection): void {
     const peer = this.of(connection)
-    if (peer !== undefined) this.#remove(peer)
+    if (peer !== undefined) this.#remove(peer, { failed: true })
   }
 
   /** Drops a peer for the rest of the session. */
   ban(peer: SessionPeer, reason: Error): void {
     this.#components.log.warn({ peer: peer.key, err: reason.message }, 'dropped a peer for this session')
-    this.#banned.add(peer.key)
+    this.#policy.ban(peer.key)
     peer.connection.drop(reason)
-    this.#remove(peer)
+    this.#remove(peer, { failed: true })
   }
 
   /** Drops a peer that may come back. */
   release(peer: SessionPeer, reason: Error): void {
     if (this.#peers.get(peer.key) !== peer) return
-    this.#later(peer.key)
+    this.#remove(peer, { failed: true })
     peer.connection.drop(reason)
-    this.#remove(peer)
   }
 
   /** The peer has given its place in the swarm to another; the connection stays for what it wants here. */
   dismissed(peer: SessionPeer): void {
-    this.#later(peer.key)
-    this.#remove(peer)
+    this.#remove(peer, { failed: false })
   }
 
   renew(grant: string): void {
@@ -120,53 +134,68 @@ export class Neighbours {
 
   close(): void {
     this.#closed = true
-    for (const peer of this.#peers.values())
-      peer.connection.send({ type: 'leave', id: peer.id, byOpener: true })
+    for (const peer of this.#peers.values()) this.#leave(peer)
     this.#peers.clear()
   }
 
-  #wanted(peer: PeerKey): boolean {
-    if (this.#closed || this.#banned.has(peer) || this.#peers.has(peer) || this.#joining.has(peer))
-      return false
-    if ((this.#retryMs.get(peer) ?? 0) > this.#components.clock.monotonic()) return false
-    return this.#origins.has(peer) || this.#peers.size + this.#joining.size < SESSION_NEIGHBOURS_MAX
+  get #nowMs(): number {
+    return this.#components.clock.monotonic()
   }
 
-  async #join(key: PeerKey, connect: () => Promise<Connection>): Promise<void> {
-    this.#joining.add(key)
-    try {
-      const connection = await connect()
-      const { credit } = await connection.hello()
-      const opened = await connection.open(this.#manifest, this.#components.grant())
-      const peer = new SessionPeer({ connection, origin: this.#origins.has(key), opened, credit })
-      if (this.#closed || connection.closed) return
-      this.#peers.set(key, peer)
-      this.#events.joined(peer)
-    } catch (error) {
-      this.#failed(key, error)
-    } finally {
-      this.#joining.delete(key)
+  #bytesOf(key: PeerKey): number {
+    const connection = this.#peers.get(key)?.connection
+    return connection === undefined ? 0 : connection.wireReceivedBytes + connection.wireSentBytes
+  }
+
+  #dial(): void {
+    if (this.#closed) return
+    for (const key of this.#policy.dials(this.#nowMs)) {
+      const address = this.#addresses.get(key as PeerKey)
+      if (address === undefined) this.#policy.left(key, this.#nowMs, { failed: true })
+      else void this.#join(address.peer, () => this.#components.connect(address))
     }
   }
 
+  async #join(key: PeerKey, connect: () => Promise<Connection>): Promise<void> {
+    try {
+      const connection = await connect()
+      const { credit } = await connection.hello()
+      const opened = await connection.open(this.#init.manifest, this.#components.grant())
+      const labels = this.#components.labelsOf(key)
+      const peer = new SessionPeer({ connection, origin: this.#policy.isOrigin(key), opened, credit })
+      if (this.#closed) return this.#leave(peer)
+      if (connection.closed) return this.#policy.left(key, this.#nowMs, { failed: true })
+      this.#policy.joined(key, this.#nowMs, labels)
+      this.#peers.set(key, peer)
+      this.#init.events.joined(peer)
+    } catch (error) {
+      this.#failed(key, error)
+    }
+  }
+
+  #leave(peer: SessionPeer): void {
+    peer.connection.send({ type: 'leave', id: peer.id, byOpener: true })
+  }
+
   #failed(key: PeerKey, error: unknown): void {
-    this.#later(key)
+    const retryMs = error instanceof BusyError ? Number(error.data['retryMs'] ?? 0) : 0
+    this.#policy.left(key, this.#nowMs, { failed: true, retryMs })
     if (!(error instanceof BootswarmError)) {
       this.#components.log.error({ peer: key, err: error }, 'could not join a peer')
       return
     }
-    if (error instanceof ProtocolError) this.#banned.add(key)
-    const level = error instanceof GrantError ? 'debug' : 'info'
+    if (error instanceof ProtocolError) this.#policy.ban(key)
+    const level = error instanceof GrantError || error instanceof BusyError ? 'debug' : 'info'
     this.#components.log[level]({ peer: key, err: error.message }, 'could not join a peer')
+    // Another one may have the place at once.
+    this.#dial()
   }
 
-  #later(key: PeerKey): void {
-    this.#retryMs.set(key, this.#components.clock.monotonic() + PEER_RETRY_MS)
-  }
-
-  #remove(peer: SessionPeer): void {
+  #remove(peer: SessionPeer, { failed }: { failed: boolean }): void {
     if (this.#peers.get(peer.key) !== peer) return
     this.#peers.delete(peer.key)
-    this.#events.left(peer)
+    this.#policy.left(peer.key, this.#nowMs, { failed })
+    this.#init.events.left(peer)
+    this.#dial()
   }
 }

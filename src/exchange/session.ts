@@ -1,15 +1,9 @@
-import type { BlockStore, CallOptions } from '../core/blockstore.ts'
+import type { CallOptions } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
-import type { Clock } from '../core/clock.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
-import type { FrameVerifier } from '../core/frame.ts'
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
-import type { Log } from '../core/log.ts'
-import type { Manifest } from '../core/manifest.ts'
-import { type Labels, nearness } from '../core/nearness.ts'
-import type { Random } from '../core/random.ts'
+import { nearness } from '../core/nearness.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
-import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
@@ -19,28 +13,10 @@ import { News } from './news.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
 import { FetchPolicy } from './policy/fetch-policy.ts'
-import type { SegmentReader } from './segment-reader.ts'
+import type { SessionComponents, SessionInit } from './session-components.ts'
 import type { SessionPeer } from './session-peer.ts'
 import { SessionStats } from './session-stats.ts'
 import type { Swarm } from './swarm.ts'
-
-export interface SessionComponents {
-  blocks: BlockStore
-  nodes: BlockStore
-  segments: SegmentReader
-  verifier: FrameVerifier
-  buffers: BufferPool
-  clock: Clock
-  log: Log
-  random: Random
-  connect(address: PeerAddress, options?: CallOptions): Promise<Connection>
-  /** Registers what this peer holds of the manifest, so that it serves others from the first run on. */
-  swarmOf(id: ManifestId, manifest: Manifest): Swarm
-  /** Key and labels of this peer, and the labels of others by their passes. */
-  self: PeerKey
-  labels: Labels
-  labelsOf(peer: PeerKey): Labels | undefined
-}
 
 /** Fetching one manifest from its swarm, until the store holds all of it. */
 export class Session {
@@ -65,16 +41,17 @@ export class Session {
   #startedMs = 0
   #finished = false
 
-  constructor(components: SessionComponents, init: { manifest: ManifestId; grant: string }) {
+  constructor(components: SessionComponents, init: SessionInit) {
     this.#components = components
     this.manifest = init.manifest
     this.#grant = init.grant
-    const { clock, log, random, connect } = components
+    const { clock, log, random, connect, labelsOf } = components
     this.milestones = new MilestoneBook(() => clock.monotonic())
     this.#neighbours = new Neighbours(
-      { clock, log, connect, grant: () => this.#grant },
+      { clock, log, random, connect, labelsOf, grant: () => this.#grant },
       {
         manifest: init.manifest,
+        labels: components.labels,
         events: { joined: (peer) => this.#joined(peer), left: (peer) => this.#left(peer) },
       },
     )
@@ -285,7 +262,7 @@ export class Session {
 
   #tick(): void {
     this.#cancelTick = this.#components.clock.after(SESSION_TICK_MS, () => this.#tick())
-    this.#neighbours.retry()
+    this.#neighbours.tick()
     this.#awake()
     const idleMs = this.#fetcher?.idleMs ?? this.#components.clock.monotonic() - this.#startedMs
     if (idleMs > SESSION_STALL_MS) {

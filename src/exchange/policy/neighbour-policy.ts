@@ -104,9 +104,15 @@ export class NeighbourPolicy {
     return true
   }
 
-  joined(peer: string, nowMs: number): void {
+  /** `labels`: as its pass has them, which counts for more than what was heard of it. */
+  joined(peer: string, nowMs: number, labels?: Labels): void {
     const known = this.#known.get(peer)
     if (known?.place !== 'joining') return
+    if (labels !== undefined && !known.origin) {
+      this.#taken[known.near]--
+      known.near = nearness(labels, this.#labels)
+      this.#taken[known.near]++
+    }
     known.place = 'joined'
     known.sinceMs = nowMs
     known.failures = 0

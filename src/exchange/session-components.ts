@@ -1,0 +1,36 @@
+import type { BlockStore, CallOptions } from '../core/blockstore.ts'
+import type { ManifestId } from '../core/cid.ts'
+import type { Clock } from '../core/clock.ts'
+import type { FrameVerifier } from '../core/frame.ts'
+import type { Log } from '../core/log.ts'
+import type { Manifest } from '../core/manifest.ts'
+import type { Labels } from '../core/nearness.ts'
+import type { Random } from '../core/random.ts'
+import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
+import type { Connection } from './connection.ts'
+import type { SegmentReader } from './segment-reader.ts'
+import type { Swarm } from './swarm.ts'
+
+export interface SessionComponents {
+  blocks: BlockStore
+  nodes: BlockStore
+  segments: SegmentReader
+  verifier: FrameVerifier
+  buffers: BufferPool
+  clock: Clock
+  log: Log
+  random: Random
+  connect(address: PeerAddress, options?: CallOptions): Promise<Connection>
+  /** Key and labels of this peer, and the labels of others by their passes. */
+  self: PeerKey
+  labels: Labels
+  labelsOf(peer: PeerKey): Labels | undefined
+  /** Registers what this peer holds of the manifest, so that it serves others from the first run on. */
+  swarmOf(id: ManifestId, manifest: Manifest): Swarm
+}
+
+export interface SessionInit {
+  readonly manifest: ManifestId
+  readonly grant: string
+}
