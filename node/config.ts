@@ -2,7 +2,11 @@ import { dirname, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { ConfigError } from '../src/core/errors.ts'
 import { GRANT_GRACE_S } from '../src/core/limits.ts'
-import type { SolidMode } from '../src/exchange/solid.ts'
+import {
+  type ExchangeConfig,
+  ExchangeConfigSchema,
+  resolveExchange,
+} from '../src/exchange/exchange-config.ts'
 import {
   type IdentityConfig,
   IdentityConfigSchema,
@@ -34,16 +38,7 @@ export const NodeConfigSchema = Type.Object(
     grants: Type.Optional(
       Type.Object({ graceSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800 })) }, closed),
     ),
-    exchange: Type.Optional(
-      Type.Object(
-        {
-          solid: Type.Optional(
-            Type.Union([Type.Literal('auto'), Type.Literal('always'), Type.Literal('never')]),
-          ),
-        },
-        closed,
-      ),
-    ),
+    exchange: Type.Optional(ExchangeConfigSchema),
     store: Type.Optional(
       Type.Object({ maxBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 53 - 1 })) }, closed),
     ),
@@ -73,8 +68,8 @@ export interface NodeConfig {
   readonly control: { readonly socket: string }
   readonly labels: Readonly<Record<string, string>>
   readonly grants: { readonly graceSeconds: number }
-  /** When the blocks of an answer are compressed together. */
-  readonly exchange: { readonly solid: SolidMode }
+  /** Compression of answers, and limits. */
+  readonly exchange: ExchangeConfig
   /** Stored bytes of blocks; undefined: as much as the disk has. */
   readonly store: { readonly maxBytes: number | undefined }
   readonly export: { readonly directories: readonly string[] }
@@ -108,7 +103,7 @@ function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeCon
     control: { socket: socketPath(absolute(file.control?.socket ?? DEFAULT_SOCKET), path) },
     labels: (file.labels ?? {}) as Record<string, string>,
     grants: { graceSeconds: file.grants?.graceSeconds ?? GRANT_GRACE_S },
-    exchange: { solid: file.exchange?.solid ?? 'auto' },
+    exchange: resolveExchange(file.exchange, path),
     store: { maxBytes: file.store?.maxBytes },
     export: { directories: (file.export?.directories ?? [`${dataDir}/exports`]).map(absolute) },
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },

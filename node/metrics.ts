@@ -1,10 +1,12 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { addServingMetrics, type ServingFigures } from '../src/exchange/serving-metrics.ts'
 
 /** Sums over all pulls since the start, wire bytes. */
 export interface PullTotals {
   fromOrigin: number
   fromPeers: number
   duplicate: number
+  fallback: number
   corruptPeers: number
 }
 
@@ -22,6 +24,7 @@ export interface NodeFigures {
   dhtPeers(): number
   /** Records of the DHT: kept announced, of those still waiting, published and failed since the start. */
   dht(): { roots: number; segments: number; waiting: number; provided: number; failed: number }
+  serving(): ServingFigures
 }
 
 /** Series of the node. No label grows with images or peers. */
@@ -53,7 +56,13 @@ export function nodeMetrics(figures: NodeFigures, version: string): Registry {
     () => figures.dht().failed,
   )
   gauge('dht_records_waiting', 'Provider records that wait for their turn', () => figures.dht().waiting)
+  gauge(
+    'fallback_bytes_total',
+    'Bytes of frames from the origin that peers should have given and could not',
+    () => figures.totals().fallback,
+  )
   addReceived(registry, figures)
+  addServingMetrics(registry, { prefix: 'bootswarm_node', serving: () => figures.serving() })
   new Gauge({
     name: 'bootswarm_node_build_info',
     help: 'Version of the program',

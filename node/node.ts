@@ -176,7 +176,10 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       verifyGrant: (token) => link.grant(token),
       graceS: () => link.graceS,
     },
-    { origin: false, agent: `bootswarm-node/${packageVersion()}`, labels: config.labels },
+    {
+      ...{ origin: false, agent: `bootswarm-node/${packageVersion()}` },
+      ...{ labels: config.labels, rates: config.exchange.rates },
+    },
   )
   const budget = new AnnounceBudget({ content, clock, log })
   const dht = new DhtRouter({ content, budget })

@@ -110,7 +110,9 @@ export class Placer implements Lifecycle {
   }
 
   async #fetch(place: Place, reference: string): Promise<PullResult> {
-    const { pull, result } = await this.#components.puller.start(parseReference(reference))
+    const { pull, result } = await this.#components.puller.start(parseReference(reference), {
+      background: true,
+    })
     place.pull = pull
     return await result
   }

@@ -42,7 +42,7 @@ interface Running {
 export class Puller {
   readonly #components: PullerComponents
   readonly #running = new Map<ManifestId, Running>()
-  readonly #totals: PullTotals = { fromOrigin: 0, fromPeers: 0, duplicate: 0, corruptPeers: 0 }
+  readonly #totals: PullTotals = { fromOrigin: 0, fromPeers: 0, duplicate: 0, fallback: 0, corruptPeers: 0 }
   #stopped = false
   #paused = false
 
@@ -64,20 +64,23 @@ export class Puller {
   }
 
   /**
-   * Begins, or joins, the pull of an image; with `delegation` by the right of a user. Errors: those of the tracker; StateError
+   * Begins, or joins, the pull of an image; with `delegation` by the right of a user; in the `background` while nobody else asks for it. Errors: those of the tracker; StateError
    * while stopping or collecting garbage.
    */
   async start(
     reference: Reference,
-    options: { delegation?: string | undefined } = {},
+    options: { delegation?: string | undefined; background?: boolean } = {},
   ): Promise<{ pull: Pull; result: Promise<PullResult> }> {
     this.#checkOpen()
     const { joined, entry } = await this.#join(reference, options.delegation)
     const running = this.#running.get(joined.manifest)
+    const urgency = options.background === true ? 'background' : 'requested'
+    if (running !== undefined && urgency === 'requested') running.pull.session.class = urgency
     if (running !== undefined) return this.#follow(running, entry)
     this.#checkOpen()
     const { exchange, clock, catalog } = this.#components
-    const session = exchange.openSession({ manifest: joined.manifest, grant: joined.grant })
+    const { manifest, grant } = joined
+    const session = exchange.openSession({ manifest, grant, class: urgency })
     const pull = new Pull({ clock, session })
     const result = catalog.save(entry).then(() => this.#run(pull, entry, joined))
     result.catch(() => {})
@@ -250,11 +253,12 @@ export class Puller {
 }
 
 function added(totals: PullTotals, { session }: Pull): PullTotals {
-  const { wireFromOrigin, wireFromPeers, duplicate } = session.stats.bytes
+  const { wireFromOrigin, wireFromPeers, duplicate, wireFallback } = session.stats.bytes
   return {
     fromOrigin: totals.fromOrigin + wireFromOrigin,
     fromPeers: totals.fromPeers + wireFromPeers,
     duplicate: totals.duplicate + duplicate,
+    fallback: totals.fallback + wireFallback,
     corruptPeers: totals.corruptPeers + session.banned.length,
   }
 }

@@ -85,6 +85,7 @@ export class NodeReport {
       trackerReachable: () => link.reachable === true,
       dhtPeers,
       dht: () => budget.stat(),
+      serving: () => exchange.serving,
     }
   }
 }

@@ -4,7 +4,11 @@ import { ConfigError } from '../src/core/errors.ts'
 import { GRANT_LIFETIME_S, GRANT_LIFETIME_S_MAX, GRANT_LIFETIME_S_MIN } from '../src/core/limits.ts'
 import { BYTES_FORMS, parseBytes } from '../src/core/quantity.ts'
 import { GC_INTERVAL_S } from '../src/core/registry-limits.ts'
-import type { SolidMode } from '../src/exchange/solid.ts'
+import {
+  type ExchangeConfig,
+  ExchangeConfigSchema,
+  resolveExchange,
+} from '../src/exchange/exchange-config.ts'
 import {
   type IdentityConfig,
   IdentityConfigSchema,
@@ -49,16 +53,7 @@ export const TrackerConfigSchema = Type.Object(
     p2p: Type.Optional(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
     ),
-    exchange: Type.Optional(
-      Type.Object(
-        {
-          solid: Type.Optional(
-            Type.Union([Type.Literal('auto'), Type.Literal('always'), Type.Literal('never')]),
-          ),
-        },
-        closed,
-      ),
-    ),
+    exchange: Type.Optional(ExchangeConfigSchema),
     users: Type.Optional(
       Type.Object(
         {
@@ -143,8 +138,8 @@ export interface TrackerConfig {
   readonly identity: IdentityConfig
   /** Multiaddrs of the origin's peer. */
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
-  /** When the blocks of an answer are compressed together. */
-  readonly exchange: { readonly solid: SolidMode }
+  /** Compression of answers, and limits. */
+  readonly exchange: ExchangeConfig
   /** What happens when a valid certificate comes that no user has. */
   readonly users: { readonly onFirstContact: FirstContact }
   /** Whether enrolled nodes may read what is in a new namespace. */
@@ -195,7 +190,7 @@ function resolveConfig(file: Static<typeof TrackerConfigSchema>, path: string): 
     catalog: catalogLocation(file.catalog, { absolute, dataDir }),
     identity: resolveIdentity(file.identity, absolute),
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
-    exchange: { solid: file.exchange?.solid ?? 'auto' },
+    exchange: resolveExchange(file.exchange, path),
     users: { onFirstContact: file.users?.onFirstContact ?? 'refuse' },
     namespaces: { nodesRead: file.namespaces?.nodesRead ?? true },
     quotas: { bytes: quotaBytes(file.quotas?.bytes, path), images: file.quotas?.images ?? null },

@@ -1,8 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ServingStats } from '../src/exchange/serving.ts'
+import { addServingMetrics } from '../src/exchange/serving-metrics.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
 import type { TrustWatcher } from '../src/identity/trust-watcher.ts'
 import type { Swarms } from './swarm/swarms.ts'
+
+interface WatchedOrigin {
+  readonly sentBytes: number
+  readonly refusedPasses: number
+  readonly serving: ServingStats
+}
 
 /** Series of the tracker. No label grows with images, principals or peers. */
 export class TrackerMetrics {
@@ -34,7 +42,32 @@ export class TrackerMetrics {
   }
 
   /** Shows what the origin has sent to nodes, and whom it has refused. */
-  watchOrigin(origin: { readonly sentBytes: number; readonly refusedPasses: number }): void {
+  watchOrigin(origin: WatchedOrigin): void {
+    addServingMetrics(this.registry, { prefix: 'bootswarm_tracker', serving: () => origin.serving })
+    const gauge = (name: string, help: string, read: (serving: ServingStats) => number) =>
+      new Gauge({
+        name: `bootswarm_tracker_${name}`,
+        help,
+        registers: [this.registry],
+        collect() {
+          this.set(read(origin.serving))
+        },
+      })
+    gauge(
+      'origin_fallback_runs_total',
+      'Runs that the origin gave to starving peers although others had got them',
+      ({ fallbackRuns }) => fallbackRuns,
+    )
+    gauge(
+      'origin_fallback_refused_total',
+      'Asks of starving peers that the limit of the fallback held up',
+      ({ fallbackRefused }) => fallbackRefused,
+    )
+    gauge(
+      'origin_peers_waiting',
+      'Peers that wait for their turn at the origin',
+      ({ waitingForTurn }) => waitingForTurn,
+    )
     new Gauge({
       name: 'bootswarm_tracker_passes_refused_total',
       help: 'Passes that peers showed to the origin and that were not accepted',

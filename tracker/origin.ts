@@ -14,6 +14,8 @@ import { decodeManifest, runCount } from '../src/core/manifest.ts'
 import { PASS_TYPE, type Pass, parsePass } from '../src/core/pass.ts'
 import type { PeerAddress, PeerKey } from '../src/core/router.ts'
 import { Exchange } from '../src/exchange/exchange.ts'
+import type { ExchangeRates } from '../src/exchange/exchange-config.ts'
+import type { ServingStats } from '../src/exchange/serving.ts'
 import { Solid, type SolidMode } from '../src/exchange/solid.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { verifyJws } from '../src/identity/jws.ts'
@@ -46,12 +48,14 @@ export interface OriginInit {
   readonly name: string
   /** When the blocks of an answer are compressed together. */
   readonly solid: SolidMode
+  readonly rates: ExchangeRates
 }
 
 interface OriginParts {
   readonly solid: Solid
   readonly name: string
   readonly book: PassBook
+  readonly rates: ExchangeRates
   readonly host: Libp2pHost
 }
 
@@ -77,7 +81,7 @@ export class Origin implements Lifecycle {
 
   private constructor(components: OriginComponents, parts: OriginParts) {
     const { clock, blocks, nodes, verifier, log, identity } = components
-    const { name, book, host, solid } = parts
+    const { name, book, host, solid, rates } = parts
     this.#components = components
     this.#changedMs = clock.now()
     this.#name = name
@@ -103,7 +107,7 @@ export class Origin implements Lifecycle {
         // Grants of other trackers, and those from before a start, are for manifests that nobody has asked for here.
         wanted: (manifest) => this.#serveIfHeld(manifest),
       },
-      { origin: true, agent: `bootswarm-tracker/${packageVersion()}` },
+      { origin: true, rates, agent: `bootswarm-tracker/${packageVersion()}` },
     )
   }
 
@@ -124,7 +128,7 @@ export class Origin implements Lifecycle {
     )
     const idle = new IdleShare({ clock })
     const solid = new Solid({ packer: components.verifier, clock, idle }, { mode: init.solid })
-    return new Origin(components, { name, book, host, solid })
+    return new Origin(components, { name, book, host, solid, rates: init.rates })
   }
 
   async start(): Promise<void> {
@@ -215,6 +219,11 @@ export class Origin implements Lifecycle {
 
   address(): PeerAddress {
     return { peer: this.#host.self, addresses: this.#host.addresses(), origin: true }
+  }
+
+  /** What serving has come to since the start. */
+  get serving(): ServingStats {
+    return this.#exchange.serving
   }
 
   /** Wire bytes of frames sent to nodes since the start. */

@@ -9,6 +9,9 @@ export const PullBytes = Type.Object({
   wireFromOrigin: Type.Integer({ description: 'bytes of frames from the tracker' }),
   wireFromPeers: Type.Integer({ description: 'bytes of frames from other nodes' }),
   duplicate: Type.Integer({ description: 'wire bytes of blocks that had already arrived' }),
+  wireFallback: Type.Integer({
+    description: 'of the bytes from the tracker, those that other nodes should have given and could not',
+  }),
 })
 export type PullBytes = Static<typeof PullBytes>
 

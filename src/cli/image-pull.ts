@@ -115,7 +115,7 @@ function showPull(progress: Progress, { state, bytes, peers }: PullProgress): vo
 }
 
 function describe({ exported, ...result }: Pulled): string {
-  const { image, local, wireFromOrigin, wireFromPeers } = result.bytes
+  const { image, local, wireFromOrigin, wireFromPeers, wireFallback } = result.bytes
   const wire = wireFromOrigin + wireFromPeers
   return formatFacts([
     [
@@ -126,6 +126,12 @@ function describe({ exported, ...result }: Pulled): string {
     [
       'over the wire',
       wire === 0 ? 'nothing' : `${formatBytes(wire)}, ${formatShare(wireFromPeers, wire)} of it from peers`,
+    ],
+    [
+      'fallback',
+      wireFallback > 0
+        ? `${formatBytes(wireFallback)} from the tracker, because no other node could give them`
+        : undefined,
     ],
     ['manifest', result.manifest],
     [

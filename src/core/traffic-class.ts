@@ -5,3 +5,7 @@
 export const TRAFFIC_CLASSES = ['guest', 'boot', 'requested', 'background'] as const
 
 export type TrafficClass = (typeof TRAFFIC_CLASSES)[number]
+
+export function moreUrgent(a: TrafficClass, b: TrafficClass): TrafficClass {
+  return TRAFFIC_CLASSES.indexOf(a) < TRAFFIC_CLASSES.indexOf(b) ? a : b
+}

@@ -14,11 +14,12 @@ import type { Manifest } from '../core/manifest.ts'
 import type { Labels } from '../core/nearness.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { TrafficClass } from '../core/traffic-class.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, HaveParts, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
+import type { ExchangeRates } from './exchange-config.ts'
 import { Links } from './links.ts'
-import type { ExchangeRates } from './rates.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
 import { Serving, type ServingStats } from './serving.ts'
@@ -92,9 +93,8 @@ export class Exchange implements Lifecycle {
       admits: ({ peer }) => components.admission.of(peer) !== undefined,
       fetches: (connection) => [...this.#sessions.values()].some((session) => session.uses(connection)),
     })
-    const { clock } = components
     this.#serving = new Serving(
-      { clock, links: this.#links },
+      { clock: components.clock, links: this.#links },
       { origin: init.origin, rates: init.rates ?? {} },
     )
     this.#segments = new SegmentReader({ nodes: components.nodes })
@@ -180,7 +180,7 @@ export class Exchange implements Lifecycle {
   }
 
   /** A session for a manifest; its `run` fetches. Errors: StateError when one is under way already. */
-  openSession(init: { manifest: ManifestId; grant: string }): Session {
+  openSession(init: { manifest: ManifestId; grant: string; class?: TrafficClass }): Session {
     if (this.#sessions.has(init.manifest)) throw new StateError('a session for this manifest is under way')
     const { blocks, nodes, verifier, clock, log, random } = this.#components
     const session = new Session(
@@ -193,13 +193,14 @@ export class Exchange implements Lifecycle {
         random,
         segments: this.#segments,
         buffers: this.#buffers,
+        rates: this.#serving.received,
         connect: (address, options) => this.connect(address, options),
         swarmOf: (id, manifest) => this.addSwarm(id, manifest),
         self: this.#components.carrier.self,
         labels: this.#init.labels ?? {},
         labelsOf: (peer) => this.#components.admission.of(peer)?.labels,
       },
-      init,
+      { class: 'requested', ...init },
     )
     this.#sessions.set(init.manifest, session)
     return session

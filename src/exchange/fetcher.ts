@@ -12,12 +12,14 @@ import {
 import type { FrameVerifier } from '../core/frame.ts'
 import type { Nearness } from '../core/nearness.ts'
 import type { PeerKey } from '../core/router.ts'
+import { moreUrgent, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import { Flights } from './flights.ts'
 import type { Neighbours } from './neighbours.ts'
 import type { FetchPeer } from './policy/fetch-peer.ts'
 import type { FetchPolicy } from './policy/fetch-policy.ts'
+import type { RateLimit } from './policy/rate-limit.ts'
 import type { Decision, Want, WantFailure } from './policy/want.ts'
 import {
   framesOf,
@@ -29,6 +31,7 @@ import {
 } from './run-fetch.ts'
 import type { RunBlocks, SegmentReader } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
+import type { Arrived } from './session-stats.ts'
 import type { Swarm } from './swarm.ts'
 
 export interface FetcherComponents {
@@ -36,6 +39,8 @@ export interface FetcherComponents {
   segments: SegmentReader
   verifier: FrameVerifier
   buffers: BufferPool
+  /** What may be received. */
+  rates: RateLimit
   clock: Clock
   policy: FetchPolicy
   neighbours: Neighbours
@@ -46,13 +51,14 @@ export interface FetcherComponents {
 export interface FetcherEvents {
   /** All of a run, or some parts of it, are in the store now. */
   stored(run: number): void
-  arrived(
-    peer: SessionPeer,
-    amount: { blocks: number; bytes: number; wireBytes: number; duplicate: boolean },
-  ): void
+  arrived(peer: SessionPeer, amount: Arrived): void
+  /** What the bytes are wanted for now. */
+  classOf(): TrafficClass
   /** The local store failed: the session cannot go on. */
   broken(error: unknown): void
 }
+
+const NOTHING = { blocks: 0, bytes: 0, fallback: false }
 
 /** Does what the policy decides: sends wants and asks, verifies and stores what arrives, and tells the policy what became of it. */
 export class Fetcher {
@@ -68,6 +74,8 @@ export class Fetcher {
   readonly #cancelled = new WeakSet<Want>()
   /** Answers that are being verified and stored. */
   readonly #storing = new Set<Promise<void>>()
+  /** Runs that the origin gave because no neighbour could. */
+  readonly #fallbacks = new Set<number>()
   #cancelWake = () => {}
   #stopped = false
 
@@ -117,13 +125,17 @@ export class Fetcher {
   pump(): void {
     if (this.#stopped) return
     const nowMs = this.#clock.monotonic()
+    const waitMs = this.#components.rates.waitMs(this.#events.classOf(), nowMs)
+    if (waitMs > 0) return this.#wakeAfter(waitMs)
     for (let next = this.#policy.next(nowMs); next !== undefined; next = this.#policy.next(nowMs))
       this.#do(next)
+    this.#wakeAfter(this.#policy.wakeMs - nowMs)
+  }
+
+  #wakeAfter(ms: number): void {
     this.#cancelWake()
-    const { wakeMs } = this.#policy
-    if (wakeMs !== Number.POSITIVE_INFINITY) {
-      this.#cancelWake = this.#clock.after(Math.max(1, wakeMs - nowMs), () => this.pump())
-    }
+    if (ms !== Number.POSITIVE_INFINITY)
+      this.#cancelWake = this.#clock.after(Math.max(1, ms), () => this.pump())
   }
 
   #do(decision: Decision): void {
@@ -154,6 +166,7 @@ export class Fetcher {
     const { count, starving } = ask
     try {
       const { runs, retryMs } = await peer.connection.ask({ id: peer.id, count, starving })
+      if (starving) for (const run of runs) this.#fallbacks.add(run)
       this.#policy.assigned(ask.peer, runs.slice(0, count), { nowMs: this.#clock.monotonic(), retryMs })
     } catch (error) {
       this.#policy.askFailed(ask.peer, this.#failure(peer, error), this.#whenOf(error))
@@ -195,28 +208,37 @@ export class Fetcher {
   /** False: the answer was not needed any more. */
   async #send(peer: SessionPeer, want: Want, sent: RunWant): Promise<boolean> {
     if (this.#cancelled.has(want) || this.#stopped) throw new AbortedError('not needed any more')
+    let wireBytes = 0
+    this.#received(sent.bytes)
     const land = this.#flights.depart(sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array))
     try {
       const { request, answer } = peer.connection.want({
         ...{ id: peer.id, run: want.run, missing: sent.missing },
-        class: want.class,
+        class: moreUrgent(want.class, this.#events.classOf()),
       })
       this.#requests.set(want, request)
       const blocks = await answer
       this.#requests.delete(want)
+      wireBytes = blocks.payload.length
       const useful = this.#policy.answered(want, this.#clock.monotonic())
       this.pump()
       if (useful) await this.#tracked(this.#store(peer, sent, blocks))
       else this.#drop(peer, blocks)
       return useful
     } finally {
+      this.#received(wireBytes - sent.bytes)
       this.#requests.delete(want)
       land()
     }
   }
 
+  /** Counts bytes when they are wanted, as many as they may be; then what they have come to. */
+  #received(bytes: number): void {
+    this.#components.rates.take(this.#events.classOf(), bytes, this.#clock.monotonic())
+  }
+
   #drop(peer: SessionPeer, answer: Blocks): void {
-    this.#events.arrived(peer, { blocks: 0, bytes: 0, wireBytes: answer.payload.length, duplicate: true })
+    this.#events.arrived(peer, { ...NOTHING, wireBytes: answer.payload.length, duplicate: true })
     this.#components.buffers.give(answer.payload.buffer)
   }
 
@@ -235,7 +257,8 @@ export class Fetcher {
     const wireBytes = answer.payload.length
     const { blocks: store, verifier, buffers } = this.#components
     const stored = await this.#locally(storeVerified({ store, verifier, buffers }, frames))
-    this.#events.arrived(peer, { blocks: stored.blocks, bytes: stored.bytes, wireBytes, duplicate: false })
+    const fallback = peer.origin && this.#fallbacks.has(want.run)
+    this.#events.arrived(peer, { ...stored, wireBytes, duplicate: false, fallback })
     if (stored.wrong > 0)
       throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
   }

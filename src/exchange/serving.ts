@@ -1,12 +1,12 @@
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Connection } from './connection.ts'
+import type { ExchangeRates } from './exchange-config.ts'
 import type { Links } from './links.ts'
 import { OriginFallback } from './policy/origin-fallback.ts'
 import { OriginTurns } from './policy/origin-turns.ts'
 import { RateLimit } from './policy/rate-limit.ts'
 import { ServingPlaces } from './policy/serving-places.ts'
-import type { ExchangeRates } from './rates.ts'
 import type { OriginSide, Places } from './server.ts'
 import { type ServedBytes, ServingDesk } from './serving-desk.ts'
 import type { Swarm } from './swarm.ts'
@@ -31,6 +31,8 @@ export interface ServingStats {
 /** What all connections of an exchange share when they serve: the order, the limits, the places of each swarm, the turns at an origin. */
 export class Serving {
   readonly desk: ServingDesk
+  /** What sessions may receive. */
+  readonly received: RateLimit
   readonly origin: OriginSide | undefined
   readonly places: Places
   readonly #byManifest = new Map<ManifestId, ServingPlaces>()
@@ -38,9 +40,10 @@ export class Serving {
 
   constructor(components: { clock: Clock; links: Links }, init: { origin: boolean; rates: ExchangeRates }) {
     const { clock, links } = components
-    const { upload, fallbackBytesPerSecond } = init.rates
+    const { upload, download, fallbackBytesPerSecond } = init.rates
     const nowMs = clock.monotonic()
     this.desk = new ServingDesk({ clock, rates: new RateLimit(upload ?? {}, nowMs) })
+    this.received = new RateLimit(download ?? {}, nowMs)
     const fallback = () => new OriginFallback({ bytesPerSecond: fallbackBytesPerSecond, nowMs })
     this.origin = init.origin ? { turns: new OriginTurns(), fallback: fallback() } : undefined
     this.places = {

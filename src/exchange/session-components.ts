@@ -7,8 +7,10 @@ import type { Manifest } from '../core/manifest.ts'
 import type { Labels } from '../core/nearness.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Connection } from './connection.ts'
+import type { RateLimit } from './policy/rate-limit.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -18,6 +20,8 @@ export interface SessionComponents {
   segments: SegmentReader
   verifier: FrameVerifier
   buffers: BufferPool
+  /** What may be received. */
+  rates: RateLimit
   clock: Clock
   log: Log
   random: Random
@@ -33,4 +37,6 @@ export interface SessionComponents {
 export interface SessionInit {
   readonly manifest: ManifestId
   readonly grant: string
+  /** What its bytes are wanted for. */
+  readonly class: TrafficClass
 }

@@ -1,5 +1,16 @@
 import type { SegmentPlan } from './planner.ts'
 
+/** An answer: frames of `wireBytes`, which are blocks of `bytes`. */
+export interface Arrived {
+  readonly blocks: number
+  readonly bytes: number
+  readonly wireBytes: number
+  /** It was here already. */
+  readonly duplicate: boolean
+  /** From the origin because no neighbour could give it. */
+  readonly fallback: boolean
+}
+
 /** Counters of one session. Bytes are uncompressed unless the name says wire. */
 export class SessionStats {
   readonly blocks = { total: 0, local: 0, fetched: 0 }
@@ -10,6 +21,7 @@ export class SessionStats {
     wireFromOrigin: 0,
     wireFromPeers: 0,
     duplicate: 0,
+    wireFallback: 0,
   }
 
   plan(plan: SegmentPlan): void {
@@ -19,13 +31,10 @@ export class SessionStats {
     this.bytes.local += plan.bytes.local
   }
 
-  /** An answer has arrived: frames of `wireBytes`, which are blocks of `bytes`. */
-  add(
-    fromOrigin: boolean,
-    amount: { blocks: number; bytes: number; wireBytes: number; duplicate: boolean },
-  ): void {
+  add(fromOrigin: boolean, amount: Arrived): void {
     if (fromOrigin) this.bytes.wireFromOrigin += amount.wireBytes
     else this.bytes.wireFromPeers += amount.wireBytes
+    if (amount.fallback) this.bytes.wireFallback += amount.wireBytes
     if (amount.duplicate) {
       this.bytes.duplicate += amount.wireBytes
       return

@@ -4,6 +4,7 @@ import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { TrafficClass } from '../core/traffic-class.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import { Fetcher } from './fetcher.ts'
@@ -23,6 +24,8 @@ export class Session {
   readonly manifest: ManifestId
   readonly stats = new SessionStats()
   readonly milestones: MilestoneBook
+  /** What its bytes are wanted for now: somebody may ask for what came in the background, or a VM wait for it. */
+  class: TrafficClass
   readonly #components: SessionComponents
   readonly #neighbours: Neighbours
   readonly #nodes: NodeFetcher
@@ -45,6 +48,7 @@ export class Session {
     this.#components = components
     this.manifest = init.manifest
     this.#grant = init.grant
+    this.class = init.class
     const { clock, log, random, connect, labelsOf } = components
     this.milestones = new MilestoneBook(() => clock.monotonic())
     this.#neighbours = new Neighbours(
@@ -156,12 +160,15 @@ export class Session {
   async #prepare(): Promise<Swarm> {
     const manifest = await loadManifest(this.#planner(), this.manifest)
     if (this.#finished) throw new AbortedError('session has ended')
-    const { random, clock, blocks, segments, verifier, buffers } = this.#components
+    const { random, clock, blocks, segments, verifier, buffers, rates } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
     this.milestones.mark('manifest')
     const { self, labels, labelsOf } = this.#components
     const nowMs = clock.monotonic()
-    const policy = new FetchPolicy({ runs: swarm.map.runs, random, nowMs, self })
+    const policy = new FetchPolicy({
+      ...{ runs: swarm.map.runs, random, nowMs, self },
+      class: 'background',
+    })
     policy.mates([...this.#mates], nowMs)
     this.#swarm = swarm
     this.#policy = policy
@@ -170,7 +177,7 @@ export class Session {
     this.#ignoreDrops = swarm.listenDrops((run) => this.#lost(run))
     this.#fetcher = new Fetcher(
       {
-        ...{ blocks, segments, verifier, buffers, clock, policy },
+        ...{ blocks, segments, verifier, buffers, rates, clock, policy },
         neighbours: this.#neighbours,
         nearness: (peer) => nearness(labelsOf(peer), labels),
       },
@@ -178,6 +185,7 @@ export class Session {
         swarm,
         events: {
           stored: (run) => news.add(run),
+          classOf: () => this.class,
           arrived: (peer, amount) => {
             this.milestones.mark('firstBlocks')
             this.stats.add(peer.origin, amount)

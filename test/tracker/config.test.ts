@@ -3,6 +3,13 @@ import * as assert from 'uvu/assert'
 import { ConfigError } from '../../src/core/errors.ts'
 import { loadTrackerConfig, parseTrackerConfig } from '../../tracker/config.ts'
 
+const EVERYTHING = {
+  bytesPerSecond: undefined,
+  requestedBytesPerSecond: undefined,
+  backgroundBytesPerSecond: undefined,
+}
+const UNLIMITED = { upload: EVERYTHING, download: EVERYTHING, fallbackBytesPerSecond: undefined }
+
 const test = suite('tracker config')
 const MINIMAL = 'dataDir: data\nidentity: { certificate: t.pem, key: /keys/t.key, ca: ca.pem }\n'
 const parse = (text: string) => parseTrackerConfig(text, { path: '/etc/bootswarm/tracker.yaml' })
@@ -17,7 +24,7 @@ test('needs little, fills in the rest, and takes paths from where the file is', 
     name: undefined,
     identity: { certificate: '/etc/bootswarm/t.pem', key: '/keys/t.key', ca: '/etc/bootswarm/ca.pem' },
     p2p: { listen: ['/ip4/0.0.0.0/tcp/4001'], announce: [] },
-    exchange: { solid: 'auto' },
+    exchange: { solid: 'auto', rates: UNLIMITED },
     users: { onFirstContact: 'refuse' },
     namespaces: { nodesRead: true },
     quotas: { bytes: null, images: null },
