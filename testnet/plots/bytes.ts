@@ -34,6 +34,9 @@ export async function bytesSvg(report: Report): Promise<string> {
       position: 'right',
       color: '#24292f',
       fontSize: 12,
+      // Over the lines of the grid.
+      backgroundColor: '#ffffff',
+      padding: [2, 4],
       formatter: ({ dataIndex }) => labelOf(rows[dataIndex]),
     },
   }
