@@ -23,6 +23,9 @@ import { type Enrolled, enrolByHand } from './enrol.ts'
 import { flood } from './flood.ts'
 import { lyingStore } from './lying-store.ts'
 
+/** It fetches nothing. */
+const noVerifier: FrameVerifier = { verifyRun: () => Promise.reject(new UnsupportedError('fetching')) }
+
 const init = JSON.parse(process.argv[2] ?? '') as HostileInit
 const client = await trackerClient(init)
 const enrolled = await enrolByHand(client, { dn: init.dn, tracker: init.tracker.name })
@@ -78,8 +81,3 @@ async function claimAll({ manifest: id }: JoinAnswer): Promise<void> {
   exchange.addSwarm(id, manifest, Bitmap.full(runs))
   await client.announce({ ...place, swarms: [{ manifest: id, runs }] })
 }
-
-/** It fetches nothing. */
-const noVerifier: FrameVerifier = {
-  verifyRun: () => Promise.reject(new UnsupportedError('fetching')),
-} as FrameVerifier
