@@ -111,11 +111,8 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
 
   await maintenance.load()
   await started(enrolment)
-  await started(host)
-  await started(carrier)
-  await started(new KnownPeers({ host, clock, log }, { path: join(config.dataDir, 'peers.json') }))
-  await started(exchange)
-  await started(announcer)
+  const known = new KnownPeers({ host, clock, log }, { path: join(config.dataDir, 'peers.json') })
+  for (const part of [host, carrier, known, exchange, announcer]) await started(part)
   opened.defer(() => puller.stop())
   await started(placer)
   const probes = await listenForProbes(metrics, config.metrics?.listen)
