@@ -123,7 +123,7 @@ export const HEDGE_SLACK_MS = 250
 /** When nothing is missing any more, a want goes to a second peer that would need so many times less than is left at the first. */
 export const HAND_OVER_TIMES = 3
 /** A peer of unknown rate counts as infinitely slow then when it has not answered its first want for so long. */
-export const HAND_OVER_UNKNOWN_MS = 1000
+export const HAND_OVER_UNKNOWN_MS = 1500
 /** A peer whose rate says that one want takes so long has one under way at a time, not two. */
 export const SLOW_WANT_MS = 1000
 /** Bytes of copies that hedging may cost, as a share of what is fetched: half of what the sum of all duplicates may be. */
