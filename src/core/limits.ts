@@ -176,6 +176,14 @@ export const ENDGAME_AFTER_WANTS = 3
 export const STARVING_AFTER_MS = 2000
 /** For so long after that it is starving at once when no neighbour has what is missing. */
 export const STARVING_FOR_MS = 5000
+/** Peers of related images that a session asks by digest, besides its neighbours. */
+export const RELATED_NEIGHBOURS_MAX = 4
+/** Runs of an image below which nobody is asked about related ones: it is here before they are found. */
+export const RELATED_RUNS_MIN = 16
+/** Blocks of an image that can be asked for by digest: 8 MB of table, for 17 GB of image. */
+export const DIGEST_WANT_BLOCKS_MAX = 1024 * KiB
+/** Images for which such a table is kept. */
+export const DIGEST_WANT_SWARMS_MAX = 4
 /** Time before a peer that failed is dialled again. */
 export const PEER_RETRY_MS = 5000
 /** The longest such time: it doubles with each failure in a row. */
