@@ -135,9 +135,11 @@ export const STEWARD_WAITS = 3
 /** Mates that step in one after the other; later ones come with the last of them. */
 export const STEWARD_RANKS_MAX = 4
 /** A run that an origin gave away should be at a second peer within so long at least before its taker counts as one that does not pass on. */
-export const SPREAD_MS_MIN = 2000
+export const SPREAD_MS_MIN = 3000
 /** ... and within so many times what runs take on average. */
-export const SPREAD_TIMES = 2
+export const SPREAD_TIMES = 3
+/** Runs that must have reached a second peer before that is known; the mean goes over about as many. */
+export const SPREAD_SAMPLES_MIN = 16
 /** Runs of one taker that an origin watches. */
 export const SPREAD_WATCHED_MAX = 64
 /** Pause of a peer that does not have what it told: its have bitmap and its store may agree again. */
