@@ -5,6 +5,7 @@ import {
   PEER_RETRY_MAX_MS,
   PEER_RETRY_MS,
   SESSION_ADDRESSES_MAX,
+  SESSION_DIALS_MAX,
   SESSION_NEIGHBOURS_MAX,
 } from '../../core/limits.ts'
 import { type Labels, type Nearness, nearness } from '../../core/nearness.ts'
@@ -33,7 +34,7 @@ interface Known {
 }
 
 /**
- * Which peers a session keeps as neighbours: up to twelve, most of the same rack, then of the same zone, and always some of elsewhere,
+ * Which peers a session keeps as neighbours: it dials up to eight and takes in up to sixteen, most of the same rack, then of the same zone, and always some of elsewhere,
  * so that the graph of a swarm stays connected. Every 30 s the least useful one makes room for another. State only: no
  * socket, no clock; a candidate costs about 150 bytes.
  */
@@ -41,6 +42,7 @@ export class NeighbourPolicy {
   readonly #random: Random
   readonly #labels: Labels
   readonly #max: number
+  readonly #dialsMax: number
   /** The longest unheard first. */
   readonly #known = new Map<string, Known>()
   readonly #banned = new Set<string>()
@@ -50,10 +52,11 @@ export class NeighbourPolicy {
   #idleUntilMs = Number.NEGATIVE_INFINITY
   #lookedMs: number | undefined
 
-  constructor(components: { random: Random }, init: { labels: Labels; max?: number }) {
+  constructor(components: { random: Random }, init: { labels: Labels; max?: number; dialsMax?: number }) {
     this.#random = components.random
     this.#labels = init.labels
     this.#max = init.max ?? SESSION_NEIGHBOURS_MAX
+    this.#dialsMax = Math.min(this.#max, init.dialsMax ?? SESSION_DIALS_MAX)
   }
 
   get banned(): string[] {
@@ -85,7 +88,7 @@ export class NeighbourPolicy {
     const chosen: string[] = []
     const ready = this.#ready(nowMs)
     for (const peer of ready.origins) chosen.push(this.#take(peer, nowMs))
-    while (this.size < this.#max) {
+    while (this.size < this.#dialsMax) {
       const peer = this.#next(ready.byNearness)
       if (peer === undefined) break
       chosen.push(this.#take(peer, nowMs))
@@ -151,7 +154,7 @@ export class NeighbourPolicy {
     this.#lookedMs ??= nowMs
     if (nowMs - this.#lookedMs < NEIGHBOUR_REBALANCE_MS) return undefined
     this.#lookedMs = nowMs
-    const ready = this.size < this.#max ? undefined : this.#ready(nowMs).byNearness
+    const ready = this.size < this.#dialsMax ? undefined : this.#ready(nowMs).byNearness
     let least: { peer: string; bytes: number } | undefined
     for (const [peer, known] of this.#known) {
       if (known.place !== 'joined' || known.origin) continue
@@ -208,8 +211,8 @@ export class NeighbourPolicy {
    * 70 % of the places for the rack and 70 % of the rest for the zone, but some for peers of elsewhere; what no peer of the kind takes goes to the others.
    */
   #next([elsewhere = [], zone = [], rack = []]: string[][]): string | undefined {
-    const rackMax = Math.floor(this.#max * NEIGHBOURS_NEAR_SHARE)
-    const zoneMax = Math.floor((this.#max - rackMax) * NEIGHBOURS_NEAR_SHARE)
+    const rackMax = Math.floor(this.#dialsMax * NEIGHBOURS_NEAR_SHARE)
+    const zoneMax = Math.floor((this.#dialsMax - rackMax) * NEIGHBOURS_NEAR_SHARE)
     if (this.#taken[2] < rackMax && rack.length > 0) return rack.pop()
     if (this.#taken[0] < NEIGHBOURS_FAR_MIN && elsewhere.length > 0) return elsewhere.pop()
     if (this.#taken[1] < zoneMax && zone.length > 0) return zone.pop()

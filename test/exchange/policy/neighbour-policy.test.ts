@@ -7,6 +7,7 @@ import {
   PEER_RETRY_MS,
   SERVING_NEWCOMER_MS,
   SESSION_ADDRESSES_MAX,
+  SESSION_DIALS_MAX,
   SESSION_NEIGHBOURS_MAX,
 } from '../../../src/core/limits.ts'
 import { NeighbourPolicy } from '../../../src/exchange/policy/neighbour-policy.ts'
@@ -39,14 +40,14 @@ const kinds = (peers: readonly string[]) =>
 
 test('most neighbours are of the same rack, some of the zone, two of elsewhere', () => {
   const policy = policyWith({ rack: 20, zone: 20, far: 20 })
-  assert.equal(kinds(joinAll(policy, 0)), { rack: 8, zone: 2, far: 2 })
+  assert.equal(kinds(joinAll(policy, 0)), { rack: 5, zone: 1, far: 2 })
   assert.equal(policy.dials(1), [])
 })
 
 test('places that nobody near takes go to the others', () => {
-  assert.equal(kinds(policyWith({ far: 40 }).dials(0)), { rack: 0, zone: 0, far: SESSION_NEIGHBOURS_MAX })
-  assert.equal(kinds(policyWith({ rack: 40 }).dials(0)), { rack: SESSION_NEIGHBOURS_MAX, zone: 0, far: 0 })
-  assert.equal(kinds(policyWith({ rack: 3, far: 40 }).dials(0)), { rack: 3, zone: 0, far: 9 })
+  assert.equal(kinds(policyWith({ far: 40 }).dials(0)), { rack: 0, zone: 0, far: SESSION_DIALS_MAX })
+  assert.equal(kinds(policyWith({ rack: 40 }).dials(0)), { rack: SESSION_DIALS_MAX, zone: 0, far: 0 })
+  assert.equal(kinds(policyWith({ rack: 3, far: 40 }).dials(0)), { rack: 3, zone: 0, far: 5 })
 })
 
 test('the origin is dialled besides, and again soon when it fails', () => {
@@ -54,7 +55,7 @@ test('the origin is dialled besides, and again soon when it fails', () => {
   policy.learn({ peer: 'origin', origin: true })
   const dials = policy.dials(0)
   assert.ok(dials.includes('origin'))
-  assert.is(dials.length, SESSION_NEIGHBOURS_MAX + 1)
+  assert.is(dials.length, SESSION_DIALS_MAX + 1)
   for (let nowMs = 0, i = 0; i < 6; i++, nowMs += PEER_RETRY_MS) {
     if (i > 0) assert.equal(policy.dials(nowMs), ['origin'])
     policy.left('origin', nowMs, { failed: true })
@@ -62,7 +63,7 @@ test('the origin is dialled besides, and again soon when it fails', () => {
 })
 
 test('a peer that fails is dialled later each time, another one at once', () => {
-  const policy = policyWith({ rack: SESSION_NEIGHBOURS_MAX + 1 })
+  const policy = policyWith({ rack: SESSION_DIALS_MAX + 1 })
   const first = joinAll(policy, 0)[0] as string
   policy.left(first, 0, { failed: true })
   assert.is(policy.dials(0).length, 1, 'the one that was left over')
@@ -93,10 +94,13 @@ test('a banned peer never comes back', () => {
 })
 
 test('who has opened the swarm here is welcome while there is a place', () => {
-  const policy = policyWith({ rack: SESSION_NEIGHBOURS_MAX - 1 })
+  const policy = policyWith({ rack: 40 })
   joinAll(policy, 0)
-  assert.ok(policy.welcome({ peer: 'guest', labels: PLACES.far }, 0))
-  assert.not(policy.welcome({ peer: 'guest' }, 0), 'it has its place already')
+  assert.equal(policy.dials(0), [], 'it dials nobody more')
+  for (let i = SESSION_DIALS_MAX; i < SESSION_NEIGHBOURS_MAX; i++) {
+    assert.ok(policy.welcome({ peer: `guest-${i}`, labels: PLACES.far }, 0), `takes in guest ${i}`)
+    assert.not(policy.welcome({ peer: `guest-${i}` }, 0), 'it has its place already')
+  }
   assert.not(policy.welcome({ peer: 'another' }, 0))
 })
 
@@ -129,9 +133,9 @@ test('bytes of the last 30 s count, not those of before', () => {
 })
 
 test('nobody is parted with for nothing', () => {
-  const none = policyWith({ rack: SESSION_NEIGHBOURS_MAX })
+  const none = policyWith({ rack: SESSION_DIALS_MAX })
   const few = policyWith({ rack: 3 })
-  const farther = policyWith({ rack: SESSION_NEIGHBOURS_MAX, far: 0 })
+  const farther = policyWith({ rack: SESSION_DIALS_MAX, far: 0 })
   for (const policy of [none, few, farther]) {
     joinAll(policy, 0)
     policy.rebalance(0, () => 0)
@@ -159,19 +163,19 @@ test('the last two of elsewhere stay when only near ones could replace them', ()
     policy.left(gone, i * NEIGHBOUR_REBALANCE_MS, { failed: false, retryMs: 1e9 })
     joinAll(policy, i * NEIGHBOUR_REBALANCE_MS)
   }
-  assert.is(policy.size, SESSION_NEIGHBOURS_MAX)
+  assert.is(policy.size, SESSION_DIALS_MAX)
   assert.ok(
-    replaced.filter((peer) => peer.startsWith('far')).length >= SESSION_NEIGHBOURS_MAX - NEIGHBOURS_FAR_MIN,
+    replaced.filter((peer) => peer.startsWith('far')).length >= SESSION_DIALS_MAX - NEIGHBOURS_FAR_MIN,
   )
 })
 
 test('what is remembered is bounded, and a stranger costs no neighbour', () => {
-  const policy = policyWith({ rack: SESSION_NEIGHBOURS_MAX })
+  const policy = policyWith({ rack: SESSION_DIALS_MAX })
   const neighbours = joinAll(policy, 0)
   for (let i = 0; i < 10 * SESSION_ADDRESSES_MAX; i++) policy.learn({ peer: `stranger-${i}` })
   for (const peer of neighbours) policy.left(peer, 0, { failed: false })
   const again = policy.dials(PEER_RETRY_MS)
-  assert.is(again.length, SESSION_NEIGHBOURS_MAX)
+  assert.is(again.length, SESSION_DIALS_MAX)
   assert.ok(again.some((peer) => neighbours.includes(peer)))
 })
 
@@ -205,14 +209,20 @@ test('fifty that come while a swarm is nearly done find their neighbours within 
   for (const peer of early) come(peer, early)
   for (let nowMs = 0; nowMs <= SERVING_NEWCOMER_MS; nowMs += 200) round(nowMs)
   const earlySizes = early.map((peer) => policies.get(peer)?.size ?? 0)
-  assert.ok(Math.min(...earlySizes) >= 10, `early ones have ${Math.min(...earlySizes)}`)
+  assert.ok(Math.min(...earlySizes) >= SESSION_DIALS_MAX, `early ones have ${Math.min(...earlySizes)}`)
   for (const peer of late) come(peer, [...early, ...late])
   for (let i = 1; i <= 5; i++) round(SERVING_NEWCOMER_MS + i * 200)
   const lateSizes = late.map((peer) => policies.get(peer)?.size ?? 0)
-  assert.ok(Math.min(...lateSizes) >= 10, `the late ones have ${Math.min(...lateSizes)} after a second`)
+  assert.ok(
+    Math.min(...lateSizes) >= SESSION_DIALS_MAX,
+    `the late ones have ${Math.min(...lateSizes)} after a second`,
+  )
   for (let i = 6; i <= 100; i++) round(SERVING_NEWCOMER_MS + i * 200)
   const sizes = early.map((peer) => policies.get(peer)?.size ?? 0)
-  assert.ok(Math.min(...sizes) >= 8, `and the early ones still have ${Math.min(...sizes)}`)
+  assert.ok(
+    Math.min(...sizes) >= SESSION_DIALS_MAX - 2,
+    `and the early ones still have ${Math.min(...sizes)}`,
+  )
 })
 
 test.run()
