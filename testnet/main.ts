@@ -5,6 +5,7 @@ import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
 import { badDay, badDaysHelp } from './commands/bad-day.ts'
 import { down } from './commands/down.ts'
 import { run } from './commands/run.ts'
+import { addSim } from './commands/sim.ts'
 import { swarm } from './commands/swarm.ts'
 import { sweep } from './commands/sweep.ts'
 import { up } from './commands/up.ts'
@@ -43,6 +44,7 @@ function buildProgram(outcome: { exitCode: number }): Command {
     .addHelpText('after', '\nExample:\n  $ bootswarm testnet up --nodes 4\n')
     .action(async (flags: Parameters<typeof up>[0]) => up(flags))
   addRun(program, outcome)
+  addSim(program, outcome)
   program
     .command('down')
     .description('stop a testnet and remove its files')
