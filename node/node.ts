@@ -40,6 +40,7 @@ import { Maintenance } from './maintenance.ts'
 import { nodeMetrics } from './metrics.ts'
 import { Placer } from './placer.ts'
 import { Puller } from './puller.ts'
+import { RelatedFinder } from './related-finder.ts'
 import { NodeReport } from './report.ts'
 import { trackerClient } from './tracker-client.ts'
 import { TrackerLink } from './tracker-link.ts'
@@ -80,7 +81,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
 
   const parts = { log, clock, identity, frames, blocks, nodes, catalog, host, carrier, passes }
   const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
-  const { link, exchange, puller, announcer, budget } = swarm
+  const { link, exchange, puller, announcer, placer, budget } = swarm
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
     {
@@ -89,10 +90,6 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     },
   )
   const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer })
-  const placer = new Placer(
-    { orders: (body, options) => client.placements.orders(body, options), link, puller, clock, log },
-    { self: host.self },
-  )
   const report = new NodeReport(
     {
       ...{ carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock, budget },
@@ -194,12 +191,17 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const router = new FallbackRouter({ routers: [tracker, dht], log })
   const puller: Puller = new Puller({
     ...{ catalog, exchange, link, router, clock, log },
+    related: new RelatedFinder({ link, clock, log }),
     completed: (manifest) => announcer.completed(manifest),
   })
   const announcer = new Announcer({
     ...{ catalog, exchange, puller, link, router, dht, budget, clock, log, random: Math.random },
   })
-  return { link, exchange, puller, announcer, budget }
+  const placer = new Placer(
+    { orders: (body, options) => client.placements.orders(body, options), link, puller, clock, log },
+    { self: host.self },
+  )
+  return { link, exchange, puller, announcer, placer, budget }
 }
 
 /** `packs` is the store of blocks as it is on disk, `blocks` the same within its limit. */

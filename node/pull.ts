@@ -25,6 +25,11 @@ export class Pull {
     return this.#controller.signal
   }
 
+  /** Nothing more comes of it. */
+  get ended(): boolean {
+    return this.state === 'complete' || this.#controller.signal.aborted
+  }
+
   stop(reason?: Error): void {
     this.#controller.abort(reason)
   }

@@ -19,6 +19,7 @@ import type { Exchange } from '../src/exchange/exchange.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
 import type { PullTotals } from './metrics.ts'
 import { Pull } from './pull.ts'
+import type { RelatedFinder } from './related-finder.ts'
 import type { Joined, TrackerLink } from './tracker-link.ts'
 
 export interface PullerComponents {
@@ -27,6 +28,7 @@ export interface PullerComponents {
   link: TrackerLink
   /** The tracker, then the DHT. */
   router: Router
+  related: Pick<RelatedFinder, 'follow'>
   clock: Clock
   log: Log
   /** An image has become complete here. */
@@ -211,6 +213,7 @@ export class Puller {
     pull.state = 'fetching'
     pull.session.learn(joined.peers)
     if (joined.peers.length === 0) void this.findPeers(pull)
+    void this.#components.related.follow(pull, { delegation: entry.delegation })
     await pull.session.run({ signal: pull.signal })
     pull.state = 'complete'
     await catalog.update(entry, { complete: true })

@@ -4,6 +4,7 @@ import type {
   AnnouncedSwarm,
   JoinAnswer,
   LeaveBody,
+  RelatedAnswer,
 } from '../src/api/swarm-schemas.ts'
 import type { TrackerClient } from '../src/api/tracker-client.ts'
 import type { CallOptions } from '../src/core/blockstore.ts'
@@ -35,7 +36,7 @@ export interface Joined {
 }
 
 /** The part of the tracker's client that is needed here. */
-type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave'>
+type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave' | 'related'>
 
 export interface TrackerLinkInit {
   /** Name in the tracker's certificate. */
@@ -142,6 +143,19 @@ export class TrackerLink {
   /** Tells the tracker that this node takes part in nothing any more. */
   async leaveAll(options: CallOptions = {}): Promise<void> {
     await this.leave({ peer: this.#init.self }, options)
+  }
+
+  /** Other images with blocks of a manifest, and peers that have them. Errors: those of the tracker. */
+  async related(
+    manifest: ManifestId,
+    options: CallOptions & { delegation?: string | undefined } = {},
+  ): Promise<RelatedAnswer> {
+    const { delegation, ...others } = options
+    const shown = delegation === undefined ? {} : { delegation }
+    const body = { manifest, peer: this.#init.self, ...shown }
+    const answer = await this.watched(this.#client.related(body, others))
+    for (const { peers } of answer.related) this.#meet(peers)
+    return answer
   }
 
   /** The statement of a record that the tracker signed. Errors: SignatureError, CertificateError. */

@@ -135,9 +135,11 @@ export const STEWARD_WAITS = 3
 /** Mates that step in one after the other; later ones come with the last of them. */
 export const STEWARD_RANKS_MAX = 4
 /** A run that an origin gave away should be at a second peer within so long at least before its taker counts as one that does not pass on. */
-export const SPREAD_MS_MIN = 2000
+export const SPREAD_MS_MIN = 3000
 /** ... and within so many times what runs take on average. */
-export const SPREAD_TIMES = 2
+export const SPREAD_TIMES = 3
+/** Runs that must have reached a second peer before that is known; the mean goes over about as many. */
+export const SPREAD_SAMPLES_MIN = 16
 /** Runs of one taker that an origin watches. */
 export const SPREAD_WATCHED_MAX = 64
 /** Pause of a peer that does not have what it told: its have bitmap and its store may agree again. */
@@ -176,6 +178,14 @@ export const ENDGAME_AFTER_WANTS = 3
 export const STARVING_AFTER_MS = 2000
 /** For so long after that it is starving at once when no neighbour has what is missing. */
 export const STARVING_FOR_MS = 5000
+/** Peers of related images that a session asks by digest, besides its neighbours. */
+export const RELATED_NEIGHBOURS_MAX = 4
+/** Runs of an image below which nobody is asked about related ones: it is here before they are found. */
+export const RELATED_RUNS_MIN = 16
+/** Blocks of an image that can be asked for by digest: 8 MB of table, for 17 GB of image. */
+export const DIGEST_WANT_BLOCKS_MAX = 1024 * KiB
+/** Images for which such a table is kept. */
+export const DIGEST_WANT_SWARMS_MAX = 4
 /** Time before a peer that failed is dialled again. */
 export const PEER_RETRY_MS = 5000
 /** The longest such time: it doubles with each failure in a row. */

@@ -177,6 +177,20 @@ export class Connection {
     return { request, answer: answer as Promise<Blocks> }
   }
 
+  /** Wants blocks by digest, those that the other side has; the indices of the answer count the digests. Errors: as `want`. */
+  wantDigests(want: { id: number; digests: readonly Digest[]; class?: TrafficClass }): {
+    request: number
+    answer: Promise<Blocks>
+  } {
+    const { id, class: trafficClass = 'requested' } = want
+    const { request, answer } = this.#requests.begin('want')
+    const solid = this.#solid?.welcome(this) === true
+    const digests = new Uint8Array(Buffer.concat(want.digests))
+    const type = 'wantDigests'
+    this.send({ type, id, request, digests, class: TRAFFIC_CLASSES.indexOf(trafficClass), solid })
+    return { request, answer: answer as Promise<Blocks> }
+  }
+
   /** Tells of runs held here. */
   have(have: { id: number; byOpener: boolean; runs: readonly number[] }): void {
     for (let i = 0; i < have.runs.length; i += HAVE_RUNS_MAX) {

@@ -18,6 +18,7 @@ import type { TrafficClass } from '../core/traffic-class.ts'
 import { BufferPool } from '../util/buffer-pool.ts'
 import type { Have, HaveParts, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
+import { DigestPlaces } from './digest-places.ts'
 import type { ExchangeRates } from './exchange-config.ts'
 import { Links } from './links.ts'
 import { SegmentReader } from './segment-reader.ts'
@@ -75,6 +76,7 @@ export class Exchange implements Lifecycle {
   readonly #components: ExchangeComponents
   readonly #init: ExchangeInit
   readonly #segments: SegmentReader
+  readonly #digests: DigestPlaces
   readonly #buffers = new BufferPool({ bytes: EXCHANGE_MESSAGE_BYTES_MAX, keepMax: RUN_BUFFERS_KEPT_MAX })
   readonly #swarms = new Map<ManifestId, Swarm>()
   readonly #sessions = new Map<ManifestId, Session>()
@@ -98,6 +100,7 @@ export class Exchange implements Lifecycle {
       { origin: init.origin, rates: init.rates ?? {} },
     )
     this.#segments = new SegmentReader({ nodes: components.nodes })
+    this.#digests = new DigestPlaces({ segments: this.#segments })
     this.#events = {
       asked: (connection, message) => this.#asked(connection, message),
       have: (connection, message) => this.#have(connection, message),
@@ -177,6 +180,7 @@ export class Exchange implements Lifecycle {
   removeSwarm(id: ManifestId): void {
     this.#swarms.delete(id)
     this.#serving.removed(id)
+    this.#digests.forget(id)
   }
 
   /** A session for a manifest; its `run` fetches. Errors: StateError when one is under way already. */
@@ -251,6 +255,7 @@ export class Exchange implements Lifecycle {
       {
         ...{ blocks, nodes, clock, log, solid, admission, verifyGrant, graceS },
         segments: this.#segments,
+        digests: this.#digests,
         desk: this.#serving.desk,
         origin: this.#serving.origin,
         places: this.#serving.places,

@@ -1,3 +1,4 @@
+import { Bitmap } from '../core/bitmap.ts'
 import type { BlockStore } from '../core/blockstore.ts'
 import type { Clock } from '../core/clock.ts'
 import {
@@ -16,13 +17,13 @@ import { moreUrgent, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import { Flights } from './flights.ts'
-import type { Neighbours } from './neighbours.ts'
 import type { FetchPeer } from './policy/fetch-peer.ts'
 import type { FetchPolicy } from './policy/fetch-policy.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
 import type { Decision, Want, WantFailure } from './policy/want.ts'
 import {
   framesOf,
+  givenOf,
   indicesOfParts,
   missingIndices,
   type RunWant,
@@ -43,7 +44,6 @@ export interface FetcherComponents {
   rates: RateLimit
   clock: Clock
   policy: FetchPolicy
-  neighbours: Neighbours
   /** How near a peer is, by its pass. */
   nearness(peer: PeerKey): Nearness
 }
@@ -54,6 +54,10 @@ export interface FetcherEvents {
   arrived(peer: SessionPeer, amount: Arrived): void
   /** What the bytes are wanted for now. */
   classOf(): TrafficClass
+  /** Its bytes or messages were wrong: it is not asked again in this session. */
+  ban(peer: SessionPeer, reason: Error): void
+  /** It does not give what it promised; it may come back. */
+  release(peer: SessionPeer, reason: Error): void
   /** The local store failed: the session cannot go on. */
   broken(error: unknown): void
 }
@@ -93,7 +97,9 @@ export class Fetcher {
   }
 
   joined(peer: SessionPeer): void {
-    const { key, have, origin, credit } = peer
+    const { key, origin, credit, related } = peer
+    // What it has of this image shows when it is asked.
+    const have = related === undefined ? peer.have : Bitmap.full(this.#policy.runs)
     const nearness = this.#components.nearness(key)
     peer.fetch = this.#policy.joined({ key, have, origin, nearness, credit }, this.#clock.monotonic())
     this.#peers.set(peer.fetch, peer)
@@ -159,7 +165,7 @@ export class Fetcher {
       reason === 'lacks'
         ? new NotFoundError('peer does not give what it promised')
         : new TimeoutError('peer did not answer in time')
-    this.#components.neighbours.release(peer, error)
+    this.#events.release(peer, error)
   }
 
   async #ask(peer: SessionPeer, ask: { peer: FetchPeer; count: number; starving: boolean }): Promise<void> {
@@ -185,9 +191,10 @@ export class Fetcher {
       this.#policy.sized(want, sent.bytes)
       if (free.length > 0 && !(await this.#send(peer, want, sent))) return
       await Promise.all(awaited)
-      await this.#settle(want, blocks)
+      await this.#settle(peer, want, blocks)
     } catch (error) {
-      this.#policy.failed(want, this.#failure(peer, error), this.#whenOf(error))
+      if (peer.related !== undefined && error instanceof NotFoundError) this.#policy.lacked(want)
+      else this.#policy.failed(want, this.#failure(peer, error), this.#whenOf(error))
     }
     this.pump()
   }
@@ -212,18 +219,16 @@ export class Fetcher {
     this.#received(sent.bytes)
     const land = this.#flights.depart(sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array))
     try {
-      const { request, answer } = peer.connection.want({
-        ...{ id: peer.id, run: want.run, missing: sent.missing },
-        class: moreUrgent(want.class, this.#events.classOf()),
-      })
+      const { request, answer } = this.#request(peer, sent, moreUrgent(want.class, this.#events.classOf()))
       this.#requests.set(want, request)
-      const blocks = await answer
+      const given = givenOf(peer, sent, await answer)
       this.#requests.delete(want)
-      wireBytes = blocks.payload.length
+      wireBytes = given.answer.payload.length
+      this.#policy.sized(want, given.want.bytes)
       const useful = this.#policy.answered(want, this.#clock.monotonic())
       this.pump()
-      if (useful) await this.#tracked(this.#store(peer, sent, blocks))
-      else this.#drop(peer, blocks)
+      if (useful) await this.#tracked(this.#store(peer, given.want, given.answer))
+      else this.#drop(peer, given.answer)
       return useful
     } finally {
       this.#received(wireBytes - sent.bytes)
@@ -235,6 +240,19 @@ export class Fetcher {
   /** Counts bytes when they are wanted, as many as they may be; then what they have come to. */
   #received(bytes: number): void {
     this.#components.rates.take(this.#events.classOf(), bytes, this.#clock.monotonic())
+  }
+
+  /** By run; or by digest, from who has another image. */
+  #request(
+    peer: SessionPeer,
+    sent: RunWant,
+    trafficClass: TrafficClass,
+  ): { request: number; answer: Promise<Blocks> } {
+    const { connection, id, related } = peer
+    if (related === undefined)
+      return connection.want({ id, run: sent.run, missing: sent.missing, class: trafficClass })
+    const digests = sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array)
+    return connection.wantDigests({ id, digests, class: trafficClass })
   }
 
   #drop(peer: SessionPeer, answer: Blocks): void {
@@ -264,8 +282,9 @@ export class Fetcher {
   }
 
   /** After an answer: is it all here now? Blocks that other runs were waiting for may have failed there. */
-  async #settle(want: Want, blocks: RunBlocks): Promise<void> {
+  async #settle(peer: SessionPeer, want: Want, blocks: RunBlocks): Promise<void> {
     const missing = await this.#lacking(want, blocks)
+    if (missing.length > 0 && peer.related !== undefined) return this.#policy.lacked(want)
     if (missing.length > 0) throw new AbortedError('blocks on their way for another run did not arrive')
     this.#policy.stored(want)
     if (!this.#swarm.have.has(want.run)) this.#events.stored(want.run)
@@ -285,7 +304,7 @@ export class Fetcher {
   /** What the policy is told of an error; a peer whose bytes or messages were wrong is dropped here. */
   #failure(peer: SessionPeer, error: unknown): WantFailure {
     if (error instanceof IntegrityError || error instanceof ProtocolError) {
-      this.#components.neighbours.ban(peer, error)
+      this.#events.ban(peer, error)
     } else if (error instanceof BusyError) return 'busy'
     else if (error instanceof NotFoundError) return 'lacks'
     else if (error instanceof TimeoutError) return 'timeout'

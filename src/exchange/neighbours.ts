@@ -62,6 +62,10 @@ export class Neighbours {
     return this.#policy.banned
   }
 
+  has(peer: PeerKey): boolean {
+    return this.#peers.has(peer)
+  }
+
   of(connection: Connection): SessionPeer | undefined {
     const peer = this.#peers.get(connection.peer)
     return peer?.connection === connection ? peer : undefined

@@ -64,6 +64,25 @@ export function runWant(run: number, blocks: RunBlocks, indices: readonly number
   return { run, blocks, indices, missing, bytes }
 }
 
+/**
+ * What an answer gives of a want, as if no more had been wanted: of a want by digest that may be a part, with indices that count the
+ * digests. Throws ProtocolError when it holds other blocks than were wanted.
+ */
+export function givenOf(
+  peer: { readonly related?: unknown },
+  want: RunWant,
+  answer: Blocks,
+): { want: RunWant; answer: Blocks } {
+  if (peer.related === undefined) return { want, answer }
+  const indices = answer.entries.map(({ index }) => {
+    const given = want.indices[index]
+    if (given === undefined) throw new ProtocolError('answer has other blocks than wanted')
+    return given
+  })
+  const entries = answer.entries.map((entry, i) => ({ ...entry, index: indices[i] ?? 0 }))
+  return { want: runWant(want.run, want.blocks, indices), answer: { ...answer, entries } }
+}
+
 /** The frames of an answer, not yet verified. Throws ProtocolError when it holds other blocks than were wanted. */
 export function framesOf(want: RunWant, answer: Blocks): { buffer: Uint8Array; frames: PlacedFrame[] } {
   if (answer.entries.length !== want.indices.length)

@@ -1,12 +1,14 @@
 import type { BlockStore } from '../core/blockstore.ts'
+import { DIGEST_BYTES, type Digest } from '../core/cid.ts'
 import { BootswarmError, IntegrityError, ManifestError, NotFoundError } from '../core/errors.ts'
 import { CODEC_SOLID, type Frame } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import { encodeBlocks } from '../wire/message-codec.ts'
-import type { Want, WantNode } from '../wire/message-types.ts'
+import type { Want, WantDigests, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
+import type { DigestPlaces } from './digest-places.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import type { Sent } from './serving-desk.ts'
 import { isPackable, type Solid } from './solid.ts'
@@ -18,6 +20,10 @@ interface WantComponents {
   log: Log
   connection: Connection
   solid?: Solid | undefined
+}
+
+interface DigestComponents extends WantComponents {
+  digests: DigestPlaces
 }
 
 interface RunFrames {
@@ -39,6 +45,49 @@ export async function serveWant(components: WantComponents, swarm: Swarm, want: 
   if (content === undefined)
     return { bytes: 0, room: connection.send({ type: 'failed', request: want.request }) }
   return sendFrames(connection, want.request, content)
+}
+
+/** Answers a want by digest with those of the blocks that are here and in the manifest; with `failed` when there is none. */
+export async function serveDigests(
+  components: DigestComponents,
+  swarm: Swarm,
+  want: WantDigests,
+): Promise<Sent> {
+  const { connection, log } = components
+  const content = await digestFrames(components, swarm, want).catch((error: unknown) => {
+    if (!(error instanceof BootswarmError)) throw error
+    log.warn({ manifest: swarm.id, err: error.message }, 'could not look for blocks by digest')
+    return undefined
+  })
+  if (content === undefined)
+    return { bytes: 0, room: connection.send({ type: 'failed', request: want.request }) }
+  return sendFrames(connection, want.request, content)
+}
+
+async function digestFrames(
+  { digests, blocks, solid }: DigestComponents,
+  swarm: Swarm,
+  want: WantDigests,
+): Promise<RunFrames | undefined> {
+  const asked: Digest[] = []
+  for (let at = 0; at < want.digests.length; at += DIGEST_BYTES)
+    asked.push(want.digests.subarray(at, at + DIGEST_BYTES))
+  const known = await digests.inManifest(swarm, asked)
+  const here = asked.map((_, i) => i).filter((i) => known[i] === true)
+  const found = await blocks.get(here.map((i) => asked[i] as Digest))
+  const indices: number[] = []
+  const frames: Frame[] = []
+  let bytes = 0
+  found.forEach((frame, i) => {
+    bytes += frame?.length ?? 0
+    // Its own run would not be larger, so whoever asks for what fits into one has all of it.
+    if (frame === undefined || bytes > RUN_BYTES_MAX) return
+    indices.push(here[i] ?? 0)
+    frames.push(frame)
+  })
+  if (frames.length === 0) return undefined
+  const made = want.solid ? await solid?.pack(frames.filter(isPackable)) : undefined
+  return { indices, frames, solid: made }
 }
 
 /** What is wanted; undefined when it is not held. Errors: those of the store and of segments. */

@@ -3,10 +3,11 @@ import { BootswarmError, ProtocolError } from '../core/errors.ts'
 import { RUN_BYTES_MAX, SERVE_BUSY_RETRY_MS, SERVE_COPIES_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
-import type { Want, WantNode } from '../wire/message-types.ts'
+import type { Want, WantDigests, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
+import type { DigestPlaces } from './digest-places.ts'
 import type { SegmentReader } from './segment-reader.ts'
-import { serveNode, serveWant } from './serve.ts'
+import { serveDigests, serveNode, serveWant } from './serve.ts'
 import type { Served } from './served.ts'
 import { type DeskJob, type Sent, type ServingDesk, trafficClassOf } from './serving-desk.ts'
 import type { Solid } from './solid.ts'
@@ -14,6 +15,7 @@ import type { Solid } from './solid.ts'
 export interface ServedRequestComponents {
   blocks: BlockStore
   segments: SegmentReader
+  digests: DigestPlaces
   nodes: BlockStore
   log: Log
   solid?: Solid | undefined
@@ -30,7 +32,7 @@ interface Init {
   authorised(id: number): Served | undefined
 }
 
-type Request = Want | WantNode
+type Request = Want | WantDigests | WantNode
 
 /** The requests of one connection that are answered with bytes: queued at the desk, answered when it is their turn. */
 export class ServedRequests {
@@ -107,9 +109,15 @@ export class ServedRequests {
       return { bytes: 0, room: connection.send({ type: 'failed', request: message.request }) }
     }
     this.#components.used(connection)
-    const { blocks, segments, nodes, log, solid } = this.#components
+    const { blocks, segments, digests, nodes, log, solid } = this.#components
     if (message.type === 'wantNode') return await serveNode({ nodes, log, connection }, served.swarm, message)
-    const sent = await serveWant({ blocks, segments, log, solid, connection }, served.swarm, message)
+    const parts = { blocks, segments, digests, log, solid, connection }
+    if (message.type === 'wantDigests') {
+      const sent = await serveDigests(parts, served.swarm, message)
+      served.givenBytes += sent.bytes
+      return sent
+    }
+    const sent = await serveWant(parts, served.swarm, message)
     served.givenBytes += sent.bytes
     served.asker?.served(message.run)
     return sent

@@ -98,6 +98,7 @@ export class Server {
       case 'renew':
         return this.#renew(message)
       case 'want':
+      case 'wantDigests':
       case 'wantNode':
         return this.#requests.add(message)
       case 'cancel':

@@ -14,6 +14,7 @@ import { News } from './news.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
 import { FetchPolicy } from './policy/fetch-policy.ts'
+import { RelatedNeighbours, type RelatedSwarm } from './related-neighbours.ts'
 import type { SessionComponents, SessionInit } from './session-components.ts'
 import type { SessionPeer } from './session-peer.ts'
 import { SessionStats } from './session-stats.ts'
@@ -28,6 +29,7 @@ export class Session {
   class: TrafficClass
   readonly #components: SessionComponents
   readonly #neighbours: Neighbours
+  readonly #related: RelatedNeighbours
   readonly #nodes: NodeFetcher
   readonly #done = Promise.withResolvers<void>()
   readonly #prepared = Promise.withResolvers<Swarm | undefined>()
@@ -58,6 +60,10 @@ export class Session {
         labels: components.labels,
         events: { joined: (peer) => this.#joined(peer), left: (peer) => this.#left(peer) },
       },
+    )
+    this.#related = new RelatedNeighbours(
+      { clock, log, connect, isNeighbour: (peer) => this.#neighbours.has(peer) },
+      { joined: (peer) => this.#relatedJoined(peer), left: (peer) => this.#left(peer) },
     )
     this.#nodes = new NodeFetcher({ neighbours: this.#neighbours, log, random })
     this.#done.promise.catch(() => {})
@@ -92,6 +98,11 @@ export class Session {
     )
     for (const { peer } of mates) this.#mates.add(peer)
     if (mates.length > 0) this.#policy?.mates([...this.#mates], clock.monotonic())
+  }
+
+  /** Another image with some of the same blocks, and who has it. May be called again, with a newer grant or other peers. */
+  learnRelated(swarm: RelatedSwarm): void {
+    this.#related.learn(swarm)
   }
 
   /** A peer has opened this swarm at our serving side. */
@@ -141,14 +152,16 @@ export class Session {
   onDismissed(connection: Connection, id: number): void {
     const peer = this.#neighbours.of(connection)
     if (peer?.id === id) this.#neighbours.dismissed(peer)
+    else this.#related.dismissed(connection, id)
   }
 
   uses(connection: Connection): boolean {
-    return this.#neighbours.of(connection) !== undefined
+    return this.#neighbours.of(connection) !== undefined || this.#related.uses(connection)
   }
 
   onClosed(connection: Connection): void {
     this.#neighbours.lost(connection)
+    this.#related.lost(connection)
   }
 
   /** Rejects when the session fails before it is prepared. */
@@ -178,7 +191,6 @@ export class Session {
     this.#fetcher = new Fetcher(
       {
         ...{ blocks, segments, verifier, buffers, rates, clock, policy },
-        neighbours: this.#neighbours,
         nearness: (peer) => nearness(labelsOf(peer), labels),
       },
       {
@@ -190,11 +202,14 @@ export class Session {
             this.milestones.mark('firstBlocks')
             this.stats.add(peer.origin, amount)
           },
+          ban: (peer, reason) => this.#drop(peer, reason, { forGood: true }),
+          release: (peer, reason) => this.#drop(peer, reason, { forGood: false }),
           broken: (error) => this.#done.reject(error),
         },
       },
     )
     for (const peer of this.#neighbours.all) this.#joined(peer)
+    for (const peer of this.#related.all) this.#relatedJoined(peer)
     this.#prepared.resolve(swarm)
     return swarm
   }
@@ -237,6 +252,17 @@ export class Session {
       peer.connection.have({ id: peer.id, byOpener: true, runs: [...this.#swarm.have] })
     }
     this.#awake()
+  }
+
+  #relatedJoined(peer: SessionPeer): void {
+    this.#fetcher?.joined(peer)
+    this.#fetcher?.pump()
+  }
+
+  #drop(peer: SessionPeer, reason: Error, { forGood }: { forGood: boolean }): void {
+    if (peer.related !== undefined) this.#related.drop(peer, reason, { forGood })
+    else if (forGood) this.#neighbours.ban(peer, reason)
+    else this.#neighbours.release(peer, reason)
   }
 
   #left(peer: SessionPeer): void {
@@ -297,5 +323,6 @@ export class Session {
     await this.#fetcher?.stop()
     this.#news?.flush()
     this.#neighbours.close()
+    this.#related.close()
   }
 }

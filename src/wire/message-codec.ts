@@ -1,4 +1,5 @@
 import * as dagCbor from '@ipld/dag-cbor'
+import { DIGEST_BYTES } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
 import {
   JWS_BYTES_MAX,
@@ -35,6 +36,12 @@ const list =
   (value) =>
     Array.isArray(value) && value.length <= max && value.every(item)
 
+const digestList: Field = (value) =>
+  value instanceof Uint8Array &&
+  value.length > 0 &&
+  value.length <= RUN_BLOCKS_MAX * DIGEST_BYTES &&
+  value.length % DIGEST_BYTES === 0
+
 const ID = uint(0xffff_ffff)
 const RUNS_MAX = SEGMENTS_MAX * SEGMENT_BLOCKS_MAX
 const RUN = uint(RUNS_MAX)
@@ -57,6 +64,13 @@ const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
     request: ID,
     run: RUN,
     missing: bytes(1, RUN_BLOCKS_MAX / 8),
+    class: uint(TRAFFIC_CLASSES.length - 1),
+    solid: flag,
+  },
+  wantDigests: {
+    id: ID,
+    request: ID,
+    digests: digestList,
     class: uint(TRAFFIC_CLASSES.length - 1),
     solid: flag,
   },

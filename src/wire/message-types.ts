@@ -21,6 +21,7 @@ export const MESSAGE_TYPES = {
   pass: 17,
   denied: 18,
   haveParts: 19,
+  wantDigests: 20,
 } as const
 
 export type MessageType = keyof typeof MESSAGE_TYPES
@@ -107,8 +108,20 @@ export interface Want {
   solid: boolean
 }
 
+/** Asks for blocks by digest, whatever of them the other side holds of the manifest; answered with `blocks`, or `failed` when it has none. */
+export interface WantDigests {
+  type: 'wantDigests'
+  id: number
+  request: number
+  /** One after the other; the indices of the answer count them. */
+  digests: Uint8Array
+  /** Place in TRAFFIC_CLASSES. */
+  class: number
+  solid: boolean
+}
+
 export interface BlockEntry {
-  /** Index of the block in its run. */
+  /** Index of the block in its run, or in the digests of a `wantDigests`. */
   index: number
   codec: WireCodec
   /** 0 for CODEC_SOLID. */
@@ -198,6 +211,7 @@ export type Message =
   | Have
   | HaveParts
   | Want
+  | WantDigests
   | Blocks
   | Cancel
   | Busy

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { Bitmap } from '../../src/core/bitmap.ts'
-import { SPREAD_MS_MIN } from '../../src/core/limits.ts'
+import { SPREAD_MS_MIN, SPREAD_SAMPLES_MIN } from '../../src/core/limits.ts'
 import { Superseed } from '../../src/exchange/superseed.ts'
 
 const test = suite('superseed')
@@ -63,9 +63,15 @@ test('a peer that passes nothing on gets no new runs, and another gets those tha
   const superseed = new Superseed({ runs: RUNS, random: Math.random })
   const from = (asker: string, nowMs: number, have = new Bitmap(RUNS)) =>
     superseed.assign({ have, count: 2, starving: false, nowMs, asker })
+  const others = from('shares', 0)
+  for (const run of others) superseed.held(run, 500)
+  for (let sample = 0; sample < SPREAD_SAMPLES_MIN; sample++) {
+    superseed.held(others[0] ?? 0, 900)
+    superseed.lost(others[0] ?? 0)
+  }
+  for (const run of others) superseed.held(run, 900)
   const stuck = from('keeps', 0)
   for (const run of stuck) superseed.held(run, 500)
-  for (const run of from('shares', 0)) for (const nowMs of [500, 900]) superseed.held(run, nowMs)
   const late = SPREAD_MS_MIN + 1
   assert.is(from('shares', late - 2).length, 2)
   const mine = new Bitmap(RUNS)

@@ -27,7 +27,7 @@ import { WantList } from './want-list.ts'
  *
  *  peer      `joined` → `peerHas` … → `left` (its wants have failed with that, without a call)
  *  plan      `missing` and `held` for each run once, in any order and at any time, then `planned`
- *  want      decision `want` → `sized` (optional) → `answered` → `stored`, or `failed` at any point before
+ *  want      decision `want` → `sized` (optional) → `answered` → `stored`, or `failed` or `lacked` at any point before
  *  cancel    decision `cancel` → `failed`, or `answered` when the answer was on its way
  *  ask       decision `ask` → `assigned` or `askFailed`
  *  loss      `lost` for a run that was held and is not any more
@@ -216,6 +216,13 @@ export class FetchPolicy {
   stored(want: Want): void {
     if (!this.#wants.has(want)) return
     this.#eachUnit(want, (unit) => this.#picker.setHeld(unit))
+    this.#end(want)
+  }
+
+  /** A want, answered or not, to a peer that only may have its parts did not bring all of them: it is not asked for these again. */
+  lacked(want: Want): void {
+    if (!this.#wants.has(want)) return
+    this.#eachUnit(want, (unit) => this.#picker.peerLacks(want.peer, unit))
     this.#end(want)
   }
 

@@ -82,6 +82,13 @@ export class Picker {
     if (this.#peers.delete(peer)) eachUnit(peer.units, (unit) => this.#count(peer, unit, -1))
   }
 
+  /** The peer does not hold a unit that it was believed to hold. */
+  peerLacks(peer: FetchPeer, unit: number): void {
+    if (unit >= this.units || !hasUnit(peer.units, unit)) return
+    this.#count(peer, unit, -1)
+    clearUnit(peer.units, unit)
+  }
+
   /** Returns false when that was known. */
   peerHas(peer: FetchPeer, unit: number): boolean {
     if (unit >= this.units || hasUnit(peer.units, unit)) return false

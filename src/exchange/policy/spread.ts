@@ -1,4 +1,4 @@
-import { SPREAD_MS_MIN, SPREAD_TIMES, SPREAD_WATCHED_MAX } from '../../core/limits.ts'
+import { SPREAD_MS_MIN, SPREAD_SAMPLES_MIN, SPREAD_TIMES, SPREAD_WATCHED_MAX } from '../../core/limits.ts'
 
 interface Watched {
   /** Runs that it was given, the oldest first; those before `head` have spread. */
@@ -17,14 +17,16 @@ export class Spread {
   readonly #holders: Uint16Array
   readonly #askers = new Map<unknown, Watched>()
   #meanMs = 0
+  #samples = 0
 
   /** `holders`: how many peers hold each run, kept by the caller. */
   constructor(init: { holders: Uint16Array }) {
     this.#holders = init.holders
   }
 
-  /** How long a run may be at one peer alone before that is unusual. */
+  /** How long a run may be at one peer alone before that is unusual; infinite before it is known what is usual. */
   get limitMs(): number {
+    if (this.#samples < SPREAD_SAMPLES_MIN) return Number.POSITIVE_INFINITY
     return Math.max(SPREAD_MS_MIN, SPREAD_TIMES * this.#meanMs)
   }
 
@@ -37,7 +39,8 @@ export class Spread {
 
   /** A second peer holds a run that was given away `afterMs` ago. */
   spread(afterMs: number): void {
-    this.#meanMs += (afterMs - this.#meanMs) / 16
+    this.#samples++
+    this.#meanMs += (afterMs - this.#meanMs) / Math.min(this.#samples, SPREAD_SAMPLES_MIN)
   }
 
   leave(asker: unknown): void {
