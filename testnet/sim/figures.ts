@@ -1,6 +1,6 @@
 import { RUN_BYTES_MAX } from '../../src/core/limits.ts'
 import type { Bound } from './bound.ts'
-import type { Cast } from './play.ts'
+import type { Cast } from './cast.ts'
 import type { SimNode } from './sim-node.ts'
 import type { Simulation } from './simulation.ts'
 

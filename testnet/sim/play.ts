@@ -1,5 +1,6 @@
 import { seededRandom } from '../images/random.ts'
 import { type Bound, distributionBound } from './bound.ts'
+import type { Cast } from './cast.ts'
 import { type Cost, costOf } from './cost.ts'
 import { type Figures, figuresOf } from './figures.ts'
 import { Flooder } from './flooder.ts'
@@ -44,13 +45,6 @@ export function play(scenario: Scenario, init: SimInit): Played {
     curve: stage.curve,
     cost: costOf(begun, stage.simulation.queue.fired),
   }
-}
-
-/** Who plays which part. */
-export interface Cast {
-  /** Those whose figures count. */
-  readonly ordinary: readonly SimNode[]
-  readonly late: readonly SimNode[]
 }
 
 class Stage {
