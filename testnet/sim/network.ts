@@ -29,6 +29,11 @@ export class Network {
     return this.#messages
   }
 
+  /** The last message went to so many more at the same distance. */
+  sentToo(count: number): void {
+    this.#messages += count
+  }
+
   delayMs(from: Host, to: Host): number {
     return from.rack === to.rack ? this.#init.delayMs : this.#init.crossDelayMs
   }
@@ -38,9 +43,9 @@ export class Network {
     return new Flow(this.#queue, { from, to, delayMs, quantumBytes: this.#quantumBytes })
   }
 
-  /** A small message: it takes no bandwidth, but waits while one of the racks is cut off. `count`: to so many at the same distance. */
-  message(from: Host, to: Host, message: Due, count = 1): void {
-    this.#messages += count
+  /** A small message: it takes no bandwidth, but waits while one of the racks is cut off. */
+  message(from: Host, to: Host, message: Due): void {
+    this.#messages++
     this.#pass(from, to, message)
   }
 

@@ -158,7 +158,8 @@ export class Uploads {
     const hear = () => {
       for (const service of services) if (service.isOpen) service.client.heard(service, held)
     }
-    this.#components.network.message(this.host, first.client.host, { due: hear }, services.length)
+    this.#components.network.message(this.host, first.client.host, { due: hear })
+    this.#components.network.sentToo(services.length - 1)
   }
 
   get #nowMs(): number {
