@@ -4,6 +4,7 @@ import type { Clock } from '../src/core/clock.ts'
 import { AbortedError, BootswarmError, errorFromCode, TimeoutError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
 import {
+  ANNOUNCE_EARLY_MS,
   ANNOUNCE_INTERVAL_MS,
   ANNOUNCE_JITTER,
   ANNOUNCE_TIMEOUT_MS,
@@ -51,6 +52,8 @@ export class Announcer implements Lifecycle {
   readonly #looking = new Set<Pull>()
   readonly #stopping = new AbortController()
   #cancel = () => {}
+  /** When the next round begins; that of a round that runs is not known. */
+  #dueMs = Number.NEGATIVE_INFINITY
 
   constructor(components: AnnouncerComponents) {
     this.#components = components
@@ -73,6 +76,11 @@ export class Announcer implements Lifecycle {
     await this.#try('all swarms', () => link.leaveAll({ signal }))
   }
 
+  /** A pull has begun: who has begun at the same time is asked for soon, not only in the next round. */
+  began(): void {
+    if (this.#dueMs - this.#components.clock.monotonic() > ANNOUNCE_EARLY_MS) this.#next(ANNOUNCE_EARLY_MS)
+  }
+
   /** An image has become complete: the DHT hears of it now, the tracker in the next round. */
   completed(manifest: ManifestId): void {
     this.#tellDht(manifest)
@@ -87,13 +95,18 @@ export class Announcer implements Lifecycle {
   }
 
   #next(ms: number): void {
-    if (!this.#stopped) this.#cancel = this.#components.clock.after(ms, () => void this.#round())
+    if (this.#stopped) return
+    const { clock } = this.#components
+    this.#cancel()
+    this.#dueMs = clock.monotonic() + ms
+    this.#cancel = clock.after(ms, () => void this.#round())
   }
 
   /** Whatever happens in a round, there is a next one. */
   async #round(): Promise<void> {
     const { clock, log, random } = this.#components
     const startedMs = clock.monotonic()
+    this.#dueMs = Number.NEGATIVE_INFINITY
     const intervalMs = ANNOUNCE_INTERVAL_MS * (1 - ANNOUNCE_JITTER * random())
     try {
       const told = await this.#tellTracker(this.#held())

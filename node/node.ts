@@ -192,6 +192,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const puller: Puller = new Puller({
     ...{ catalog, exchange, link, router, clock, log },
     related: new RelatedFinder({ link, clock, log }),
+    began: () => announcer.began(),
     completed: (manifest) => announcer.completed(manifest),
   })
   const announcer = new Announcer({

@@ -31,6 +31,8 @@ export interface PullerComponents {
   related: Pick<RelatedFinder, 'follow'>
   clock: Clock
   log: Log
+  /** A pull has begun. */
+  began(): void
   /** An image has become complete here. */
   completed(manifest: ManifestId): void
 }
@@ -89,6 +91,7 @@ export class Puller {
     const started = { pull, result: result.finally(() => this.#ended(pull)) }
     started.result.catch(() => {})
     this.#running.set(joined.manifest, started)
+    this.#components.began()
     return started
   }
 

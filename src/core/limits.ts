@@ -295,6 +295,8 @@ export const SERVING_NEWCOMER_MS = 30_000
 export const SESSION_ADDRESSES_MAX = 128
 /** Time between two announces of a node: one request says all that it holds, whatever their number. A thousand nodes are a hundred requests a second. */
 export const ANNOUNCE_INTERVAL_MS = 10_000
+/** Time to the announce after a pull has begun: those who begin together at nine o'clock then know each other, and the mates of their racks. */
+export const ANNOUNCE_EARLY_MS = 1000
 /** Share of the interval by which a node announces sooner, at random: nodes that were switched on together do not announce together. */
 export const ANNOUNCE_JITTER = 0.1
 /** Time for the answer to an announce; then the DHT is asked. A tracker that a thousand nodes ask at once may need ten seconds. */

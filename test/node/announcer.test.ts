@@ -7,6 +7,7 @@ import type { CallOptions } from '../../src/core/blockstore.ts'
 import { type Digest, digestOf, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import { StorageError, UnreachableError } from '../../src/core/errors.ts'
 import {
+  ANNOUNCE_EARLY_MS,
   ANNOUNCE_INTERVAL_MS,
   ANNOUNCE_JITTER,
   ANNOUNCE_TIMEOUT_MS,
@@ -140,6 +141,29 @@ test('a pull learns of peers, and asks for a grant only when its own has to be r
     [true, false, false, false, true],
   )
   assert.equal(learnt, Array(5).fill('other'))
+  await announcer.stop()
+})
+
+test('a pull that has begun is told of soon, and several that begin together at once', async () => {
+  const { pull } = pullOf('new')
+  let pulls: Pull[] = []
+  const { announcer, clock, link } = announcerOf({
+    puller: { running: () => pulls, findPeers: async () => {} },
+  })
+  await announcer.start()
+  await clock.advance(ANNOUNCE_INTERVAL_MS / 10)
+  pulls = [pull]
+  announcer.began()
+  await clock.advance(ANNOUNCE_EARLY_MS / 2)
+  announcer.began()
+  assert.is(link.told.length, 0)
+  await clock.advance(ANNOUNCE_EARLY_MS / 2)
+  assert.equal(
+    link.told.map((told) => told.map(({ find }) => find)),
+    [[true]],
+  )
+  await clock.advance(ANNOUNCE_INTERVAL_MS * (1 - ANNOUNCE_JITTER) - 1)
+  assert.is(link.told.length, 1, 'the next round is as far as ever')
   await announcer.stop()
 })
 
