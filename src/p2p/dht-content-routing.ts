@@ -13,6 +13,8 @@ interface DhtContentRoutingComponents {
   self: PeerId
   /** Peers of the table that are connected now. */
   connectedPeers: () => number
+  /** Connects with the DHT when nobody of it is connected. Does not throw. */
+  reach: () => Promise<void>
 }
 
 /** Provider records over kad-dht. */
@@ -20,12 +22,14 @@ export class DhtContentRouting implements ContentRouting {
   readonly #dht: KadDHT
   readonly #self: PeerId
   readonly #connectedPeers: () => number
+  readonly #reach: () => Promise<void>
   readonly #limits: HostLimits
 
   constructor(components: DhtContentRoutingComponents, init: { limits: HostLimits }) {
     this.#dht = components.dht
     this.#self = components.self
     this.#connectedPeers = components.connectedPeers
+    this.#reach = components.reach
     this.#limits = init.limits
   }
 
@@ -45,6 +49,7 @@ export class DhtContentRouting implements ContentRouting {
   }
 
   async *findProviders(key: Digest, options: CallOptions = {}): AsyncGenerator<PeerAddress> {
+    await this.#reach()
     this.#assertConnected()
     const deadline = this.#deadline(options)
     const seen = new Set<string>([this.#self.toString()])

@@ -95,7 +95,14 @@ export interface HostLimits {
   readonly dhtQueryTimeoutMs: number
   /** Interval of looking whether any DHT peer is connected, else the bootstrap peers are dialled again. */
   readonly bootstrapIntervalMs: number
-  /** Peers of the DHT below which a peer that carries the exchange is also met for the DHT: enough for its queries to survive deaths. */
+  /**
+   * Pause before peers that are heard of are dialled for the DHT, for up to bootstrapIntervalMs longer so that a mass boot does not do it
+   * all at once: by then most images of 128 MiB at 100 Mbit/s are there, and what failed to be announced is not yet tried again.
+   */
+  readonly introducedDelayMs: number
+  /** Bootstrap peers dialled at once while none is connected: that some are dead costs no time, and a mass boot dials few. */
+  readonly bootstrapParallelMax: number
+  /** Peers of the DHT below which others that were heard of are dialled, one in each interval: enough for its queries to survive deaths. */
   readonly dhtPeersMin: number
   /** Peers remembered for bootstrapping. */
   readonly bootstrapPeersMax: number
@@ -147,6 +154,8 @@ export const DEFAULT_HOST_LIMITS: HostLimits = {
   peerAgeMs: 6 * 60 * MINUTE_MS,
   dhtQueryTimeoutMs: 20_000,
   bootstrapIntervalMs: 10_000,
+  introducedDelayMs: 15_000,
+  bootstrapParallelMax: 3,
   dhtPeersMin: 8,
   bootstrapPeersMax: 32,
 }

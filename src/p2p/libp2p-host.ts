@@ -12,6 +12,7 @@ import type { ContentRouting } from '../core/content-routing.ts'
 import { BusyError, StateError } from '../core/errors.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
 import type { Log } from '../core/log.ts'
+import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import { Bootstrap } from './bootstrap.ts'
 import { DhtContentRouting } from './dht-content-routing.ts'
@@ -45,6 +46,7 @@ interface HostComponents {
   log: Log
   admission: Admission
   clock?: Clock
+  random?: Random
 }
 
 interface HostParts {
@@ -55,6 +57,7 @@ interface HostParts {
   limits: HostLimits
   log: Log
   clock: Clock
+  random: Random
 }
 
 /** A libp2p host that is made but not started. Throws RangeError when limits contradict each other. */
@@ -63,7 +66,7 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
   const dir = init.dht?.datastoreDir
   const datastore = dir === undefined ? undefined : new LevelDatastore(dir, LEVEL_OPTIONS)
   await datastore?.open()
-  const { log, admission, clock = systemClock } = components
+  const { log, admission, clock = systemClock, random = Math.random } = components
   const gate = new PassGate({ log, admission, clock }, { limits })
   const port = new SharedPort({ clock }, { limits })
   try {
@@ -79,7 +82,7 @@ export async function createHost(components: HostComponents, init: HostInit): Pr
         limits,
       }),
     )
-    const host = new Libp2pHost({ libp2p, datastore, gate, port, limits, log, clock })
+    const host = new Libp2pHost({ libp2p, datastore, gate, port, limits, log, clock, random })
     host.introduce(init.dht?.bootstrap ?? [])
     return host
   } catch (error) {
@@ -102,17 +105,21 @@ export class Libp2pHost implements Carrier, Lifecycle {
 
   constructor(parts: HostParts) {
     this.#parts = parts
-    const { libp2p, limits, clock, log } = parts
+    const { libp2p, limits, clock, random, log } = parts
     this.self = peerKeyOf(libp2p.peerId)
     const connectedPeers = () => this.#dhtPeers.size
     const dht = libp2p.services.dht
+    const dial = async (peer: PeerAddress, signal: AbortSignal) => void (await this.#connect(peer, signal))
+    this.#bootstrap = new Bootstrap({ clock, log, random, connected: () => this.#dhtPeers, dial }, { limits })
     if (dht !== undefined) {
-      this.contentRouting = new DhtContentRouting({ dht, self: libp2p.peerId, connectedPeers }, { limits })
+      const reach = () => this.#bootstrap.reach()
+      this.contentRouting = new DhtContentRouting(
+        { dht, self: libp2p.peerId, connectedPeers, reach },
+        { limits },
+      )
       const again = (peer: PeerId, signal: AbortSignal) => libp2p.dial(peer, { signal })
       this.#keeper = new TableKeeper({ clock, log, table: dht.routingTable, dial: again }, { limits })
     }
-    const dial = async (peer: PeerAddress, signal: AbortSignal) => void (await this.#connect(peer, signal))
-    this.#bootstrap = new Bootstrap({ clock, log, connectedPeers, dial }, { limits })
   }
 
   /** Throws ConfigError when it cannot listen. */
@@ -121,7 +128,10 @@ export class Libp2pHost implements Carrier, Lifecycle {
     const { libp2p, gate, log } = this.#parts
     await gate.start(libp2p)
     const topology = {
-      onConnect: (peer: PeerId) => void this.#dhtPeers.add(peerKeyOf(peer)),
+      onConnect: (peer: PeerId) => {
+        this.#dhtPeers.add(peerKeyOf(peer))
+        this.#bootstrap.arrived()
+      },
       onDisconnect: (peer: PeerId) => {
         if (this.#dhtPeers.delete(peerKeyOf(peer))) this.#keeper?.left(peer)
       },
@@ -182,7 +192,7 @@ export class Libp2pHost implements Carrier, Lifecycle {
     )
   }
 
-  /** Peers by which this host may find into the DHT. */
+  /** Peers by which this host may find into the DHT; they are dialled some time later. */
   introduce(peers: readonly PeerAddress[]): void {
     this.#bootstrap.add(peers.filter((peer) => peer.peer !== this.self))
   }
@@ -227,16 +237,6 @@ export class Libp2pHost implements Carrier, Lifecycle {
     if (!(await libp2p.peerStore.has(id))) return []
     const { addresses } = await libp2p.peerStore.get(id)
     return addresses.slice(0, limits.addressesPerPeerMax).map(({ multiaddr }) => multiaddr)
-  }
-
-  /** A peer that answers: while few peers of the DHT are connected, this one is met for it too. */
-  met(address: PeerAddress): void {
-    const { libp2p, limits, log } = this.#parts
-    if (libp2p.services.dht === undefined || this.#dhtPeers.size >= limits.dhtPeersMin) return
-    const signal = AbortSignal.timeout(limits.dialTimeoutMs)
-    this.#connect(address, signal).catch((error: unknown) =>
-      log.debug({ peer: address.peer, err: error }, 'peer not met for the DHT'),
-    )
   }
 
   /** libp2p returns a connection that exists and joins a dial that is under way. */

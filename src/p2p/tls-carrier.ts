@@ -33,8 +33,8 @@ export interface DataHost {
   takeTls(handler: ((socket: Socket) => void) | undefined): void
   /** What the host has heard of the addresses of a peer. */
   knownAddresses(peer: PeerKey): Promise<Multiaddr[]>
-  /** This peer answers: the host may want to know it too. */
-  met(address: PeerAddress): void
+  /** This peer answers: the host may want to know it too, some time. */
+  introduce(peers: readonly PeerAddress[]): void
 }
 
 export interface TlsCarrierComponents {
@@ -121,7 +121,7 @@ export class TlsCarrier implements Carrier, Lifecycle {
     for (const one of addresses.slice(0, this.#limits.addressesPerPeerMax)) {
       try {
         const channel = await this.#dial(one, address.peer, signal)
-        host.met(address)
+        host.introduce([address])
         return channel
       } catch (error) {
         log.debug({ peer: address.peer, address: one.toString(), err: error }, 'could not open a channel')

@@ -78,7 +78,8 @@ async function answerOf(socket: TLSSocket): Promise<Buffer> {
 }
 
 test('opens a channel whose ends know each other by pass and certificate, over one port with libp2p', async () => {
-  const [a, b] = [await net.peer({ dht: true }), await net.peer({ dht: true })]
+  const limits = { introducedDelayMs: 1, bootstrapIntervalMs: 100 }
+  const [a, b] = [await net.peer({ dht: true, limits }), await net.peer({ dht: true })]
   const channel = await pair(a, b)
   assert.equal([channel.out.peer, channel.in.peer], [b.carrier.self, a.carrier.self])
   assert.equal([channel.out.inbound, channel.in.inbound], [false, true])
