@@ -20,7 +20,6 @@ import { LightClient } from './admission/light-client.ts'
 import type { BenchOptions } from './bench.ts'
 import { type Row, rowOf } from './row.ts'
 
-const NODES = 1000
 /** All of them arrive within this time, evenly. */
 const WINDOW_MS = 10_000
 /** Whoever is not admitted by then counts as refused; well past what the tracker gives a stranger. */
@@ -46,14 +45,14 @@ interface Outcome {
 
 /** A thousand nodes that enrol, join and dial the tracker's peer within ten seconds. */
 export async function run(options: BenchOptions): Promise<Row[]> {
-  const { say } = options
+  const { say, nodes } = options
   const testnet = await createTestnet({ nodes: 0 })
   const clients: LightClient[] = []
   const hosts: Libp2pHost[] = []
   try {
     await push(testnet, options)
-    say(`admission: making ${NODES} nodes`)
-    const crowd = await makeCrowd(testnet.layout.identity('ca'), NODES)
+    say(`admission: making ${nodes} nodes`)
+    const crowd = await makeCrowd(testnet.layout.identity('ca'), nodes)
     const caPem = await readFile(testnet.layout.identity('ca').certificate, 'utf8')
     const { url } = testnet.tracker
     for (const node of crowd) clients.push(new LightClient({ url, caPem, node }))
@@ -71,8 +70,7 @@ export async function run(options: BenchOptions): Promise<Row[]> {
       const { peers } = await client.post<JoinAnswer>(TRACKER_PATHS.join, place)
       origin ??= peers.find((one) => one.origin === true)
     })
-    for (const { figure, value, unit } of rowsOf('enrol and join', joined))
-      say(`${figure}: ${value.toFixed(1)} ${unit}`)
+    tell(options, 'enrol and join', joined)
     const target = origin
     if (target === undefined) throw new InternalError('nobody was told of the origin')
     say('admission: they dial')
@@ -85,6 +83,7 @@ export async function run(options: BenchOptions): Promise<Row[]> {
     const dialled = await arrive(testnet, crowd, async (node, n) => {
       await within(arrivals.get(node), hosts[n]?.open(target))
     })
+    tell(options, 'dial with a pass', dialled)
     return [...rowsOf('enrol and join', joined), ...rowsOf('dial with a pass', dialled)]
   } finally {
     for (const client of clients) client.close()
@@ -121,7 +120,7 @@ async function arrive(
         await come(node, n)
         seconds.push((performance.now() - begin) / 1000)
       } catch (error) {
-        failures.push(error instanceof BootswarmError ? `${error.code}: ${error.message}` : String(error))
+        failures.push(textOf(error))
       }
     }),
   )
@@ -179,16 +178,36 @@ async function cpuSeconds(pid: number): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const own =
+    error instanceof BootswarmError ? `${error.code}: ${error.message}` : `${error.name}: ${error.message}`
+  return error.cause === undefined ? own : `${own} ← ${textOf(error.cause)}`
+}
+
+/** Says the figures of a step, and each failure with how often it happened. */
+function tell({ say }: BenchOptions, figure: string, outcome: Outcome): void {
+  for (const row of rowsOf(figure, outcome)) say(`${row.figure}: ${row.value.toFixed(1)} ${row.unit}`)
+  const times = new Map<string, number>()
+  for (const text of outcome.failures) {
+    // names of peers and ports differ
+    const kind = text.replaceAll(/12D3Koo\w+/g, 'PEER').replaceAll(/:\d{4,5}\b/g, ':PORT')
+    times.set(kind, (times.get(kind) ?? 0) + 1)
+  }
+  for (const [kind, count] of times) say(`${figure}: ${count} times ${kind}`)
+}
+
 function rowsOf(figure: string, { seconds, failures, trackerCpuSeconds }: Outcome): Row[] {
   const sorted = seconds.toSorted((a, b) => a - b)
   const quantile = (share: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
   const bench = 'admission'
+  const nodes = sorted.length + failures.length
   const first = failures[0] === undefined ? {} : { note: `the first: ${failures[0].slice(0, 120)}` }
   return [
     rowOf({
       bench,
-      figure: `${figure}: refused of ${NODES}`,
+      figure: `${figure}: refused of ${nodes}`,
       value: failures.length,
       unit: 'nodes',
       goal: { atMost: 0 },
@@ -199,7 +218,7 @@ function rowsOf(figure: string, { seconds, failures, trackerCpuSeconds }: Outcom
     rowOf({
       bench,
       figure: `${figure}: CPU of the tracker`,
-      value: (trackerCpuSeconds / NODES) * 1000,
+      value: (trackerCpuSeconds / nodes) * 1000,
       unit: 'ms a node',
     }),
   ]

@@ -9,6 +9,8 @@ export interface BenchOptions {
   /** Size of the disk images; files fill 40 % of them. */
   readonly imageBytes: number
   readonly seed: number
+  /** How many nodes come, where a bench is about a crowd. */
+  readonly nodes: number
   /** Says what goes on, on standard error. */
   readonly say: (text: string) => void
   /** Two ext4 images with files of this machine, made once for all benches. */

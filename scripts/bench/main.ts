@@ -36,6 +36,7 @@ interface Flags {
   readonly runs: number
   readonly size: number
   readonly seed: number
+  readonly nodes: number
   readonly out?: string
 }
 
@@ -87,7 +88,7 @@ async function main(names: readonly string[], flags: Flags): Promise<void> {
 }
 
 async function runAll(names: readonly string[], flags: Flags, dir: string): Promise<Row[]> {
-  const { runs, seed, size: imageBytes } = flags
+  const { runs, seed, nodes, size: imageBytes } = flags
   const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
   let pair: Promise<{ first: string; second: string }> | undefined
   const images = () => {
@@ -101,7 +102,7 @@ async function runAll(names: readonly string[], flags: Flags, dir: string): Prom
   const place = flags.out === undefined ? {} : { outDir: flags.out }
   const rows: Row[] = []
   for (const name of names) {
-    const own: BenchOptions = { dir: join(dir, name), runs, seed, imageBytes, say, images, ...place }
+    const own: BenchOptions = { dir: join(dir, name), runs, seed, nodes, imageBytes, say, images, ...place }
     await mkdir(own.dir)
     try {
       const bench = await BENCHES[name]?.()
@@ -121,6 +122,11 @@ function parseRuns(text: string): number {
   throw new InvalidArgumentError('give a number from 1 to 99.')
 }
 
+function parseNodes(text: string): number {
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('give a number from 1 to 9999.')
+}
+
 function parseImageSize(text: string): number {
   const bytes = parseSize(text)
   if (bytes === undefined || bytes < 64 * KiB * KiB)
@@ -135,6 +141,7 @@ await new Command('npm run bench --')
   .option('--runs <n>', 'runs of each figure; the median counts', parseRuns, 3)
   .option('--size <bytes>', 'size of the disk images', parseImageSize, 1024 * KiB * KiB)
   .option('--out <dir>', 'where benches that have more than a table put their CSV, JSON and plots')
+  .option('--nodes <n>', 'nodes that come, where a bench is about a crowd', parseNodes, 1000)
   .option('--seed <n>', 'seed of everything random', Number, 1)
   .action((names: string[], flags: Flags) => main(names, flags))
   .parseAsync()
