@@ -69,7 +69,9 @@ async function hostile(context: Context, name: string): Promise<Hostile> {
 
 test.before(async (context) => {
   context.dir = await mkdtemp(join(tmpdir(), 'bs-hostile-'))
-  context.testnet = await createTestnet({ nodes: 2 })
+  // Others are slow enough that a pull does not end before it has asked the hostile.
+  const config = { exchange: { rates: { uploadBytesPerSecond: '4 MiB' } } }
+  context.testnet = await createTestnet({ nodes: 2, config: { tracker: config, nodes: { 0: config } } })
   const { testnet, dir } = context
   context.image = join(dir, 'disk.img')
   await writeDiskImage(context.image, 24 * MiB)
@@ -212,14 +214,17 @@ async function startLiar(context: Context) {
 test('a peer that sends wrong bytes is dropped, the pull completes, nothing wrong is on disk', async (context) => {
   const { testnet, image } = context
   const liar = await startLiar(context)
-  const node = testnet.nodes[1]
-  assert.ok(node)
-  const result = await withNode(node, (client) => client.pull(REFERENCE))
-  assert.equal(result.corruptPeers, [liar.host.self])
-  const verified = await withNode(node, (client) => client.verify())
-  assert.is(verified.corrupt, 0)
-  await assertExportIs(node, REFERENCE, image)
-  await liar.stop()
+  try {
+    const node = testnet.nodes[1]
+    assert.ok(node)
+    const result = await withNode(node, (client) => client.pull(REFERENCE))
+    assert.equal(result.corruptPeers, [liar.host.self])
+    const verified = await withNode(node, (client) => client.verify())
+    assert.is(verified.corrupt, 0)
+    await assertExportIs(node, REFERENCE, image)
+  } finally {
+    await liar.stop()
+  }
 })
 
 test.run()
