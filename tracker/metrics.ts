@@ -59,6 +59,11 @@ export class TrackerMetrics {
       ({ fallbackRuns }) => fallbackRuns,
     )
     gauge(
+      'origin_fallback_bytes_total',
+      'Bytes of frames that the origin sent of such runs',
+      ({ fallbackBytes }) => fallbackBytes,
+    )
+    gauge(
       'origin_fallback_refused_total',
       'Asks of starving peers that the limit of the fallback held up',
       ({ fallbackRefused }) => fallbackRefused,

@@ -34,6 +34,8 @@ export class Asker {
   readonly #untold = new Set<number>()
   /** Those of them of which nothing was sent yet. */
   readonly #out = new Set<number>()
+  /** Those of them that were given although others hold them. */
+  readonly #fallen = new Set<number>()
   #holds = 0
   /** An ask before this gets an empty answer without a look: half the time that the peer was told, as packets bunch. */
   #notBeforeMs = Number.NEGATIVE_INFINITY
@@ -52,13 +54,15 @@ export class Asker {
       if (run >= this.#told.size || !this.#told.set(run)) continue
       this.#holds++
       this.#untold.delete(run)
-      this.served(run)
+      this.served(run, 0)
+      this.#fallen.delete(run)
       this.#superseed.held(run, this.#components.clock.monotonic())
     }
   }
 
-  /** Something of a run was sent to the peer. */
-  served(run: number): void {
+  /** So many bytes of a run were sent to the peer. */
+  served(run: number, bytes: number): void {
+    if (this.#fallen.has(run)) this.#components.fallback.sent(bytes)
     if (this.#out.delete(run)) this.#components.turns.sent(this, this.#components.clock.monotonic())
   }
 
@@ -96,7 +100,9 @@ export class Asker {
     const falls = first.length === 0 && starving && fallback.allows(nowMs)
     const given = falls ? this.#superseed.assign({ ...request, starving }) : first
     if (falls) fallback.gave(given.length, nowMs)
-    return given.filter((run) => this.#swarm.have.has(run) && !this.#out.has(run))
+    const runs = given.filter((run) => this.#swarm.have.has(run) && !this.#out.has(run))
+    if (falls) for (const run of runs) this.#fallen.add(run)
+    return runs
   }
 
   /** The peer has left: nothing that it held counts any more. */

@@ -119,7 +119,7 @@ export class ServedRequests {
     }
     const sent = await serveWant(parts, served.swarm, message)
     served.givenBytes += sent.bytes
-    served.asker?.served(message.run)
+    served.asker?.served(message.run, sent.bytes)
     return sent
   }
 }

@@ -2,7 +2,10 @@ import { Gauge, type Registry } from 'prom-client'
 import { TRAFFIC_CLASSES } from '../core/traffic-class.ts'
 import type { ServingStats } from './serving.ts'
 
-export type ServingFigures = Omit<ServingStats, 'fallbackRuns' | 'fallbackRefused' | 'waitingForTurn'>
+export type ServingFigures = Pick<
+  ServingStats,
+  'servedBytes' | 'waiting' | 'refusedRequests' | 'refusedPlaces'
+>
 
 /** Series of what an exchange serves, for the metrics of a node or the tracker. */
 export function addServingMetrics(

@@ -21,8 +21,9 @@ export interface ServingStats {
   readonly refusedRequests: number
   /** Peers that were told that a swarm has no place for them. */
   readonly refusedPlaces: number
-  /** At an origin: runs given to starving peers although others had got them, and asks that the limit of that held up. */
+  /** At an origin: runs given to starving peers although others had got them, what was sent of them, and asks that the limit of that held up. */
   readonly fallbackRuns: number
+  readonly fallbackBytes: number
   readonly fallbackRefused: number
   /** At an origin: peers that wait for their turn. */
   readonly waitingForTurn: number
@@ -63,6 +64,7 @@ export class Serving {
       refusedRequests: this.desk.refused,
       refusedPlaces: this.#refusedPlaces,
       fallbackRuns: this.origin?.fallback.runs ?? 0,
+      fallbackBytes: this.origin?.fallback.sentBytes ?? 0,
       fallbackRefused: this.origin?.fallback.refused ?? 0,
       waitingForTurn: this.origin?.turns.waiting ?? 0,
     }

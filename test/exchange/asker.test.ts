@@ -28,7 +28,7 @@ function setUp(runs: number) {
     /** Runs given, all of which are sent at once. */
     const ask = (count: number, starving = false): number[] => {
       const { runs } = made.ask({ count, starving })
-      for (const run of runs) made.served(run)
+      for (const run of runs) made.served(run, 1)
       return runs
     }
     return { made, ask, told: (runs: number[]) => made.told(runs), leave: () => made.leave() }
@@ -105,8 +105,8 @@ test('runs that were not sent yet are out, and the others wait their turn', asyn
   const late = asker().made
   const { runs, retryMs } = late.ask({ count: 8, starving: false })
   assert.equal(runs, [])
-  early.served(given[0] as number)
-  early.served(given[0] as number)
+  early.served(given[0] as number, 1)
+  early.served(given[0] as number, 1)
   assert.equal(late.ask({ count: 8, starving: false }).runs, [], 'too soon')
   await clock.advance(retryMs)
   assert.is(late.ask({ count: 8, starving: false }).runs.length, 1)
@@ -125,6 +125,23 @@ test('what a starving peer gets although others hold it is counted, and limited'
   assert.ok(given >= count && given <= count + 8, `${given}`)
   assert.is(fallback.runs, given)
   assert.is(fallback.refused, 2 * count - given)
+})
+
+test('bytes count as fallback when others hold the run that was given, and until it has arrived', () => {
+  const { fallback, asker } = setUp(4)
+  const first = asker()
+  first.told(first.ask(4))
+  assert.is(fallback.sentBytes, 0)
+  const starving = asker()
+  const [run] = starving.made.ask({ count: 1, starving: true }).runs
+  assert.type(run, 'number')
+  starving.made.served(run as number, 100)
+  starving.made.served(run as number, 20)
+  assert.is(fallback.sentBytes, 120, 'what is wanted in parts counts in parts')
+  starving.told([run as number])
+  starving.made.served(run as number, 100)
+  assert.is(fallback.sentBytes, 120)
+  assert.is(fallback.runs, 1)
 })
 
 test.run()

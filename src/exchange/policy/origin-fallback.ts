@@ -9,6 +9,7 @@ export class OriginFallback {
   /** Undefined when nothing may be given so. */
   readonly #bucket: TokenBucket | undefined
   #runs = 0
+  #sentBytes = 0
   #refused = 0
 
   constructor(init: { bytesPerSecond?: number | undefined; nowMs: number }) {
@@ -23,6 +24,11 @@ export class OriginFallback {
     return this.#runs
   }
 
+  /** Bytes sent of such runs. */
+  get sentBytes(): number {
+    return this.#sentBytes
+  }
+
   /** Asks of starving peers that were not answered as such because of the limit. */
   get refused(): number {
     return this.#refused
@@ -33,6 +39,10 @@ export class OriginFallback {
     if (this.#bucket?.waitMs(nowMs) === 0) return true
     this.#refused++
     return false
+  }
+
+  sent(bytes: number): void {
+    this.#sentBytes += bytes
   }
 
   gave(runs: number, nowMs: number): void {
