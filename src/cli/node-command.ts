@@ -39,7 +39,11 @@ A minimal node.yaml:
   tracker: { url: https://tracker.example:8443 }
   identity: { certificate: node.pem, key: node.key, ca: ca.pem }
   p2p: { listen: [/ip4/0.0.0.0/tcp/4002] }
-  control: { socket: /run/bootswarm/node.sock }`,
+  control: { socket: /run/bootswarm/node.sock }
+
+What it sends and receives is limited by exchange.rates, for example:
+
+  exchange: { rates: { uploadBytesPerSecond: 50 MB, background: { downloadBytesPerSecond: 10 MB } } }`,
   )
   teach(serve, [['bootswarm node serve --config /etc/bootswarm/node.yaml', 'start the node']])
 }

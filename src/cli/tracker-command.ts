@@ -33,7 +33,11 @@ A minimal tracker.yaml:
   listen: 0.0.0.0:8443
   identity: { certificate: tracker.pem, key: tracker.key, ca: ca.pem }
   p2p: { listen: [/ip4/0.0.0.0/tcp/4001] }
-  admins: ["/O=Example/CN=Alice"]`,
+  admins: ["/O=Example/CN=Alice"]
+
+What its peer sends is limited by exchange.rates, for example:
+
+  exchange: { rates: { uploadBytesPerSecond: 100 MB, fallbackBytesPerSecond: 20 MB } }`,
   )
   teach(serve, [['bootswarm tracker serve --config /etc/bootswarm/tracker.yaml', 'start the tracker']])
 }

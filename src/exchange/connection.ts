@@ -26,6 +26,7 @@ import type {
   Opened,
   Refused,
 } from '../wire/message-types.ts'
+import { MessageAllowance } from './message-allowance.ts'
 import { Requests } from './requests.ts'
 import type { Solid } from './solid.ts'
 
@@ -73,6 +74,7 @@ export class Connection {
   readonly #buffers: BufferPool
   readonly #solid: Solid | undefined
   readonly #requests: Requests
+  readonly #allowance: MessageAllowance
   readonly #reader: MessageReader
   readonly #hello = Promise.withResolvers<Hello>()
   #agent = ''
@@ -90,6 +92,7 @@ export class Connection {
     this.peer = components.channel.peer
     this.inbound = components.channel.inbound
     this.#requests = new Requests({ clock: components.clock }, { timeoutMs: EXCHANGE_WANT_TIMEOUT_MS })
+    this.#allowance = new MessageAllowance(components)
     this.#reader = new MessageReader({
       expectsBulk: () => this.#requests.expectsBulk,
       greeted: () => this.#greeted,
@@ -243,6 +246,9 @@ export class Connection {
         for (const message of this.#reader.push(piece)) {
           if (message.type === 'hello') await this.#onHello(message)
           else this.#dispatch(message)
+          if (this.#closed) return
+          // What comes meanwhile stays with the carrier, which tells the other side to wait.
+          if (this.#allowance.spends(message)) await this.#allowance.refilled()
           if (this.#closed) return
         }
       }

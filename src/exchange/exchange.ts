@@ -261,6 +261,7 @@ export class Exchange implements Lifecycle {
         places: this.#serving.places,
         swarm: (id) => this.#swarmOf(id),
         used: (by) => this.#links.used(by),
+        left: (by) => this.#links.left(by),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),
       },
       connection,

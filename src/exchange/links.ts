@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { BusyError, GrantError, TimeoutError } from '../core/errors.ts'
 import {
   CONNECTION_IDLE_MS,
+  CONNECTION_LEFT_MS,
   EXCHANGE_CHANNELS_MAX,
   EXCHANGE_CHANNELS_PER_PEER_MAX,
   EXCHANGE_GRANT_TIMEOUT_MS,
@@ -17,6 +18,8 @@ export interface Link {
   /** Whether a swarm has ever been opened in it. */
   admitted: boolean
   usedMs: number
+  /** Ends the wait for another use after a swarm was left. */
+  cancelLeft: () => void
 }
 
 export interface LinkComponents {
@@ -50,7 +53,8 @@ export class Links {
   }
 
   add(connection: Connection, server: Server): void {
-    const link = { connection, server, admitted: false, usedMs: this.#clock.monotonic() }
+    const usedMs = this.#clock.monotonic()
+    const link = { connection, server, admitted: false, usedMs, cancelLeft: () => {} }
     this.#links.set(connection, link)
     const own = this.#byPeer.get(connection.peer) ?? new Set()
     this.#byPeer.set(connection.peer, own.add(link))
@@ -60,6 +64,7 @@ export class Links {
     const link = this.#links.get(connection)
     if (link === undefined) return
     this.#links.delete(connection)
+    link.cancelLeft()
     const own = this.#byPeer.get(connection.peer)
     own?.delete(link)
     if (own?.size === 0) this.#byPeer.delete(connection.peer)
@@ -86,6 +91,17 @@ export class Links {
     if (link === undefined) return
     link.admitted = true
     link.usedMs = this.#clock.monotonic()
+  }
+
+  /** A swarm was left in the connection: it is closed soon when neither side uses it by then. */
+  left(connection: Connection): void {
+    const link = this.#links.get(connection)
+    if (link === undefined) return
+    const leftMs = this.#clock.monotonic()
+    link.cancelLeft()
+    link.cancelLeft = this.#clock.after(CONNECTION_LEFT_MS, () => {
+      if (link.usedMs <= leftMs && !this.#isUsed(link)) void connection.close()
+    })
   }
 
   /**

@@ -29,6 +29,8 @@ export interface ServerComponents extends ServedRequestComponents {
   swarm(manifest: ManifestId): Promise<Swarm | undefined>
   /** A peer has joined a swarm here. */
   joined(connection: Connection, swarm: Swarm): void
+  /** A peer has left a swarm here, or lost its place in it. */
+  left(connection: Connection): void
   /** At an origin. */
   origin: OriginSide | undefined
   places: Places
@@ -106,7 +108,8 @@ export class Server {
       case 'ask':
         return this.#ask(message)
       case 'leave':
-        return this.#leave(message.id)
+        this.#leave(message.id)
+        return this.#components.left(this.#connection)
       default:
         throw new ProtocolError(`unexpected ${message.type}`)
     }
@@ -128,6 +131,7 @@ export class Server {
       if (served.swarm !== swarm) continue
       this.#leave(id)
       this.#connection.send({ type: 'leave', id, byOpener: false })
+      this.#components.left(this.#connection)
     }
   }
 

@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
   CONNECTION_IDLE_MS,
+  CONNECTION_LEFT_MS,
   EXCHANGE_CHANNELS_MAX,
   EXCHANGE_GRANT_TIMEOUT_MS,
 } from '../../src/core/limits.ts'
@@ -58,6 +59,32 @@ test('a channel that was used and is not any more is closed later', async () => 
   connection.want({ id, run: 0, missing: new Uint8Array([1]) }).answer.catch(() => {})
   await clock.advance(DROPPED_MS)
   assert.equal(peers(), [], 'wants in a swarm that it has left are no use')
+  await server.exchange.stop()
+})
+
+test('a channel in which all swarms were left is closed soon, also between two who have everything', async () => {
+  const { clock, server, open, peers } = await setUp()
+  const { connection, opened } = open('member')
+  await clock.advance(100)
+  connection.send({ type: 'leave', id: (await opened).id, byOpener: true })
+  await clock.advance(CONNECTION_LEFT_MS - 1)
+  assert.equal(peers(), ['member'], 'it may begin with another image')
+  await clock.advance(100)
+  assert.equal(peers(), [])
+  assert.ok(connection.closed)
+  await server.exchange.stop()
+})
+
+test('a channel in which another swarm was opened in time stays', async () => {
+  const { clock, server, open, peers } = await setUp()
+  const { connection, opened } = open('member')
+  await clock.advance(100)
+  connection.send({ type: 'leave', id: (await opened).id, byOpener: true })
+  await clock.advance(CONNECTION_LEFT_MS / 2)
+  const again = connection.open(IMAGE.id, testGrant('member', IMAGE.id))
+  await clock.advance(4 * CONNECTION_LEFT_MS)
+  await again
+  assert.equal(peers(), ['member'])
   await server.exchange.stop()
 })
 

@@ -25,7 +25,7 @@ interface Client<J> {
   /** Virtual time up to which it was served: bytes over shares. */
   served: number
   /** What it is being given now: until the channel takes more. */
-  current: { job: J; as: TrafficClass; sinceMs: number } | undefined
+  current: { job: J; as: TrafficClass; limit: TrafficClass; sinceMs: number } | undefined
   /** It did not read its last job in time: until it does, it holds no slot. */
   slow: boolean
   /** Bytes that it may have as urgent ones. */
@@ -37,6 +37,8 @@ interface Choice<J> {
   /** What it asks for, and what it is served as. */
   readonly of: TrafficClass
   readonly as: TrafficClass
+  /** Whose rate limits it waits for and counts in. */
+  readonly limit: TrafficClass
 }
 
 /**
@@ -108,10 +110,10 @@ export class ServeOrder<J extends ServeJob> {
   sent(job: J, bytes: number, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
-    const { as } = client.current
+    const { as, limit } = client.current
     client.served += bytes / shareOf(as)
     if (as === 'guest' || as === 'boot') client.urgent.take(bytes, nowMs)
-    this.#rates.take(as, bytes, nowMs)
+    this.#rates.take(limit, bytes, nowMs)
   }
 
   /** The peer's channel takes more: it may have its next turn. */
@@ -146,20 +148,22 @@ export class ServeOrder<J extends ServeJob> {
       const spent = (of === 'guest' || of === 'boot') && client.urgent.waitMs(nowMs) > 0
       const as = spent ? 'requested' : of
       if (full && as !== 'guest' && !client.slow) continue
-      if (this.#rates.waitMs(as, nowMs) > 0) continue
-      return { client, of, as }
+      // A VM waits for it, so at most for the limit of everything, as a boot profile does.
+      const limit = spent && of === 'guest' ? 'boot' : as
+      if (this.#rates.waitMs(limit, nowMs) > 0) continue
+      return { client, of, as, limit }
     }
     return undefined
   }
 
-  #begin({ client, of, as }: Choice<J>, nowMs: number): J | undefined {
+  #begin({ client, of, as, limit }: Choice<J>, nowMs: number): J | undefined {
     const queue = client.queues[of]
     const job = queue.values().next().value
     if (job === undefined) return undefined
     queue.delete(job)
     client.waiting--
     this.#waiting--
-    client.current = { job, as, sinceMs: nowMs }
+    client.current = { job, as, limit, sinceMs: nowMs }
     this.#now = Math.max(this.#now, client.served)
     this.#serving.add(client)
     return job

@@ -222,4 +222,24 @@ test('every job that was not taken back is served once', () => {
   )
 })
 
+test('a guest read past its allowance waits for the limit of everything alone', () => {
+  const job: ServeJob = { peer: 'peer', class: 'guest' }
+  const rates = { requestedBytesPerSecond: 1, backgroundBytesPerSecond: 1 }
+  for (const [overall, served] of [
+    [undefined, 64],
+    [1, URGENT_BURST_BYTES / RUN_BYTES_MAX + 1],
+  ] as const) {
+    const order = orderWith({ ...rates, bytesPerSecond: overall })
+    let count = 0
+    for (; count < 64; count++) {
+      order.add({ ...job }, 0)
+      const next = order.next(0)
+      if (next === undefined) break
+      order.sent(next, RUN_BYTES_MAX, 0)
+      order.done(next, 0)
+    }
+    assert.is(count, served)
+  }
+})
+
 test.run()
