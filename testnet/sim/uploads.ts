@@ -191,7 +191,7 @@ export class Uploads {
     const nowMs = this.#nowMs
     for (let job = this.#order.next(nowMs); job !== undefined; job = this.#order.next(nowMs)) {
       this.#order.sent(job, job.bytes, nowMs)
-      job.service.asker?.served(job.run)
+      job.service.asker?.served(job.run, job.bytes)
       job.service.flow.send(job)
     }
     const waitMs = this.#order.waitMs(nowMs)
