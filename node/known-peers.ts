@@ -12,7 +12,7 @@ import { writeWhole } from '../src/util/write-whole.ts'
 export interface KnownPeersComponents {
   readonly host: {
     introduce(peers: readonly PeerAddress[]): void
-    /** Peers of the DHT that are connected now, with their addresses. */
+    /** Peers of the DHT with their addresses: those that are connected, then others that were heard of. */
     dhtAddresses(): Promise<PeerAddress[]>
   }
   readonly clock: Clock
@@ -54,7 +54,7 @@ export class KnownPeers implements Lifecycle {
     })
   }
 
-  /** While nobody is connected, those of before are the best that is known. */
+  /** While nobody is known, those of before will do. */
   async #save(): Promise<void> {
     const { host, log } = this.#c
     try {

@@ -33,6 +33,11 @@ export class Bootstrap {
     this.#limits = init.limits
   }
 
+  /** Peers that could be dialled, the last heard of first. */
+  get known(): PeerAddress[] {
+    return [...this.#peers.values()].reverse()
+  }
+
   /** Remembers peers to dial; the oldest are forgotten past `bootstrapPeersMax`. */
   add(peers: readonly PeerAddress[]): void {
     for (const peer of peers) {

@@ -179,7 +179,7 @@ export class Libp2pHost implements Carrier, Lifecycle {
     return found.flatMap((peer) => (peer === undefined ? [] : [peerKeyOf(peer)]))
   }
 
-  /** Those that are connected, with the addresses that are known of them. */
+  /** Those that are connected, with the addresses that are known of them; then others that were heard of. */
   async dhtAddresses(): Promise<PeerAddress[]> {
     const { peerStore } = this.#parts.libp2p
     const known = this.dhtPeers().map(async (peer): Promise<PeerAddress> => {
@@ -187,9 +187,13 @@ export class Libp2pHost implements Carrier, Lifecycle {
       return { peer, addresses: addresses.map(({ multiaddr }) => addressText(multiaddr)) }
     })
     const peers = await Promise.allSettled(known)
-    return peers.flatMap((one) =>
+    const connected = peers.flatMap((one) =>
       one.status === 'fulfilled' && one.value.addresses.length > 0 ? [one.value] : [],
     )
+    const others = this.#bootstrap.known
+      .filter(({ peer }) => !this.#dhtPeers.has(peer))
+      .map(({ peer, addresses }) => ({ peer, addresses }))
+    return [...connected, ...others]
   }
 
   /** Peers by which this host may find into the DHT; they are dialled some time later. */
