@@ -6,6 +6,9 @@ import type { PeerKey } from '../core/router.ts'
 import type { HostLimits } from './host-limits.ts'
 import type { TlsIntake } from './tls-intake.ts'
 
+/** A piece of so many bytes leaves in a write of its own: Node.js copies pieces that it writes together into new memory, which costs more than a write. */
+const ALONE_BYTES = 128 * 1024
+
 interface TlsChannelComponents {
   /** After its handshake; one that was dialled was made with the `onread` of the intake. */
   socket: TLSSocket
@@ -25,6 +28,8 @@ export class TlsChannel implements Channel {
   #peer: PeerKey | undefined
   #pending: Uint8Array[] = []
   #pendingBytes = 0
+  /** Whether the socket has a write under way; what comes meanwhile waits here, where it is not copied. */
+  #isWriting = false
   #ended = false
   #closing: Promise<void> | undefined
   #failure: Error | undefined
@@ -39,7 +44,8 @@ export class TlsChannel implements Channel {
     this.#limits = init.limits
     this.inbound = init.inbound
     intake.arrived = () => this.#wake()
-    socket.on('end', () => this.#onEnd())
+    // before Node.js ends our direction too, which it does when the other side has ended
+    socket.prependListener('end', () => this.#onEnd())
     socket.on('error', (error) => this.#fail(this.#broken(error)))
     socket.once('close', () => this.#onClose())
     socket.setKeepAlive(true, init.limits.pingIntervalMs)
@@ -115,7 +121,7 @@ export class TlsChannel implements Channel {
 
   async #close(): Promise<void> {
     if (this.#failure !== undefined) return
-    this.#flush()
+    this.#flushAll()
     const { promise, resolve } = Promise.withResolvers<void>()
     const late = this.#clock.after(this.#limits.flushTimeoutMs, () => this.abort(this.#broken(undefined)))
     this.socket.once('close', resolve)
@@ -128,17 +134,34 @@ export class TlsChannel implements Channel {
     if (this.#ended) this.socket.destroy()
   }
 
-  /** One write for what was sent piece by piece: each would be a record, a system call and a packet of its own. */
+  /**
+   * Writes what was sent, one write after the other. One for what was sent piece by piece: each would be a record, a system call and a
+   * packet of its own.
+   */
   #flush(): void {
-    const pieces = this.#pending
-    if (pieces.length === 0) return
-    this.#pending = []
-    this.#pendingBytes = 0
-    if (this.#failure !== undefined || !this.socket.writable) return
+    if (this.#failure !== undefined || !this.socket.writable) this.#pending = []
+    if (this.#pending.length === 0) this.#pendingBytes = 0
+    else if (!this.#isWriting) this.#write(this.#nextWrite())
+  }
+
+  /** Leaves it all to the socket, which is about to end. */
+  #flushAll(): void {
+    if (this.#pending.length > 0 && this.socket.writable) this.#write(this.#pending.splice(0))
+  }
+
+  #nextWrite(): Uint8Array[] {
+    const large = this.#pending.findIndex((piece) => piece.byteLength >= ALONE_BYTES)
+    if (large < 0) return this.#pending.splice(0)
+    return this.#pending.splice(0, Math.max(1, large))
+  }
+
+  #write(pieces: readonly Uint8Array[]): void {
+    this.#isWriting = true
     this.socket.cork()
     const last = pieces.length - 1
     for (const [i, piece] of pieces.entries()) {
-      if (i === last) this.socket.write(piece, () => this.#onDrain())
+      this.#pendingBytes -= piece.byteLength
+      if (i === last) this.socket.write(piece, () => this.#onWritten())
       else this.socket.write(piece)
     }
     this.socket.uncork()
@@ -152,12 +175,15 @@ export class TlsChannel implements Channel {
     return this.#queuedBytes() < this.#limits.sendPauseBytes
   }
 
-  #onDrain(): void {
+  #onWritten(): void {
+    this.#isWriting = false
+    this.#flush()
     if (!this.#hasRoom()) return
     for (const waiter of this.#drainWaiters.splice(0)) waiter.resolve()
   }
 
   #onEnd(): void {
+    this.#flushAll()
     this.#ended = true
     this.#wake()
   }

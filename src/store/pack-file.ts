@@ -62,6 +62,21 @@ export class PackFile {
     return (await this.#open()).fd
   }
 
+  /** Fills buffers one after the other from `offset` on; returns how many bytes the file had for them. */
+  readv(buffers: readonly Uint8Array[], offset: number): Promise<number> {
+    return this.#use(async (file) => {
+      let rest = buffers
+      let filled = 0
+      while (rest.length > 0) {
+        const { bytesRead } = await file.readv(rest, offset + filled)
+        if (bytesRead === 0) break
+        filled += bytesRead
+        rest = skip(rest, bytesRead)
+      }
+      return filled
+    })
+  }
+
   /** Reads as many of `length` bytes as the file has. */
   read(offset: number, length: number): Promise<Buffer> {
     return this.#use(async (file) => {

@@ -70,21 +70,56 @@ export function findSpans(
   return spans
 }
 
+/** What lies between wanted entries: nobody looks at it. */
+const gap = Buffer.allocUnsafeSlow(GAP_BYTES)
+
+/** Where the read puts the header and the stored bytes of one entry. */
+interface Landing {
+  readonly header: Buffer
+  readonly bytes: Buffer
+}
+
 async function readSpan({ file, wanted, start, end }: Span, answer: (Frame | undefined)[]): Promise<void> {
-  const buffer = await file.read(start, end - start).catch((cause: unknown) => {
+  const { landings, buffers } = layOut(wanted, start)
+  const filled = await file.readv(buffers, start).catch((cause: unknown) => {
     throw storageError(cause, 'blocks cannot be read')
   })
-  for (const { at, digest, location } of wanted) {
-    const head = location.offset - start
-    const body = head + ENTRY_HEADER_BYTES
-    const { codec, length, stored } = location
-    if (body + stored > buffer.length)
-      throw new StorageError('a pack is shorter than its index says', { data: { pack: file.id } })
-    if (!isHeaderOf({ digest, codec, length, stored }, buffer, head)) {
+  if (filled < end - start)
+    throw new StorageError('a pack is shorter than its index says', { data: { pack: file.id } })
+  for (const [i, { at, digest, location }] of wanted.entries()) {
+    const { codec, length, stored, offset } = location
+    const landing = landings[i]
+    if (landing === undefined || !isHeaderOf({ digest, codec, length, stored }, landing.header, 0)) {
       throw new IntegrityError('a pack does not hold what its index says', {
-        data: { pack: file.id, offset: location.offset },
+        data: { pack: file.id, offset },
       })
     }
-    answer[at] = { digest, codec, length, bytes: buffer.subarray(body, body + stored) }
+    answer[at] = { digest, codec, length, bytes: landing.bytes }
   }
+}
+
+/** Headers go to one side, so that the stored bytes are one piece of memory, in the order of the pack: a run leaves in one write. */
+function layOut(wanted: readonly Wanted[], start: number): { landings: Landing[]; buffers: Buffer[] } {
+  const headers = Buffer.allocUnsafeSlow(wanted.length * ENTRY_HEADER_BYTES)
+  const stored = Buffer.allocUnsafeSlow(wanted.reduce((sum, { location }) => sum + location.stored, 0))
+  const landings: Landing[] = []
+  const buffers: Buffer[] = []
+  let read = start
+  let filled = 0
+  wanted.forEach(({ location }, i) => {
+    const last = landings.at(-1)
+    if (location.offset < read && last !== undefined) {
+      // the same block once more
+      landings.push(last)
+      return
+    }
+    if (location.offset > read) buffers.push(gap.subarray(0, location.offset - read))
+    const header = headers.subarray(i * ENTRY_HEADER_BYTES, (i + 1) * ENTRY_HEADER_BYTES)
+    const bytes = stored.subarray(filled, filled + location.stored)
+    buffers.push(header, bytes)
+    landings.push({ header, bytes })
+    filled += location.stored
+    read = location.offset + entryBytes(location)
+  })
+  return { landings, buffers }
 }

@@ -104,6 +104,18 @@ test('keeps the order and the bytes of what is sent, small and large', async () 
   assert.is(Buffer.compare(Buffer.concat(received), Buffer.concat(sent)), 0)
 })
 
+test('sends all that waits behind a large piece when it is closed', async () => {
+  const [a, b] = [await net.peer(), await net.peer()]
+  const ends = await pair(a, b)
+  const sent = [MiB, 5, 7, MiB, 200_000, 3].map((bytes, i) => new Uint8Array(bytes).fill(i + 1))
+  for (const piece of sent) ends.in.send(piece)
+  const closing = ends.in.close()
+  const received: Uint8Array[] = []
+  for await (const piece of ends.out.receive()) received.push(piece)
+  await closing
+  assert.is(Buffer.compare(Buffer.concat(received), Buffer.concat(sent)), 0)
+})
+
 test('puts the bodies of blocks where the receiver wants them', async () => {
   const [a, b] = [await net.peer(), await net.peer()]
   const ends = await pair(a, b)

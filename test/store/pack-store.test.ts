@@ -18,6 +18,8 @@ testBlockStore('pack store', async () => {
 
 const test = suite('pack store')
 
+const EMPTY = new Uint8Array(0)
+
 test('keeps everything over a restart, in packs of bounded size', () =>
   withScratch(async (dir) => {
     const frames = framesOf(120)
@@ -98,6 +100,23 @@ test('refuses to give a block whose header is damaged, and drops it when it veri
       assert.equal(corrupt.map(digestKey), digestsOf(frames.slice(4, 5)).map(digestKey))
       await store.put(frames)
       await assertHolds(store, frames)
+    })
+  }))
+
+test('gives neighbours in a pack as one piece of memory, also with gaps and the same block twice', () =>
+  withScratch(async (dir) => {
+    const frames = framesOf(60)
+    await withStore({ dir }, async (store) => {
+      await store.put(frames)
+      const wanted = [7, 8, 9, 12, 8, 13, 40, 12].flatMap((i) => frames.slice(i, i + 1))
+      await assertHolds(store, wanted)
+      const got = (await store.get(digestsOf(wanted))).map((frame) => frame?.bytes ?? new Uint8Array(0))
+      const [a = EMPTY, b = EMPTY, c = EMPTY, d = EMPTY] = got
+      assert.equal(
+        [b, c, d].map(({ byteOffset }) => byteOffset),
+        [a, b, c].map(({ byteOffset, length }) => byteOffset + length),
+      )
+      assert.ok(got.every(({ buffer }) => buffer === a.buffer))
     })
   }))
 
