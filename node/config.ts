@@ -43,6 +43,7 @@ export const NodeConfigSchema = Type.Object(
       Type.Object({ maxBytes: Type.Optional(Type.Integer({ minimum: 1, maximum: 2 ** 53 - 1 })) }, closed),
     ),
     export: Type.Optional(Type.Object({ directories: Type.Array(Type.String({ minLength: 1 })) }, closed)),
+    seed: Type.Optional(Type.Object({ directories: Type.Array(Type.String({ minLength: 1 })) }, closed)),
     metrics: Type.Optional(Type.Object({ listen: HostPort }, closed)),
     log: Type.Optional(
       Type.Object(
@@ -73,11 +74,15 @@ export interface NodeConfig {
   /** Stored bytes of blocks; undefined: as much as the disk has. */
   readonly store: { readonly maxBytes: number | undefined }
   readonly export: { readonly directories: readonly string[] }
+  /** Where files may lie that become seeds. */
+  readonly seed: { readonly directories: readonly string[] }
   readonly metrics: { readonly listen: ListenAddress } | undefined
   readonly log: { readonly level: string }
 }
 
 const DEFAULT_P2P_LISTEN = ['/ip4/0.0.0.0/tcp/4002']
+/** Where libvirt keeps disks unless told otherwise. */
+const DEFAULT_SEED_DIRECTORIES = ['/var/lib/libvirt/images']
 const DEFAULT_SOCKET = '/run/bootswarm/node.sock'
 /** `sun_path` of unix(7) holds 108 bytes with the final NUL. */
 const SOCKET_PATH_BYTES_MAX = 107
@@ -106,6 +111,7 @@ function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeCon
     exchange: resolveExchange(file.exchange, path),
     store: { maxBytes: file.store?.maxBytes },
     export: { directories: (file.export?.directories ?? [`${dataDir}/exports`]).map(absolute) },
+    seed: { directories: (file.seed?.directories ?? DEFAULT_SEED_DIRECTORIES).map(absolute) },
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },
   }

@@ -23,6 +23,7 @@ import { addProbes } from './listen.ts'
 import type { Maintenance } from './maintenance.ts'
 import type { Puller } from './puller.ts'
 import type { NodeReport } from './report.ts'
+import { addSeeds, type SeedRoutesComponents } from './seed-routes.ts'
 
 export interface ControlComponents {
   catalog: ImageCatalog
@@ -33,6 +34,7 @@ export interface ControlComponents {
   report: NodeReport
   enrolment: Enrolment
   exporter: Exporter
+  seeds: SeedRoutesComponents['seeds']
 }
 
 /** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */
@@ -47,6 +49,7 @@ export function buildControlApi(components: ControlComponents): FastifyInstance 
   addPulls(app, components)
   addMaintenance(app, components)
   addExports(app, components)
+  addSeeds(app, { seeds: components.seeds, failed: (error) => logFailure(components.log, error) })
   return app
 }
 

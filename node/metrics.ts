@@ -7,6 +7,8 @@ export interface PullTotals {
   fromPeers: number
   duplicate: number
   fallback: number
+  /** Bytes of blocks, not of the wire. */
+  seeded: number
   corruptPeers: number
 }
 
@@ -60,6 +62,11 @@ export function nodeMetrics(figures: NodeFigures, version: string): Registry {
     'fallback_bytes_total',
     'Bytes of frames from the origin that peers should have given and could not',
     () => figures.totals().fallback,
+  )
+  gauge(
+    'seeded_bytes_total',
+    'Bytes of blocks that came from seeds instead of peers',
+    () => figures.totals().seeded,
   )
   addReceived(registry, figures)
   addServingMetrics(registry, { prefix: 'bootswarm_node', serving: () => figures.serving() })

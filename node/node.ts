@@ -14,6 +14,7 @@ import { PassBook } from '../src/identity/pass-book.ts'
 import { loadOrCreatePeerKey } from '../src/identity/peer-key.ts'
 import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
 import { TrustWatcher } from '../src/identity/trust-watcher.ts'
+import { Seeds } from '../src/image/seed/seeds.ts'
 import { createHost, type Libp2pHost } from '../src/p2p/libp2p-host.ts'
 import { TlsCarrier } from '../src/p2p/tls-carrier.ts'
 import { AnnounceBudget } from '../src/routing/announce-budget.ts'
@@ -67,7 +68,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     await part.start()
   }
   const identity = await LiveIdentity.load({ ...config.identity, purpose: 'client' })
-  const { frames, packs, blocks, nodes } = await openStores(opened, { log }, config)
+  const { frames, packs, blocks, nodes, seeds } = await openStores(opened, { log, clock }, config)
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
   const peerKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
   const client = opened.adopt(trackerClient({ identity, clock }, config), (it) => it.close())
@@ -79,7 +80,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const host = await openHost({ log, admission: passes }, { config, privateKey: peerKey })
   const carrier = new TlsCarrier({ host, identity, admission: passes, clock, log })
 
-  const parts = { log, clock, identity, frames, blocks, nodes, catalog, host, carrier, passes }
+  const parts = { log, clock, identity, frames, blocks, nodes, seeds, catalog, host, carrier, passes }
   const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer, placer, budget } = swarm
   const enrolment: Enrolment = new Enrolment(
@@ -103,7 +104,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   opened.defer(onHangup(() => void watcher.reload()))
   addTrustMetrics(metrics, { prefix: 'bootswarm_node', identity, watcher })
   const control = buildControlApi({
-    ...{ catalog, puller, maintenance, exporter, report, enrolment, metrics, log },
+    ...{ catalog, puller, maintenance, exporter, seeds, report, enrolment, metrics, log },
   })
 
   await maintenance.load()
@@ -115,6 +116,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const probes = await listenForProbes(metrics, config.metrics?.listen)
   opened.defer(async () => probes?.close())
   opened.defer(() => control.close())
+  opened.defer(() => seeds.interrupt())
   await listenOnSocket(control, config.control.socket)
   puller.resume()
 
@@ -139,12 +141,13 @@ interface SwarmParts {
   frames: FramePool
   blocks: BlockStore
   nodes: FsStore
+  seeds: Seeds
   catalog: ImageCatalog
 }
 
 /** What finds, fetches, serves and announces. */
 function wireSwarm(parts: SwarmParts, config: NodeConfig) {
-  const { log, clock, identity, client, host, carrier, passes, frames, blocks, nodes, catalog } = parts
+  const { log, clock, identity, client, host, carrier, passes, frames, blocks, nodes, seeds, catalog } = parts
   const content = host.contentRouting
   if (content === undefined) throw new InternalError('the host has no DHT')
   const link: TrackerLink = new TrackerLink(
@@ -165,7 +168,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   )
   const exchange = new Exchange(
     {
-      ...{ carrier, blocks, nodes, verifier: frames, solid, clock, log, random: Math.random },
+      ...{ carrier, blocks, nodes, seeds, verifier: frames, solid, clock, log, random: Math.random },
       admission: passes,
       verifyGrant: (token) => link.grant(token),
       graceS: () => link.graceS,
@@ -206,14 +209,21 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
 }
 
 /** `packs` is the store of blocks as it is on disk, `blocks` the same within its limit. */
-async function openStores(opened: AsyncDisposableStack, { log }: { log: Log }, config: NodeConfig) {
+async function openStores(
+  opened: AsyncDisposableStack,
+  { log, clock }: { log: Log; clock: Clock },
+  config: NodeConfig,
+) {
   const { dataDir, store } = config
   const close = (it: { close(): Promise<void> }) => it.close()
   await mkdir(dataDir, { recursive: true, mode: 0o750 })
   const frames = opened.adopt(new FramePool(), close)
   const packs = opened.adopt(await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames }), close)
   const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
-  return { frames, packs, blocks: withinLimit(packs, store.maxBytes), nodes }
+  const blocks = withinLimit(packs, store.maxBytes)
+  const index = { path: join(dataDir, 'seeds.sqlite'), directories: config.seed.directories }
+  const seeds = opened.adopt(await Seeds.open({ blocks, clock, log }, index), close)
+  return { frames, packs, blocks, nodes, seeds }
 }
 
 function withinLimit(packs: PackStore, storedBytesMax: number | undefined): BlockStore {

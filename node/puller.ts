@@ -46,7 +46,14 @@ interface Running {
 export class Puller {
   readonly #components: PullerComponents
   readonly #running = new Map<ManifestId, Running>()
-  readonly #totals: PullTotals = { fromOrigin: 0, fromPeers: 0, duplicate: 0, fallback: 0, corruptPeers: 0 }
+  readonly #totals: PullTotals = {
+    fromOrigin: 0,
+    fromPeers: 0,
+    duplicate: 0,
+    fallback: 0,
+    seeded: 0,
+    corruptPeers: 0,
+  }
   #stopped = false
   #paused = false
 
@@ -259,12 +266,13 @@ export class Puller {
 }
 
 function added(totals: PullTotals, { session }: Pull): PullTotals {
-  const { wireFromOrigin, wireFromPeers, duplicate, wireFallback } = session.stats.bytes
+  const { wireFromOrigin, wireFromPeers, duplicate, wireFallback, seeded } = session.stats.bytes
   return {
     fromOrigin: totals.fromOrigin + wireFromOrigin,
     fromPeers: totals.fromPeers + wireFromPeers,
     duplicate: totals.duplicate + duplicate,
     fallback: totals.fallback + wireFallback,
+    seeded: totals.seeded + seeded,
     corruptPeers: totals.corruptPeers + session.banned.length,
   }
 }

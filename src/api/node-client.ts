@@ -29,6 +29,7 @@ import {
   type VerifyProgress,
 } from './node-schemas.ts'
 import { errorOfProblem } from './problem.ts'
+import { Seed, type SeedAddProgress } from './seed-schemas.ts'
 
 /** Options of calls that go on for long. */
 export interface StreamOptions<Progress> extends CallOptions {
@@ -107,6 +108,19 @@ export class NodeClient {
     if (version !== undefined) query.set('version', String(version))
     const path = `${NODE_PATHS.images}/${namespace}/${name}${query.size === 0 ? '' : `?${query}`}`
     await this.#text({ method: 'DELETE', path, ...options })
+  }
+
+  seeds(options: CallOptions = {}): Promise<Seed[]> {
+    return this.#json({ method: 'GET', path: NODE_PATHS.seeds, ...options }, Type.Array(Seed))
+  }
+
+  /** Makes files of the node's machine seeds, by absolute paths; those that are seeds already are read again. */
+  addSeeds(paths: readonly string[], options: StreamOptions<SeedAddProgress> = {}): Promise<Seed[]> {
+    return this.#stream({ method: 'POST', path: NODE_PATHS.seeds, json: { paths } }, options)
+  }
+
+  async removeSeeds(paths: readonly string[], options: CallOptions = {}): Promise<void> {
+    await this.#text({ method: 'DELETE', path: NODE_PATHS.seeds, json: { paths }, ...options })
   }
 
   gc(options: CallOptions & { dryRun?: boolean } = {}): Promise<GcAnswer> {

@@ -9,6 +9,7 @@ export const NODE_PATHS = {
   exports: '/api/exports',
   gc: '/api/gc',
   verify: '/api/verify',
+  seeds: '/api/seeds',
 } as const
 
 /** Media type of streamed answers: one JSON event a line. */

@@ -5,6 +5,7 @@ import { DELEGATION_BYTES_MAX } from '../core/limits.ts'
 export const PullBytes = Type.Object({
   image: Type.Integer({ description: 'bytes of the blocks of the image, each occurrence counted' }),
   local: Type.Integer({ description: 'of these, bytes that the store already held when the pull began' }),
+  seeded: Type.Integer({ description: 'of these, bytes that came from seeds of this node' }),
   fetchedUncompressed: Type.Integer({ description: 'bytes of the blocks that arrived and were stored' }),
   wireFromOrigin: Type.Integer({ description: 'bytes of frames from the tracker' }),
   wireFromPeers: Type.Integer({ description: 'bytes of frames from other nodes' }),
@@ -18,6 +19,7 @@ export type PullBytes = Static<typeof PullBytes>
 export const PullBlocks = Type.Object({
   total: Type.Integer(),
   local: Type.Integer(),
+  seeded: Type.Integer({ description: 'from seeds of this node' }),
   fetched: Type.Integer(),
 })
 

@@ -105,17 +105,17 @@ async function delegationFor(
 }
 
 function showPull(progress: Progress, { state, bytes, peers }: PullProgress): void {
-  const { image, local, fetchedUncompressed } = bytes
+  const { image, local, seeded, fetchedUncompressed } = bytes
   progress.update({
     label: state,
-    done: Math.min(image, local + fetchedUncompressed),
+    done: Math.min(image, local + seeded + fetchedUncompressed),
     total: state === 'fetching' || state === 'complete' ? image : undefined,
     detail: `${peers} ${peers === 1 ? 'peer' : 'peers'}`,
   })
 }
 
 function describe({ exported, ...result }: Pulled): string {
-  const { image, local, wireFromOrigin, wireFromPeers, wireFallback } = result.bytes
+  const { image, local, seeded, wireFromOrigin, wireFromPeers, wireFallback } = result.bytes
   const wire = wireFromOrigin + wireFromPeers
   return formatFacts([
     [
@@ -123,6 +123,7 @@ function describe({ exported, ...result }: Pulled): string {
       `${result.reference}, version ${result.version}, ${formatBytes(result.imageBytes)} in ${formatSeconds(result.seconds)}`,
     ],
     ['already here', `${formatBytes(local)} of ${formatBytes(image)}`],
+    ['from seeds', seeded > 0 ? formatBytes(seeded) : undefined],
     [
       'over the wire',
       wire === 0 ? 'nothing' : `${formatBytes(wire)}, ${formatShare(wireFromPeers, wire)} of it from peers`,

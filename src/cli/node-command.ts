@@ -4,6 +4,7 @@ import { addNodeAdministration } from './node-administration.ts'
 import { addNodeEnroll } from './node-enroll.ts'
 import { addNodeGc } from './node-gc.ts'
 import { addNodePeers } from './node-peers.ts'
+import { addNodeSeed } from './node-seed.ts'
 import { addNodeStatus } from './node-status.ts'
 import { addNodeVerify } from './node-verify.ts'
 import type { Shell } from './shell.ts'
@@ -18,6 +19,7 @@ export function addNodeCommands(program: Command, shell: Shell): void {
   addNodePeers(node, shell)
   addNodeGc(node, shell)
   addNodeVerify(node, shell)
+  addNodeSeed(node, shell)
   addNodeAdministration(node, shell)
 }
 

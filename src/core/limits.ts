@@ -208,6 +208,14 @@ export const ORIGIN_SWARMS_MAX = 256
 export const ORIGIN_RECHECK_INTERVAL_MS = 30_000
 /** Time in which changes of rights are gathered before the origin looks at its grants. */
 export const ORIGIN_RECHECK_PAUSE_MS = 250
+/** Files that a node has as seeds: each that shares a digest is a row to look at. */
+export const SEED_FILES_MAX = 256
+/** Blocks in the index of seeds: 130 GB of typical images, some 0.6 GB on disk. */
+export const SEED_BLOCKS_MAX = 8 * 1024 * KiB
+/** Files that one call adds or takes back: they are checked before the first is read. */
+export const SEED_PATHS_MAX = 64
+/** A seed that could not be opened or read is left alone for so long: its disk may come back. */
+export const SEED_RETRY_MS = 60_000
 /** Segment nodes fetched ahead of the plan. */
 export const SEGMENT_FETCHES_MAX = 8
 /** How often a session looks for stalls and late answers when nothing happens. */

@@ -1,5 +1,6 @@
 import type { Admission } from '../core/admission.ts'
 import type { Bitmap } from '../core/bitmap.ts'
+import type { BlockSeeds } from '../core/block-seeds.ts'
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import type { Carrier, Channel } from '../core/carrier.ts'
 import type { ManifestId } from '../core/cid.ts'
@@ -34,6 +35,8 @@ export interface ExchangeComponents {
   blocks: BlockStore
   nodes: BlockStore
   verifier: FrameVerifier
+  /** Local files that sessions look into before they fetch. */
+  seeds?: BlockSeeds
   /** Without it every frame travels as it rests. */
   solid?: Solid
   clock: Clock
@@ -186,15 +189,10 @@ export class Exchange implements Lifecycle {
   /** A session for a manifest; its `run` fetches. Errors: StateError when one is under way already. */
   openSession(init: { manifest: ManifestId; grant: string; class?: TrafficClass }): Session {
     if (this.#sessions.has(init.manifest)) throw new StateError('a session for this manifest is under way')
-    const { blocks, nodes, verifier, clock, log, random } = this.#components
+    const { blocks, nodes, seeds, verifier, clock, log, random } = this.#components
     const session = new Session(
       {
-        blocks,
-        nodes,
-        verifier,
-        clock,
-        log,
-        random,
+        ...{ blocks, nodes, seeds, verifier, clock, log, random },
         segments: this.#segments,
         buffers: this.#buffers,
         rates: this.#serving.received,

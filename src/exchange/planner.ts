@@ -1,5 +1,12 @@
 import type { BlockStore } from '../core/blockstore.ts'
-import { type Digest, digestOf, type ManifestId, parseManifestId } from '../core/cid.ts'
+import {
+  type Digest,
+  type DigestKey,
+  digestKey,
+  digestOf,
+  type ManifestId,
+  parseManifestId,
+} from '../core/cid.ts'
 import { IntegrityError } from '../core/errors.ts'
 import { CODEC_RAW } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
@@ -18,6 +25,8 @@ export interface PlannerComponents {
   nodes: BlockStore
   segments: SegmentReader
   fetchNode: NodeFetcher
+  /** Puts blocks that a seed has into the store; for each, in order, whether it is there now. */
+  bring?: (digests: readonly Digest[]) => Promise<boolean[]>
 }
 
 /** What the plan found in one segment. */
@@ -26,8 +35,8 @@ export interface SegmentPlan {
   readonly held: number[]
   /** Runs that lack blocks, and in which of their parts (bit k: part k). */
   readonly missing: { run: number; parts: number }[]
-  readonly blocks: { total: number; local: number }
-  readonly bytes: { image: number; local: number }
+  readonly blocks: { total: number; local: number; seeded: number }
+  readonly bytes: { image: number; local: number; seeded: number }
 }
 
 /** The node from the local store, or fetched, checked by `check` and stored. */
@@ -89,28 +98,48 @@ async function planSegment(
   runs: readonly RunBlocks[],
   { first, partsPerRun }: { first: number; partsPerRun: number },
 ): Promise<SegmentPlan> {
-  const held = await components.blocks.has(runs.flatMap((run) => run.digests))
+  const digests = runs.flatMap((run) => run.digests)
+  const held = await components.blocks.has(digests)
+  const seeded = await bringMissing(components, digests, held)
   const plan: SegmentPlan = {
     held: [],
     missing: [],
-    blocks: { total: 0, local: 0 },
-    bytes: { image: 0, local: 0 },
+    blocks: { total: 0, local: 0, seeded: 0 },
+    bytes: { image: 0, local: 0, seeded: 0 },
   }
   let at = 0
   runs.forEach((run, i) => {
     const partOf = partsOfBlocks(run.lengths, partsPerRun)
     let parts = 0
     for (const [index, length] of run.lengths.entries()) {
-      const here = held[at++] === true
+      const source = held[at] === true ? 'local' : seeded[at] === true ? 'seeded' : undefined
+      at++
       plan.blocks.total++
       plan.bytes.image += length
-      if (here) {
-        plan.blocks.local++
-        plan.bytes.local += length
+      if (source !== undefined) {
+        plan.blocks[source]++
+        plan.bytes[source] += length
       } else parts |= 1 << (partOf[index] ?? 0)
     }
     if (parts === 0) plan.held.push(first + i)
     else plan.missing.push({ run: first + i, parts })
   })
   return plan
+}
+
+/** For each digest, in order, whether a seed had what the store lacked. */
+async function bringMissing(
+  { bring }: PlannerComponents,
+  digests: readonly Digest[],
+  held: readonly boolean[],
+): Promise<readonly boolean[]> {
+  if (bring === undefined) return []
+  const missing = new Map<DigestKey, Digest>()
+  digests.forEach((digest, i) => {
+    if (held[i] !== true) missing.set(digestKey(digest), digest)
+  })
+  if (missing.size === 0) return []
+  const brought = await bring([...missing.values()])
+  const here = new Set([...missing.keys()].filter((_, i) => brought[i] === true))
+  return digests.map((digest) => here.has(digestKey(digest)))
 }

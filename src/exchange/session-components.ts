@@ -1,3 +1,4 @@
+import type { BlockSeeds } from '../core/block-seeds.ts'
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import type { ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
@@ -17,6 +18,8 @@ import type { Swarm } from './swarm.ts'
 export interface SessionComponents {
   blocks: BlockStore
   nodes: BlockStore
+  /** Looked into before anything is fetched. */
+  seeds?: BlockSeeds | undefined
   segments: SegmentReader
   verifier: FrameVerifier
   buffers: BufferPool

@@ -13,10 +13,11 @@ export interface Arrived {
 
 /** Counters of one session. Bytes are uncompressed unless the name says wire. */
 export class SessionStats {
-  readonly blocks = { total: 0, local: 0, fetched: 0 }
+  readonly blocks = { total: 0, local: 0, seeded: 0, fetched: 0 }
   readonly bytes = {
     image: 0,
     local: 0,
+    seeded: 0,
     fetchedUncompressed: 0,
     wireFromOrigin: 0,
     wireFromPeers: 0,
@@ -27,8 +28,10 @@ export class SessionStats {
   plan(plan: SegmentPlan): void {
     this.blocks.total += plan.blocks.total
     this.blocks.local += plan.blocks.local
+    this.blocks.seeded += plan.blocks.seeded
     this.bytes.image += plan.bytes.image
     this.bytes.local += plan.bytes.local
+    this.bytes.seeded += plan.bytes.seeded
   }
 
   add(fromOrigin: boolean, amount: Arrived): void {

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/blockstore.ts'
-import type { ManifestId } from '../core/cid.ts'
+import type { Digest, ManifestId } from '../core/cid.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
@@ -17,6 +17,7 @@ import { FetchPolicy } from './policy/fetch-policy.ts'
 import { RelatedNeighbours, type RelatedSwarm } from './related-neighbours.ts'
 import type { SessionComponents, SessionInit } from './session-components.ts'
 import type { SessionPeer } from './session-peer.ts'
+import { SessionSeeds } from './session-seeds.ts'
 import { SessionStats } from './session-stats.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -31,6 +32,7 @@ export class Session {
   readonly #neighbours: Neighbours
   readonly #related: RelatedNeighbours
   readonly #nodes: NodeFetcher
+  readonly #seeds: SessionSeeds | undefined
   readonly #done = Promise.withResolvers<void>()
   readonly #prepared = Promise.withResolvers<Swarm | undefined>()
   #grant: string
@@ -66,6 +68,7 @@ export class Session {
       { joined: (peer) => this.#relatedJoined(peer), left: (peer) => this.#left(peer) },
     )
     this.#nodes = new NodeFetcher({ neighbours: this.#neighbours, log, random })
+    this.#seeds = components.seeds && new SessionSeeds(components.seeds)
     this.#done.promise.catch(() => {})
   }
 
@@ -216,7 +219,9 @@ export class Session {
 
   #planner(): PlannerComponents {
     const { blocks, nodes, segments } = this.#components
-    return { blocks, nodes, segments, fetchNode: (digest) => this.#nodes.fetch(digest) }
+    const seeds = this.#seeds
+    const parts = { blocks, nodes, segments, fetchNode: (digest: Digest) => this.#nodes.fetch(digest) }
+    return seeds === undefined ? parts : { ...parts, bring: (digests) => seeds.bring(digests) }
   }
 
   async #plan(swarm: Swarm): Promise<void> {
@@ -320,7 +325,7 @@ export class Session {
     this.#ignoreDrops()
     this.#nodes.stop()
     this.#prepared.resolve(undefined)
-    await this.#fetcher?.stop()
+    await Promise.all([this.#fetcher?.stop(), this.#seeds?.stop()])
     this.#news?.flush()
     this.#neighbours.close()
     this.#related.close()

@@ -14,8 +14,8 @@ export class ImageWorkers {
   readonly #pool: WorkerPool<ImageJob, ImageJobAnswer>
   #started = false
 
-  constructor() {
-    const workers = Math.min(Math.max(1, availableParallelism() - 1), WORKERS_MAX)
+  constructor({ workersMax = WORKERS_MAX }: { workersMax?: number } = {}) {
+    const workers = Math.min(Math.max(1, availableParallelism() - 1), workersMax)
     this.#pool = new WorkerPool({ module: workerModule(import.meta.url, './image-worker'), workers })
   }
 

@@ -49,7 +49,7 @@ test('one peer fetches an image from the origin', async () => {
   assert.ok(swarm.complete)
   assert.ok(await isWhole(peer, IMAGE))
   const { blocks, bytes } = session.stats
-  assert.equal(blocks, { total: 200, local: 0, fetched: 200 })
+  assert.equal(blocks, { total: 200, local: 0, seeded: 0, fetched: 200 })
   assert.is(bytes.fetchedUncompressed, 200 * 64 * 1024)
   assert.is(bytes.wireFromOrigin, origin.exchange.wireSentBytes)
   assert.is(bytes.wireFromPeers, 0)
@@ -78,7 +78,7 @@ test('blocks that another image brought are not fetched', async () => {
   const session = open(peer, sibling, [origin])
   await session.run()
   assert.ok(await isWhole(peer, sibling))
-  assert.equal(session.stats.blocks, { total: 200, local: 150, fetched: 50 })
+  assert.equal(session.stats.blocks, { total: 200, local: 150, seeded: 0, fetched: 50 })
   await stopAll(origin, peer)
 })
 
@@ -111,7 +111,7 @@ test('a session resumes: what is here is not fetched again', async () => {
   const peer = await startPeer(network, 'peer', { blocks })
   const session = open(peer, IMAGE, [origin])
   await session.run()
-  assert.equal(session.stats.blocks, { total: 200, local: 120, fetched: 80 })
+  assert.equal(session.stats.blocks, { total: 200, local: 120, seeded: 0, fetched: 80 })
   await stopAll(origin, peer)
 })
 

@@ -98,7 +98,7 @@ test('pulls, lists and exports an image, byte for byte', async ({ client, site }
 
 test('a second pull finds everything here', async ({ client }) => {
   const result = await client.pull('site/disk@1')
-  assert.equal(result.blocks, { total: 300, local: 300, fetched: 0 })
+  assert.equal(result.blocks, { total: 300, local: 300, seeded: 0, fetched: 0 })
 })
 
 test('shows its figures', async ({ client, tracker }) => {
@@ -143,7 +143,12 @@ test('a damaged manifest on disk keeps a node from nothing, and is fetched again
   await damageNodes(context.site, 'manifest')
   context.node = await start(context)
   context.client = new NodeClient({ socket: context.node.socket })
-  assert.equal((await context.client.pull('site/disk')).blocks, { total: 300, local: 300, fetched: 0 })
+  assert.equal((await context.client.pull('site/disk')).blocks, {
+    total: 300,
+    local: 300,
+    seeded: 0,
+    fetched: 0,
+  })
 })
 
 test('a damaged segment on disk is found, and a pull puts it right', async ({ client, site }) => {
@@ -159,7 +164,12 @@ test('serves what it holds after a restart', async (context) => {
   context.node = await start(context)
   context.client = new NodeClient({ socket: context.node.socket })
   assert.is((await context.client.status()).images, 1)
-  assert.equal((await context.client.pull('site/disk')).blocks, { total: 300, local: 300, fetched: 0 })
+  assert.equal((await context.client.pull('site/disk')).blocks, {
+    total: 300,
+    local: 300,
+    seeded: 0,
+    fetched: 0,
+  })
 })
 
 test('two names of one image, pulled at the same time, are both here', async ({ client, site, tracker }) => {

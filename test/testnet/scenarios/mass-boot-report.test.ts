@@ -10,6 +10,7 @@ function outcome(bytes: Partial<PullResult['bytes']>): Round['nodes'][number] {
   const none = {
     image: 0,
     local: 0,
+    seeded: 0,
     fetchedUncompressed: 0,
     duplicate: 0,
     wireFromOrigin: 0,
