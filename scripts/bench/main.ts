@@ -29,6 +29,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   update: () => import('./update.ts'),
   cbt: () => import('./cbt.ts'),
   admission: () => import('./admission.ts'),
+  announce: () => import('./announce.ts'),
 }
 
 interface Flags {
