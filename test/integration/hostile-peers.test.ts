@@ -35,6 +35,9 @@ const MiB = 1024 * 1024
 const REFERENCE = 'site/disk:v1'
 const OTHER = 'site/other:v1'
 
+/** That of the nodes: nobody asks a peer elsewhere for what one beside it has. */
+const RACK = { site: 'testnet', zone: 'zone-1', rack: 'rack-1' }
+
 interface Context {
   dir: string
   image: string
@@ -60,7 +63,7 @@ async function hostile(context: Context, name: string): Promise<Hostile> {
   const client = await context.testnet.tracker.clientAs('node', name)
   context.clients.push(client)
   const dn = `/O=Testnet/OU=nodes/CN=${name}`
-  const enrolled = await enrolByHand(client, { dn, tracker: TRACKER_NAME })
+  const enrolled = await enrolByHand(client, { dn, tracker: TRACKER_NAME, labels: RACK })
   const { peer } = enrolled
   const enter = (reference: string) => client.join({ reference, peer, addresses: ['/ip4/127.0.0.1/tcp/1'] })
   const identity = await loadIdentity(context.testnet.layout.identity(name))
