@@ -51,7 +51,13 @@ const BUFFERS_COUNT = '--external-memory-accounted-in-global-limit'
 /** Waking helpers for a semi-space of 1 MiB costs more than it saves (docs/decisions/0014-entry.md). */
 const ONE_SCAVENGER = '--no-parallel-scavenge'
 const FLAGS = {
-  node: ['--max-semi-space-size=1', '--max-old-space-size=256', '--heap-growing-percent=15', BUFFERS_COUNT, ONE_SCAVENGER],
+  node: [
+    '--max-semi-space-size=1',
+    '--max-old-space-size=256',
+    '--heap-growing-percent=15',
+    BUFFERS_COUNT,
+    ONE_SCAVENGER,
+  ],
   tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
 }
 const MALLOC = {
