@@ -122,8 +122,10 @@ export const WANT_MS = 100
 export const PACE_MEMORY = 8
 /** Parts that a run is cut into while an image has few: the first bytes are passed on, and the last arrive, four times as soon. A divisor of 32. */
 export const RUN_PARTS = 4
-/** Runs of an image up to which they are cut into parts: with more, the first and the last take no time beside the rest. */
-export const PARTED_RUNS_MAX = 1024
+/** Runs of an image up to which they are cut into parts: with more, 64 GiB, the sets of parts that a session keeps for each neighbour pass 32 KiB. */
+export const PARTED_RUNS_MAX = 64 * KiB
+/** Runs in one `haveParts`: a hundred times what a session can have begun and not finished. */
+export const HAVE_PARTS_RUNS_MAX = 1024
 /** How much later than its peer's rate explains a want must be at least before it is hedged: a full queue on the way is that late. */
 export const HEDGE_SLACK_MS = 250
 /** When nothing is missing any more, a want goes to a second peer that would need so many times less than is left at the first. */
@@ -156,13 +158,16 @@ export const ORIGIN_ASSIGNED_RUNS = 8
 export const ORIGIN_KEPT_RUNS_MAX = 16
 /** Runs assigned to one peer that it has not told it holds: what is kept, on its way and being stored at an honest one. */
 export const ORIGIN_UNTOLD_RUNS_MAX = 256
-/** What an origin has assigned and not sent yet, as time at the rate at which it sends: more would only wait, and be whole nowhere. */
-export const ORIGIN_OUT_MS = 2000
-/** Runs that it begins with, before it knows that rate: 2 s at 130 Mbit/s. */
-export const ORIGIN_OUT_RUNS_START = 32
-/** Runs that may be out at the slowest origin: 13 s at 10 Mbit/s, which wants still wait for. */
-export const ORIGIN_OUT_RUNS_MIN = 16
-/** Runs that may be out at the fastest: 2 s at 8 Gbit/s. */
+/**
+ * What an origin has assigned and not been told of, as time at the rate at which it is: the way to the taker, its disk and its word take a tenth of that. More would share the
+ * uplink, and be whole nowhere for long.
+ */
+export const ORIGIN_OUT_MS = 500
+/** Runs that it begins with, before it knows that rate: half a second at 270 Mbit/s. */
+export const ORIGIN_OUT_RUNS_START = 16
+/** Runs that may be out at the slowest origin: one on its way to each of a few, so that it never waits for a word. */
+export const ORIGIN_OUT_RUNS_MIN = 8
+/** Runs that may be out at the fastest: half a second at 32 Gbit/s. */
 export const ORIGIN_OUT_RUNS_MAX = 2048
 /** An assigned run that is not wanted for so long is nobody's turn any more. */
 export const ORIGIN_TURN_MS = 10_000

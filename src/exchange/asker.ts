@@ -53,8 +53,8 @@ export class Asker {
     for (const run of runs) {
       if (run >= this.#told.size || !this.#told.set(run)) continue
       this.#holds++
-      this.#untold.delete(run)
-      this.served(run, 0)
+      if (this.#untold.delete(run)) this.#components.turns.told(this, this.#components.clock.monotonic())
+      this.#out.delete(run)
       this.#fallen.delete(run)
       this.#superseed.held(run, this.#components.clock.monotonic())
     }
@@ -63,7 +63,7 @@ export class Asker {
   /** So many bytes of a run were sent to the peer. */
   served(run: number, bytes: number): void {
     if (this.#fallen.has(run)) this.#components.fallback.sent(bytes)
-    if (this.#out.delete(run)) this.#components.turns.sent(this, this.#components.clock.monotonic())
+    this.#out.delete(run)
   }
 
   /** Runs for the peer to want, `count` at most. */

@@ -9,6 +9,7 @@ import {
   EXCHANGE_HELLO_TIMEOUT_MS,
   EXCHANGE_RENEW_INTERVAL_MS,
   EXCHANGE_WANT_TIMEOUT_MS,
+  HAVE_PARTS_RUNS_MAX,
 } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/traffic-class.ts'
@@ -203,8 +204,12 @@ export class Connection {
 
   /** Tells of parts of runs held here, in a swarm that the other side has opened. */
   haveParts(id: number, parts: ReadonlyMap<number, number>): void {
-    if (parts.size === 0) return
-    this.send({ type: 'haveParts', id, runs: [...parts.keys()], parts: Uint8Array.from(parts.values()) })
+    const all = [...parts]
+    for (let i = 0; i < all.length; i += HAVE_PARTS_RUNS_MAX) {
+      const some = all.slice(i, i + HAVE_PARTS_RUNS_MAX)
+      const held = Uint8Array.from(some, ([, mask]) => mask)
+      this.send({ type: 'haveParts', id, runs: some.map(([run]) => run), parts: held })
+    }
   }
 
   /** Gives up a want; its late answer is dropped. */

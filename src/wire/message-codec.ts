@@ -2,9 +2,9 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { DIGEST_BYTES } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
 import {
+  HAVE_PARTS_RUNS_MAX,
   JWS_BYTES_MAX,
   MANIFEST_BYTES_MAX,
-  PARTED_RUNS_MAX,
   RUN_BLOCKS_MAX,
   SEGMENT_BLOCKS_MAX,
   SEGMENTS_MAX,
@@ -58,7 +58,7 @@ const CONTROL: Partial<Record<MessageType, Record<string, Field>>> = {
   refused: { id: ID },
   renew: { id: ID, grant: text(JWS_BYTES_MAX) },
   have: { id: ID, byOpener: flag, runs: list(RUN, HAVE_RUNS_MAX) },
-  haveParts: { id: ID, runs: list(RUN, PARTED_RUNS_MAX), parts: bytes(0, PARTED_RUNS_MAX) },
+  haveParts: { id: ID, runs: list(RUN, HAVE_PARTS_RUNS_MAX), parts: bytes(0, HAVE_PARTS_RUNS_MAX) },
   want: {
     id: ID,
     request: ID,

@@ -34,10 +34,15 @@ export class Chooser {
     this.#isPlanned = init.isPlanned
   }
 
+  /** Whether the session may have more under way, at whomever. */
+  get hasRoom(): boolean {
+    return SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes >= this.#partBytes
+  }
+
   want(peer: FetchPeer, nowMs: number): Want | undefined {
     const room = this.#roomAt(peer)
     if (room < this.#partBytes) return undefined
-    const unit = peer.origin ? this.#originUnit(peer) : this.#pick(peer, nowMs)
+    const unit = peer.origin ? this.#originUnit(peer) : this.#pick(peer)
     if (unit === undefined) return this.#hedge(peer, nowMs)
     return this.#make(peer, { ...this.#partsFrom(peer, unit, room), copy: false }, nowMs)
   }
@@ -58,9 +63,9 @@ export class Chooser {
   }
 
   /** What is urgent comes first; a guest does not wait for a steward. */
-  #pick(peer: FetchPeer, nowMs: number): number | undefined {
+  #pick(peer: FetchPeer): number | undefined {
     if (peer.interest === 0) return undefined
-    const allowed = this.#rack.allowed(peer, nowMs)
+    const allowed = this.#rack.allowed(peer)
     for (const among of this.#urgency.order) {
       const anyhow = among !== undefined && among === this.#urgency.guest
       const unit = this.#picker.pick(peer, anyhow ? undefined : allowed, among)

@@ -253,6 +253,7 @@ export class FetchPolicy {
     const queued = this.#queue.shift()
     if (queued !== undefined) return queued
     this.#wakeMs = Number.POSITIVE_INFINITY
+    this.#rack.refresh(nowMs)
     for (let looked = 0; looked < this.#peers.length; looked++) {
       this.#turn = (this.#turn + 1) % this.#peers.length
       const peer = this.#peers[this.#turn]
@@ -270,7 +271,7 @@ export class FetchPolicy {
     }
     const ask = peer.origin ? this.#askOf(peer, nowMs) : undefined
     if (ask !== undefined) return ask
-    const want = this.#chooser.want(peer, nowMs)
+    const want = this.#chooser.hasRoom ? this.#chooser.want(peer, nowMs) : undefined
     if (want === undefined) return undefined
     this.#begin(want)
     return { type: 'want', want }

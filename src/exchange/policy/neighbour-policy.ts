@@ -45,6 +45,8 @@ export class NeighbourPolicy {
   readonly #dialsMax: number
   /** The longest unheard first. */
   readonly #known = new Map<string, Known>()
+  /** Origins without a place. */
+  readonly #originsLeft = new Set<string>()
   readonly #banned = new Set<string>()
   /** Places of neighbours taken, by nearness. */
   readonly #taken: [number, number, number] = [0, 0, 0]
@@ -74,6 +76,7 @@ export class NeighbourPolicy {
     this.#known.delete(candidate.peer)
     this.#known.set(candidate.peer, known)
     if (candidate.origin === true && !known.origin) this.#becomeOrigin(known)
+    if (known.origin && known.place === 'none') this.#originsLeft.add(candidate.peer)
     this.#forgetOldest()
     this.#idleUntilMs = Number.NEGATIVE_INFINITY
   }
@@ -86,6 +89,7 @@ export class NeighbourPolicy {
   dials(nowMs: number): string[] {
     if (nowMs < this.#idleUntilMs) return []
     const chosen: string[] = []
+    if (this.size >= this.#dialsMax && this.#originsLeft.size === 0) return []
     const ready = this.#ready(nowMs)
     for (const peer of ready.origins) chosen.push(this.#take(peer, nowMs))
     while (this.size < this.#dialsMax) {
@@ -131,6 +135,7 @@ export class NeighbourPolicy {
     if (known === undefined) return
     if (known.place !== 'none' && !known.origin) this.#taken[known.near]--
     known.place = 'none'
+    if (known.origin) this.#originsLeft.add(peer)
     if (failed) known.failures++
     const doubled = PEER_RETRY_MS * 2 ** Math.max(0, known.failures - 1)
     // Origins are few and everybody needs them.
@@ -144,6 +149,7 @@ export class NeighbourPolicy {
     this.left(peer, 0, { failed: true })
     this.#banned.add(peer)
     this.#known.delete(peer)
+    this.#originsLeft.delete(peer)
   }
 
   /**
@@ -182,6 +188,7 @@ export class NeighbourPolicy {
     const known = this.#known.get(peer)
     if (known === undefined) return peer
     if (!known.origin) this.#taken[known.near]++
+    this.#originsLeft.delete(peer)
     Object.assign(known, { place: 'joining', sinceMs: nowMs, tried: true })
     return peer
   }

@@ -31,7 +31,7 @@ interface Out {
 }
 
 /**
- * Who gets runs from an origin, and how many: so many are out (assigned and not sent yet) as it sends in two seconds. Whoever comes when
+ * Who gets runs from an origin, and how many: so many are out (assigned, and their taker has not told that it holds them) as come back in half a second. Whoever comes when
  * that is full is told to ask later, and its peers meanwhile; places that get free go to newcomers, then to the starving, then to the others. Thus each run
  * is whole somewhere soon, also when a thousand nodes ask at nine o'clock. State only.
  */
@@ -41,12 +41,12 @@ export class OriginTurns {
   readonly #waiting = new Map<unknown, { rank: Rank; atMs: number }>()
   readonly #waitingOf: [number, number, number] = [0, 0, 0]
   #runsOut = 0
-  /** Runs sent a second; what it begins with is found out soon. */
+  /** Runs told a second; what it begins with is found out soon. */
   #rate = (ORIGIN_OUT_RUNS_START * 1000) / ORIGIN_OUT_MS
   #windowMs: number | undefined
-  #sentInWindow = 0
+  #toldInWindow = 0
 
-  /** Runs assigned and not sent yet. */
+  /** Runs assigned and not told yet. */
   get runsOut(): number {
     return this.#runsOut
   }
@@ -93,11 +93,11 @@ export class OriginTurns {
     if (this.#windowMs === undefined) this.#windowMs = nowMs
   }
 
-  /** A run that was assigned to the peer has been sent, or will not be. */
-  sent(asker: unknown, nowMs: number): void {
+  /** The peer tells that it holds a run that was assigned to it. */
+  told(asker: unknown, nowMs: number): void {
     const out = this.#out.get(asker)
     if (out === undefined) return
-    this.#sentInWindow++
+    this.#toldInWindow++
     this.#count(nowMs)
     this.#runsOut--
     this.#out.delete(asker)
@@ -127,12 +127,12 @@ export class OriginTurns {
     this.#count(nowMs)
   }
 
-  /** Measures runs sent a second, while there were some to send. */
+  /** Measures runs told a second, while there were some out. */
   #count(nowMs: number): void {
     if (this.#windowMs === undefined || nowMs - this.#windowMs < 1000) return
-    const rate = (this.#sentInWindow * 1000) / (nowMs - this.#windowMs)
+    const rate = (this.#toldInWindow * 1000) / (nowMs - this.#windowMs)
     this.#rate = Math.max(rate, this.#rate * 0.9)
-    this.#sentInWindow = 0
+    this.#toldInWindow = 0
     this.#windowMs = this.#runsOut > 0 ? nowMs : undefined
   }
 

@@ -19,11 +19,15 @@ export class Rack {
     return this.#refreshMs
   }
 
+  /** To be called before `allowed` once time has passed; `wakeMs` is later than now after it. */
+  refresh(nowMs: number): void {
+    if (this.#stewards === undefined || nowMs < this.#refreshMs) return
+    this.#refreshMs = this.#stewards.refresh(nowMs)
+  }
+
   /** Units that may be wanted from a peer; undefined where every one may. */
-  allowed(peer: FetchPeer, nowMs: number): Units | undefined {
-    if (this.#stewards === undefined || isMate(peer)) return undefined
-    if (nowMs >= this.#refreshMs) this.#refreshMs = this.#stewards.refresh(nowMs)
-    return this.#stewards.allowed
+  allowed(peer: FetchPeer): Units | undefined {
+    return this.#stewards === undefined || isMate(peer) ? undefined : this.#stewards.allowed
   }
 
   /** Peers of the rack that fetch or hold the image, neighbours or not. */

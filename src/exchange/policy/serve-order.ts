@@ -49,6 +49,8 @@ interface Choice<J> {
 export class ServeOrder<J extends ServeJob> {
   readonly #rates: RateLimit
   readonly #clients = new Map<string, Client<J>>()
+  /** Those for whom something waits and who are given nothing now: an origin has thousands that are neither. */
+  readonly #ready = new Set<Client<J>>()
   /** Those with a current job, the longest first. */
   readonly #serving = new Set<Client<J>>()
   #now = 0
@@ -73,6 +75,7 @@ export class ServeOrder<J extends ServeJob> {
     client.queues[job.class].add(job)
     client.waiting++
     this.#waiting++
+    if (client.current === undefined) this.#ready.add(client)
     return true
   }
 
@@ -82,6 +85,7 @@ export class ServeOrder<J extends ServeJob> {
     if (client === undefined || !client.queues[job.class].delete(job)) return false
     client.waiting--
     this.#waiting--
+    if (client.waiting === 0) this.#ready.delete(client)
     return true
   }
 
@@ -91,6 +95,7 @@ export class ServeOrder<J extends ServeJob> {
     if (client === undefined || client.waiting > 0) return
     this.#clients.delete(peer)
     this.#serving.delete(client)
+    this.#ready.delete(client)
   }
 
   /** The job to serve now; undefined when none may be. `sent` and `done` have to follow. */
@@ -98,8 +103,7 @@ export class ServeOrder<J extends ServeJob> {
     if (this.#waiting === 0) return undefined
     const full = this.#isFull(nowMs)
     let best: Choice<J> | undefined
-    for (const client of this.#clients.values()) {
-      if (client.waiting === 0 || client.current !== undefined) continue
+    for (const client of this.#ready) {
       const choice = this.#choice(client, nowMs, full)
       if (choice !== undefined && (best === undefined || isBefore(choice, best))) best = choice
     }
@@ -122,6 +126,7 @@ export class ServeOrder<J extends ServeJob> {
     if (client?.current?.job !== job) return
     client.slow = nowMs - client.current.sinceMs >= SERVE_SLOW_MS
     client.current = undefined
+    if (client.waiting > 0) this.#ready.add(client)
     this.#serving.delete(client)
   }
 
@@ -164,6 +169,7 @@ export class ServeOrder<J extends ServeJob> {
     client.waiting--
     this.#waiting--
     client.current = { job, as, limit, sinceMs: nowMs }
+    this.#ready.delete(client)
     this.#now = Math.max(this.#now, client.served)
     this.#serving.add(client)
     return job

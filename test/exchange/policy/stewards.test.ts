@@ -1,8 +1,10 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { STEWARD_WAIT_MS } from '../../../src/core/limits.ts'
+import { FetchPeer } from '../../../src/exchange/policy/fetch-peer.ts'
+import { Rack } from '../../../src/exchange/policy/rack.ts'
 import { Stewards } from '../../../src/exchange/policy/stewards.ts'
-import { hasUnit } from '../../../src/exchange/policy/units.ts'
+import { hasUnit, unitsOf } from '../../../src/exchange/policy/units.ts'
 
 const test = suite('stewards')
 const RUNS = 400
@@ -64,6 +66,22 @@ test('waits longer where runs take long into the rack', () => {
   for (const run of runs) one.outsiderHas(run, 0)
   for (const run of runs) if (!one.isSteward(run)) one.mateHas(run, 10_000)
   assert.ok(one.waitMs > 20_000, `${one.waitMs}`)
+})
+
+test('a rack whose time has come says when it has the next thing to say, and never again in the past', () => {
+  const rack = new Rack({ runs: RUNS, parts: 1, self: 'a' })
+  rack.know(NAMES, 0)
+  const outsider = new FetchPeer({
+    ...{ key: 'outsider', origin: false, nearness: 0, flightBytesMax: 1 },
+    units: unitsOf(RUNS).fill(-1),
+  })
+  rack.joined(outsider, 10)
+  for (let nowMs = 10; nowMs < 10 * STEWARD_WAIT_MS; nowMs += STEWARD_WAIT_MS / 3) {
+    rack.refresh(nowMs)
+    assert.ok(rack.wakeMs > nowMs, `woken for ${rack.wakeMs} at ${nowMs}`)
+  }
+  assert.is(rack.wakeMs, Number.POSITIVE_INFINITY)
+  assert.ok(runs.every((run) => hasUnit(rack.allowed(outsider) ?? new Uint32Array(), run)))
 })
 
 test.run()
