@@ -298,8 +298,12 @@ export const HANDOUT_PEERS_MAX = 32
  * what they are given by the origin goes on to those who came first. (Simulated, 16 nodes: 2.09 of the bound where both were 12, 1.26 so.)
  */
 export const SESSION_DIALS_MAX = 8
+/** Neighbours below which a session dials more once it has settled: each uploader gives a fair share, so who has fewer of them than the others gets less than its link takes. */
+export const SESSION_NEIGHBOURS_MIN = 13
+/** Time from the first dial until it has settled: who comes after it has dialled it by then. */
+export const SESSION_SETTLE_MS = 1000
 /** Peers that a session keeps channels with, those that have dialled it included. */
-export const SESSION_NEIGHBOURS_MAX = 16
+export const SESSION_NEIGHBOURS_MAX = 20
 /** Share of the neighbours from the same rack, and of the rest from the same zone: cross-rack traffic falls from 94 to 29 %. */
 export const NEIGHBOURS_NEAR_SHARE = 0.7
 /** Neighbours of other zones at least, while there are candidates: with two random far ones each, no rack becomes an island. */
@@ -307,7 +311,7 @@ export const NEIGHBOURS_FAR_MIN = 2
 /** How often the least useful neighbour makes room for another candidate. */
 export const NEIGHBOUR_REBALANCE_MS = 30_000
 /** Places at the serving side of a swarm: the neighbours of both directions, and those of newcomers. */
-export const SERVING_PLACES_MAX = 20
+export const SERVING_PLACES_MAX = 28
 /** Places of these that newcomers get when all are taken. */
 export const SERVING_NEWCOMER_PLACES = 4
 /** How long a peer is a newcomer: time for its first runs, after which it has something to give and finds places by that. */

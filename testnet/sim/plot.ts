@@ -20,12 +20,12 @@ export function curveSvg({ scenario, init, played }: SimReport): Promise<string>
       yAxis: { type: 'value', min: 0, max: 1 },
       series: [
         {
-          name: 'share of the image that a node holds (mean)',
+          name: 'image held (mean)',
           ...{ type: 'line', showSymbol: false, color: '#6b7280' },
           data: points.map(({ seconds, held }) => [seconds, held]),
         },
         {
-          name: 'share of the nodes that are complete',
+          name: 'nodes complete',
           ...{ type: 'line', showSymbol: false, step: 'end', color: OWN_COLOUR },
           data: points.map(({ seconds, complete }) => [seconds, complete]),
           markLine: {

@@ -1,11 +1,11 @@
-import { RUN_BYTES_MAX } from '../../src/core/limits.ts'
+import { RUN_BYTES_MAX, RUN_PARTS } from '../../src/core/limits.ts'
 import type { Scenario } from './scenarios.ts'
 import type { SimInit } from './simulation.ts'
 
-/** Transfers of whole runs that one simulation is meant to have at most: about ten microseconds each. */
-const TRANSFERS_MAX = 2_000_000
-/** Runs that an image keeps in any case: with fewer its first and its last take a share of the time. */
-const RUNS_MIN = 1000
+/** Transfers of parts of runs that one simulation is meant to have: 30 to 60 microseconds of CPU each, with all that they cause. */
+const TRANSFERS_MAX = 1_000_000
+/** Runs that an image keeps in any case, or half of it: with fewer its first and its last take a share of the time. */
+const RUNS_MIN = 128
 
 /** What hosts and their network are like, besides what a scenario says. */
 const HABITS = {
@@ -42,7 +42,7 @@ export function settingOf(scenario: Scenario, options: SettingOptions): SimInit 
 /** A power of two. */
 function scaleOf(nodes: number, sizeBytes: number): number {
   const runs = sizeBytes / RUN_BYTES_MAX
-  const runsMax = Math.max(RUNS_MIN, TRANSFERS_MAX / nodes)
+  const runsMax = Math.max(RUNS_MIN, TRANSFERS_MAX / RUN_PARTS / nodes)
   return 2 ** Math.max(0, Math.ceil(Math.log2(runs / runsMax)))
 }
 

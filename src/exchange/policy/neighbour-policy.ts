@@ -7,6 +7,8 @@ import {
   SESSION_ADDRESSES_MAX,
   SESSION_DIALS_MAX,
   SESSION_NEIGHBOURS_MAX,
+  SESSION_NEIGHBOURS_MIN,
+  SESSION_SETTLE_MS,
 } from '../../core/limits.ts'
 import { type Labels, type Nearness, nearness } from '../../core/nearness.ts'
 import type { Random } from '../../core/random.ts'
@@ -34,7 +36,7 @@ interface Known {
 }
 
 /**
- * Which peers a session keeps as neighbours: it dials up to eight and takes in up to sixteen, most of the same rack, then of the same zone, and always some of elsewhere,
+ * Which peers a session keeps as neighbours: it dials up to eight, takes in up to twenty and dials more when it has fewer than thirteen after a second, most of the same rack, then of the same zone, and always some of elsewhere,
  * so that the graph of a swarm stays connected. Every 30 s the least useful one makes room for another. State only: no
  * socket, no clock; a candidate costs about 150 bytes.
  */
@@ -43,6 +45,7 @@ export class NeighbourPolicy {
   readonly #labels: Labels
   readonly #max: number
   readonly #dialsMax: number
+  readonly #settledMax: number
   /** The longest unheard first. */
   readonly #known = new Map<string, Known>()
   /** Origins without a place. */
@@ -52,13 +55,21 @@ export class NeighbourPolicy {
   readonly #taken: [number, number, number] = [0, 0, 0]
   /** Nobody can be dialled before. */
   #idleUntilMs = Number.NEGATIVE_INFINITY
+  #firstMs: number | undefined
   #lookedMs: number | undefined
 
-  constructor(components: { random: Random }, init: { labels: Labels; max?: number; dialsMax?: number }) {
+  constructor(
+    components: { random: Random },
+    init: { labels: Labels; max?: number; dialsMax?: number; settledMax?: number },
+  ) {
     this.#random = components.random
     this.#labels = init.labels
     this.#max = init.max ?? SESSION_NEIGHBOURS_MAX
     this.#dialsMax = Math.min(this.#max, init.dialsMax ?? SESSION_DIALS_MAX)
+    this.#settledMax = Math.min(
+      this.#max,
+      Math.max(this.#dialsMax, init.settledMax ?? SESSION_NEIGHBOURS_MIN),
+    )
   }
 
   get banned(): string[] {
@@ -89,10 +100,12 @@ export class NeighbourPolicy {
   dials(nowMs: number): string[] {
     if (nowMs < this.#idleUntilMs) return []
     const chosen: string[] = []
-    if (this.size >= this.#dialsMax && this.#originsLeft.size === 0) return []
+    this.#firstMs ??= nowMs
+    const most = nowMs - this.#firstMs < SESSION_SETTLE_MS ? this.#dialsMax : this.#settledMax
+    if (this.size >= most && this.#originsLeft.size === 0) return []
     const ready = this.#ready(nowMs)
     for (const peer of ready.origins) chosen.push(this.#take(peer, nowMs))
-    while (this.size < this.#dialsMax) {
+    while (this.size < most) {
       const peer = this.#next(ready.byNearness)
       if (peer === undefined) break
       chosen.push(this.#take(peer, nowMs))

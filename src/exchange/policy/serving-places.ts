@@ -19,7 +19,7 @@ export type PlaceAnswer =
   | { readonly admitted: false; readonly retryMs: number }
 
 /**
- * The places at the serving side of one swarm: sixteen peers at a time. Where all are taken a newcomer displaces the least useful of
+ * The places at the serving side of one swarm: twenty-eight peers at a time. Where all are taken a newcomer displaces the least useful of
  * those that have been here for a while, up to as many newcomers as places are kept for them; so a swarm in which early peers hold everything does
  * not starve the late. State only.
  */

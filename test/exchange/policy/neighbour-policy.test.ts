@@ -9,6 +9,8 @@ import {
   SESSION_ADDRESSES_MAX,
   SESSION_DIALS_MAX,
   SESSION_NEIGHBOURS_MAX,
+  SESSION_NEIGHBOURS_MIN,
+  SESSION_SETTLE_MS,
 } from '../../../src/core/limits.ts'
 import { NeighbourPolicy } from '../../../src/exchange/policy/neighbour-policy.ts'
 import { ServingPlaces } from '../../../src/exchange/policy/serving-places.ts'
@@ -19,7 +21,8 @@ const OWN = { zone: 'z1', rack: 'r1' }
 const PLACES = { rack: OWN, zone: { zone: 'z1', rack: 'r2' }, far: { zone: 'z2', rack: 'r1' } }
 
 function policyWith(counts: Partial<Record<keyof typeof PLACES, number>>) {
-  const policy = new NeighbourPolicy({ random: seededRandom(1) }, { labels: OWN })
+  const settledMax = SESSION_DIALS_MAX
+  const policy = new NeighbourPolicy({ random: seededRandom(1) }, { labels: OWN, settledMax })
   for (const [kind, count] of Object.entries(counts)) {
     for (let i = 0; i < count; i++)
       policy.learn({ peer: `${kind}-${i}`, labels: PLACES[kind as keyof typeof PLACES] })
@@ -223,6 +226,19 @@ test('fifty that come while a swarm is nearly done find their neighbours within 
     Math.min(...sizes) >= SESSION_DIALS_MAX - 2,
     `and the early ones still have ${Math.min(...sizes)}`,
   )
+})
+
+test('who has few neighbours after a second dials more, and who has enough does not', () => {
+  const [few, enough] = [0, SESSION_NEIGHBOURS_MIN - SESSION_DIALS_MAX].map((welcomed) => {
+    const policy = new NeighbourPolicy({ random: seededRandom(1) }, { labels: {} })
+    for (let i = 0; i < 2 * SESSION_NEIGHBOURS_MAX; i++) policy.learn({ peer: `peer-${i}` })
+    assert.is(policy.dials(0).length, SESSION_DIALS_MAX)
+    for (let i = 0; i < welcomed; i++) policy.welcome({ peer: `newcomer-${i}` }, 10)
+    assert.equal(policy.dials(SESSION_SETTLE_MS - 1), [])
+    return policy.dials(SESSION_SETTLE_MS).length
+  })
+  assert.is(few, SESSION_NEIGHBOURS_MIN - SESSION_DIALS_MAX)
+  assert.is(enough, 0)
 })
 
 test.run()

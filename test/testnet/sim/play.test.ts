@@ -25,13 +25,32 @@ test('the same seed gives the same result to the byte, another one another', () 
   assert.is.not(resultOf(run('nodes-die', { ...SMALLER, seed: 4 })), first)
 })
 
-/** Below what the scenario asks for: what 200 nodes reach today, so that a change that makes it worse is seen. */
-test('two hundred nodes are complete within half again of the bound, for little more than one copy of the origin', () => {
+/**
+ * What 200 nodes reach today, so that a change that makes it worse is seen: the goal for p99 is 1.15, at 256 MiB and more. At half of that, which is what a test has time for, the first
+ * hops weigh twice as much.
+ */
+test('two hundred nodes are complete within 1.3 of the bound, for one copy of the origin', () => {
   const { figures } = run('small', { sizeBytes: 128 * MiB }).played
   assert.is(figures.unfinished, 0)
-  assert.ok(figures.p99 <= 1.5, `p99 is ${figures.p99}`)
-  assert.ok(figures.originCopies <= 1.3, `the origin sent ${figures.originCopies} copies`)
+  assert.ok(figures.p99 <= 1.3, `p99 is ${figures.p99}`)
+  assert.ok(figures.originCopies <= 1.1, `the origin sent ${figures.originCopies} copies`)
   assert.ok(figures.duplicateShare <= 0.01, `${figures.duplicateShare} of the bytes came twice`)
+})
+
+test('with runs of twice the size the figures stay within a tenth, for half of the work', () => {
+  const scenario = { ...(SCENARIOS['small'] as Scenario), nodes: 40, goals: [] }
+  const [fine, coarse] = [1, 2].map(
+    (scale) => judge(scenario, settingOf(scenario, { seed: 1, scale })).played,
+  ) as [Judged['played'], Judged['played']]
+  assert.is(coarse.runs, fine.runs / 2)
+  assert.ok(
+    coarse.cost.events < fine.cost.events * 0.7,
+    `${coarse.cost.events} of ${fine.cost.events} events`,
+  )
+  for (const measure of ['p50', 'p99', 'originCopies'] as const) {
+    const ratio = coarse.figures[measure] / fine.figures[measure]
+    assert.ok(Math.abs(ratio - 1) <= 0.1, `${measure}: ${fine.figures[measure]}, ${coarse.figures[measure]}`)
+  }
 })
 
 test('nobody is faster than the bound', () => {
