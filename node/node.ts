@@ -218,6 +218,7 @@ async function openStores(
   const close = (it: { close(): Promise<void> }) => it.close()
   await mkdir(dataDir, { recursive: true, mode: 0o750 })
   const frames = opened.adopt(new FramePool(), close)
+  frames.start()
   const packs = opened.adopt(await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames }), close)
   const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
   const blocks = withinLimit(packs, store.maxBytes)

@@ -52,18 +52,18 @@ const BUFFERS_COUNT = '--external-memory-accounted-in-global-limit'
 const ONE_SCAVENGER = '--no-parallel-scavenge'
 const FLAGS = {
   node: [
-    '--max-semi-space-size=1',
+    '--max-semi-space-size=2',
     '--max-old-space-size=256',
-    '--heap-growing-percent=15',
+    '--heap-growing-percent=30',
     BUFFERS_COUNT,
     ONE_SCAVENGER,
   ],
   tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
 }
 const MALLOC = {
-  node: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '49152', MALLOC_TRIM_THRESHOLD_: '131072' },
+  node: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '8388608' },
   // What a tracker reads and sends is used again: new memory for each run took half of its system time (docs/decisions/0013).
-  tracker: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '8388608', MALLOC_TRIM_THRESHOLD_: '67108864' },
+  tracker: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '2097152', MALLOC_TRIM_THRESHOLD_: '8388608' },
 }
 const TUNED = { BOOTSWARM_TUNED: '1' }
 

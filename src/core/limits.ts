@@ -229,8 +229,11 @@ export const SESSION_TICK_MS = 200
 export const CONNECTION_IDLE_MS = 60_000
 /** ... and so soon when a swarm was left in it and neither side is in another: time to begin with the next image. Ten thousand complete nodes hold no channels. */
 export const CONNECTION_LEFT_MS = 5_000
-/** New runs are told to the neighbours together, after so long at most. */
-export const HAVE_DELAY_MS = 20
+/**
+ * New runs are told to the neighbours together, after so long at most: of 20, 50 and 100 ms the middle one lets 200 simulated nodes end
+ * first (99 % within 1.18, 1.14, 1.20 of the bound), with 19,000, 7,500 and 5,000 messages a node.
+ */
+export const HAVE_DELAY_MS = 50
 /** Time without any source that has what is missing before a pull gives up; it resumes when asked again. */
 export const SESSION_STALL_MS = 300_000
 

@@ -41,7 +41,7 @@ export interface ReadIntoInit {
   readonly target: Uint8Array<SharedArrayBuffer>
 }
 
-/** Inflates and hashes frames in workers, which start with the first request. Errors: BusyError, AbortedError, StateError after `close`. */
+/** Inflates and hashes frames in workers, which start with the first request or before. Errors: BusyError, AbortedError, StateError after `close`. */
 export class FramePool {
   readonly #pool: WorkerPool<FrameRequest, FrameAnswer | undefined>
   readonly #workers: number
@@ -52,6 +52,11 @@ export class FramePool {
     const workers = init.workers ?? Math.min(WORKERS_MAX, Math.max(1, availableParallelism() - 1))
     this.#workers = workers
     this.#pool = new WorkerPool({ module: workerModule(import.meta.url, './frame-worker'), workers })
+  }
+
+  /** Starts the workers before there is work for them. */
+  start(): void {
+    this.#pool.startAll()
   }
 
   /**

@@ -80,6 +80,16 @@ export class WorkerPool<Request, Answer> {
     return this.#workersMax
   }
 
+  /** Threads that run now. */
+  get running(): number {
+    return this.#threads.size
+  }
+
+  /** Starts every thread now, so that the first requests do not wait for it. */
+  startAll(): void {
+    while (!this.#closed && this.#threads.size < this.#workersMax) this.#start()
+  }
+
   /** Errors: what the handler threw; BusyError when the queue is full; AbortedError; StateError after `close`. */
   run(request: Request, options: RunOptions = {}): Promise<Answer> {
     const { signal, transfer = [] } = options

@@ -37,6 +37,17 @@ test('answers every request, more of them than workers', () =>
     )
   }))
 
+test('starts threads when there is work for them, or all of them before', () =>
+  withPool({ workers: 3 }, async (pool) => {
+    assert.is(pool.running, 0)
+    await pool.run({ do: 'echo', bytes: Uint8Array.of(1) })
+    assert.is(pool.running, 1)
+    pool.startAll()
+    assert.is(pool.running, 3)
+    assert.equal(await pool.run({ do: 'echo', bytes: Uint8Array.of(2) }), Uint8Array.of(2))
+    assert.is(pool.running, 3)
+  }))
+
 test('moves transferred buffers there and back', () =>
   withPool({ workers: 1 }, async (pool) => {
     const bytes = new Uint8Array(1000).fill(7)
