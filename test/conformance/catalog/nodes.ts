@@ -19,7 +19,9 @@ export function nodeTests(on: On): void {
       [node.name, node.state, node.labels, node.labelled],
       ['hv-1', 'active', { rack: 'a' }, false],
     )
-    assert.equal([node.createdAtMs, node.seenAtMs], [nowMs, null])
+    assert.equal([node.createdAtMs, node.seenAtMs], [nowMs, nowMs])
+    const waits = await nodes.enrol(enrolment('hv-9', { fresh: 'pending' }))
+    assert.is(waits.node.seenAtMs, null, 'it was given no pass')
     const again = await nodes.enrol(enrolment('hv-1', { nowMs: nowMs + 1 }))
     assert.equal([again.before, again.node], [node, node])
     assert.equal(await nodes.get('hv-1'), node)
