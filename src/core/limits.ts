@@ -169,7 +169,7 @@ export const ORIGIN_OUT_RUNS_START = 16
 export const ORIGIN_OUT_RUNS_MIN = 8
 /** Runs that may be out at the fastest: half a second at 32 Gbit/s. */
 export const ORIGIN_OUT_RUNS_MAX = 2048
-/** An assigned run that is not wanted for so long is nobody's turn any more: at an update its taker often finds out meanwhile that it has it, and would hold the turn for nothing. */
+/** Who takes nothing of what it was assigned for so long loses its turn: at an update its taker often finds out meanwhile that it has it, and would hold the turn for nothing. */
 export const ORIGIN_TURN_MS = 2_000
 /** Asks that peers who wait for their turn at an origin may cost it in a second: each about 20 µs. */
 export const ORIGIN_ASKS_PER_SECOND = 500

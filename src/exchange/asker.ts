@@ -64,6 +64,7 @@ export class Asker {
   served(run: number, bytes: number): void {
     if (this.#fallen.has(run)) this.#components.fallback.sent(bytes)
     this.#out.delete(run)
+    this.#components.turns.taken(this, this.#components.clock.monotonic())
   }
 
   /** Runs for the peer to want, `count` at most. */

@@ -93,6 +93,15 @@ export class OriginTurns {
     if (this.#windowMs === undefined) this.#windowMs = nowMs
   }
 
+  /** The peer has begun to take what was assigned to it, or goes on. */
+  taken(asker: unknown, nowMs: number): void {
+    const out = this.#out.get(asker)
+    if (out === undefined) return
+    out.atMs = nowMs
+    this.#out.delete(asker)
+    this.#out.set(asker, out)
+  }
+
   /** The peer tells that it holds a run that was assigned to it. */
   told(asker: unknown, nowMs: number): void {
     const out = this.#out.get(asker)

@@ -125,6 +125,17 @@ test('runs that nobody wants and peers that do not come back keep nobody out', (
   assert.is(turns.waiting, 0)
 })
 
+test("what is being taken, however slowly, stays its taker's turn", () => {
+  const turns = new OriginTurns()
+  for (let i = 0; i < ORIGIN_OUT_RUNS_START; i++) ask(turns, `slow-${i}`, 0, { count: 1 })
+  for (let ms = 0; ms < 4 * ORIGIN_TURN_MS; ms += ORIGIN_TURN_MS / 2) {
+    for (let i = 1; i < ORIGIN_OUT_RUNS_START; i++) turns.taken(`slow-${i}`, ms)
+    turns.taken('nobody', ms)
+  }
+  assert.is(ask(turns, 'late', 4 * ORIGIN_TURN_MS), 0)
+  assert.is(turns.runsOut, ORIGIN_OUT_RUNS_START - 1, 'the one who took nothing lost its turn')
+})
+
 test('what a peer has out is free when it leaves', () => {
   const turns = new OriginTurns()
   for (let i = 0; i < 4; i++) ask(turns, 'a', 0)
