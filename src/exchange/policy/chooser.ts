@@ -39,9 +39,26 @@ export class Chooser {
     return SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes >= this.#partBytes
   }
 
+  /** Whether a peer that holds nothing missing may take over somebody's straggler. */
+  mayHedge(nowMs: number): boolean {
+    return nowMs >= this.#hedgeMs || this.#isEndgame()
+  }
+
+  /** Whether one more want fits into what may be under way at the peer. */
+  hasRoomAt(peer: FetchPeer): boolean {
+    return peer.depthBytes - peer.flightBytes >= this.#partBytes
+  }
+
+  /** The peer is new, or its pace is another: what it delivers in its round trip and some more, but two wants at least. */
+  measure(peer: FetchPeer): void {
+    const slow = peer.pace.isKnown && peer.pace.expectedMs(this.#partBytes) > SLOW_WANT_MS
+    const least = slow ? this.#partBytes : 2 * this.#partBytes
+    peer.depthBytes = Math.min(peer.flightBytesMax, Math.floor(Math.max(peer.pace.depthBytes, least)))
+  }
+
   want(peer: FetchPeer, nowMs: number): Want | undefined {
-    const room = this.#roomAt(peer)
-    if (room < this.#partBytes) return undefined
+    if (!this.hasRoom || !this.hasRoomAt(peer)) return undefined
+    const room = Math.min(peer.depthBytes - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
     const unit = peer.origin ? this.#originUnit(peer) : this.#pick(peer)
     if (unit === undefined) return this.#hedge(peer, nowMs)
     return this.#make(peer, { ...this.#partsFrom(peer, unit, room), copy: false }, nowMs)
@@ -52,14 +69,6 @@ export class Chooser {
     if (this.#wants.size === 0) return this.#rack.wakeMs
     this.#hedgeMs = this.#hedges.nextMs(this.#isEndgame(), nowMs)
     return Math.min(this.#rack.wakeMs, this.#hedgeMs > nowMs ? this.#hedgeMs : nowMs + WANT_MS)
-  }
-
-  /** Bytes that may be wanted from the peer now: what it delivers in its round trip and some more, but two wants at least. */
-  #roomAt(peer: FetchPeer): number {
-    const slow = peer.pace.isKnown && peer.pace.expectedMs(this.#partBytes) > SLOW_WANT_MS
-    const least = slow ? this.#partBytes : 2 * this.#partBytes
-    const depth = Math.min(peer.flightBytesMax, Math.max(peer.pace.depthBytes, least))
-    return Math.min(depth - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
   }
 
   /** What is urgent comes first; a guest does not wait for a steward. */
@@ -109,8 +118,8 @@ export class Chooser {
   }
 
   #hedge(peer: FetchPeer, nowMs: number): Want | undefined {
+    if (!this.mayHedge(nowMs)) return undefined
     const endgame = this.#isEndgame()
-    if (nowMs < this.#hedgeMs && !endgame) return undefined
     const late = this.#hedges.choose({ peer, nowMs, endgame, holds: (want) => this.#holds(peer, want) })
     if (late === undefined) return undefined
     return this.#make(peer, { run: late.run, parts: this.#lacking(late), copy: true }, nowMs)

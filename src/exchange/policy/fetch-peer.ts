@@ -12,10 +12,14 @@ export class FetchPeer {
   readonly units: Units
   /** Uncompressed bytes that may be wanted and not yet have arrived: one run at least. */
   readonly flightBytesMax: number
+  /** Those that may be by its measured rate, and no more; the chooser sets it, a whole number. */
+  depthBytes = 0
   /** Uncompressed bytes wanted that have not arrived. */
   flightBytes = 0
   /** Missing units that it holds. */
   interest = 0
+  /** It is to be left alone until `pausedUntilMs`; false again some time after that. */
+  paused = false
   pausedUntilMs = 0
   /** Wants in a row that it did not give. */
   misses = 0

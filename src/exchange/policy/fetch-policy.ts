@@ -13,7 +13,7 @@ import { Hedges } from './hedges.ts'
 import { OriginAsks } from './origin-asks.ts'
 import { Picker } from './picker.ts'
 import { Rack } from './rack.ts'
-import { partsFor, unitsOf, unitsOfRuns } from './units.ts'
+import { partsAt, partsFor, unitsOf, unitsOfRuns } from './units.ts'
 import { Urgency } from './urgency.ts'
 import type { Decision, Want, WantFailure } from './want.ts'
 import { WantList } from './want-list.ts'
@@ -40,6 +40,8 @@ import { WantList } from './want-list.ts'
 export class FetchPolicy {
   readonly runs: number
   readonly partsPerRun: number
+  /** All parts of a run. */
+  readonly allParts: number
   readonly #picker: Picker
   readonly #wants = new WantList()
   readonly #hedges: Hedges
@@ -57,6 +59,7 @@ export class FetchPolicy {
   constructor(init: FetchPolicyInit) {
     this.runs = init.runs
     this.partsPerRun = init.parts ?? partsFor(init.runs)
+    this.allParts = 2 ** this.partsPerRun - 1
     this.#progressMs = init.nowMs
     this.#picker = new Picker({ units: init.runs * this.partsPerRun, random: init.random })
     const { partsPerRun } = this
@@ -80,11 +83,6 @@ export class FetchPolicy {
       isAlone: () => this.#planned && this.#picker.missingCount > 0 && this.#picker.availableCount === 0,
       idleSinceMs: () => (this.#wants.size > 0 ? undefined : this.#progressMs),
     })
-  }
-
-  /** All parts of a run. */
-  get allParts(): number {
-    return 2 ** this.partsPerRun - 1
   }
 
   /** When something was planned or arrived last. */
@@ -118,7 +116,7 @@ export class FetchPolicy {
 
   /** Parts of a run that are here. */
   heldParts(run: number): number {
-    return this.#partsThat(run, (unit) => this.#picker.isHeld(unit))
+    return this.#picker.heldAt(run * this.partsPerRun, this.partsPerRun)
   }
 
   joined(peer: PeerJoin, nowMs: number): FetchPeer {
@@ -126,6 +124,7 @@ export class FetchPolicy {
     const units = origin ? unitsOf(0) : unitsOfRuns(peer.have, this.partsPerRun)
     const flightBytesMax = Math.max(RUN_BYTES_MAX, Math.min(PEER_FLIGHT_BYTES_MAX, credit))
     const made = new FetchPeer({ key, origin, nearness, units, flightBytesMax })
+    this.#chooser.measure(made)
     this.#peers.push(made)
     if (!origin) this.#picker.addPeer(made)
     this.#rack.joined(made, nowMs)
@@ -144,11 +143,11 @@ export class FetchPolicy {
 
   peerHas(peer: FetchPeer, run: number, news: { nowMs: number; parts?: number }): void {
     if (peer.origin || !peer.present || run >= this.runs) return
-    const parts = news.parts ?? this.allParts
-    for (let part = 0; part < this.partsPerRun; part++) {
-      const unit = run * this.partsPerRun + part
-      if ((parts & (1 << part)) === 0 || !this.#picker.peerHas(peer, unit)) continue
-      this.#rack.has(peer, unit, news.nowMs)
+    const first = run * this.partsPerRun
+    const parts = (news.parts ?? this.allParts) & this.allParts
+    for (let fresh = parts & ~partsAt(peer.units, first, this.allParts); fresh !== 0; fresh &= fresh - 1) {
+      const unit = first + 31 - Math.clz32(fresh & -fresh)
+      if (this.#picker.peerHas(peer, unit)) this.#rack.has(peer, unit, news.nowMs)
     }
   }
 
@@ -202,6 +201,7 @@ export class FetchPolicy {
     this.#progressMs = nowMs
     want.peer.misses = 0
     want.peer.pace.arrived(want.bytes, want.sentMs, nowMs)
+    this.#chooser.measure(want.peer)
     this.#hedges.arrived(want, useful)
     this.#wants.answered(want, nowMs)
     const here = had | want.parts
@@ -231,7 +231,7 @@ export class FetchPolicy {
     if (!this.#wants.has(want)) return
     this.#end(want)
     const { peer } = want
-    if (reason === 'busy') peer.pausedUntilMs = now.nowMs + (now.retryMs ?? 0)
+    if (reason === 'busy') this.#pause(peer, now.nowMs + (now.retryMs ?? 0))
     else if (reason !== 'lost') this.#blame(peer, reason, now.nowMs)
   }
 
@@ -254,10 +254,16 @@ export class FetchPolicy {
     if (queued !== undefined) return queued
     this.#wakeMs = Number.POSITIVE_INFINITY
     this.#rack.refresh(nowMs)
-    for (let looked = 0; looked < this.#peers.length; looked++) {
-      this.#turn = (this.#turn + 1) % this.#peers.length
+    const { hasRoom } = this.#chooser
+    const mayHedge = hasRoom && this.#chooser.mayHedge(nowMs)
+    const { length } = this.#peers
+    for (let looked = 0; looked < length; looked++) {
+      this.#turn = (this.#turn + 1) % length
       const peer = this.#peers[this.#turn]
-      const decision = peer === undefined ? undefined : this.#forPeer(peer, nowMs)
+      if (peer === undefined) continue
+      const mayGive = hasRoom && (mayHedge || peer.interest > 0) && this.#chooser.hasRoomAt(peer)
+      if (!mayGive && !peer.origin && !peer.paused) continue
+      const decision = this.#forPeer(peer, nowMs)
       if (decision !== undefined) return decision
     }
     this.#wakeMs = Math.min(this.#wakeMs, this.#chooser.wakeMs(nowMs))
@@ -269,9 +275,10 @@ export class FetchPolicy {
       this.#wakeMs = Math.min(this.#wakeMs, peer.pausedUntilMs)
       return undefined
     }
+    peer.paused = false
     const ask = peer.origin ? this.#askOf(peer, nowMs) : undefined
     if (ask !== undefined) return ask
-    const want = this.#chooser.hasRoom ? this.#chooser.want(peer, nowMs) : undefined
+    const want = this.#chooser.want(peer, nowMs)
     if (want === undefined) return undefined
     this.#begin(want)
     return { type: 'want', want }
@@ -306,7 +313,12 @@ export class FetchPolicy {
   /** A peer that does not give what it promised, twice in a row, is released: start over with it. */
   #blame(peer: FetchPeer, reason: 'lacks' | 'timeout', nowMs: number): void {
     if (++peer.misses >= PEER_TIMEOUTS_MAX) this.#queue.push({ type: 'release', peer, reason })
-    else if (reason === 'lacks') peer.pausedUntilMs = nowMs + PEER_LACKS_PAUSE_MS
+    else if (reason === 'lacks') this.#pause(peer, nowMs + PEER_LACKS_PAUSE_MS)
+  }
+
+  #pause(peer: FetchPeer, untilMs: number): void {
+    peer.paused = true
+    peer.pausedUntilMs = untilMs
   }
 
   #eachUnit(want: Want, visit: (unit: number) => void): void {

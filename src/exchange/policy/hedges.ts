@@ -49,11 +49,11 @@ export class Hedges {
   /** When the first want that is under way may be given to another peer; infinite without any. */
   nextMs(endgame: boolean, nowMs: number): number {
     let firstMs = Number.POSITIVE_INFINITY
+    const stalledMs = this.#stalledMs()
     for (const want of this.#wants.all) {
-      if (!want.answered && !want.copy) firstMs = Math.min(firstMs, this.#lateMs(want, endgame))
-      if (endgame && !want.answered && !want.copy) {
-        firstMs = Math.min(firstMs, Math.max(nowMs, slowMs(want)))
-      }
+      if (want.answered || want.copy) continue
+      firstMs = Math.min(firstMs, lateMs(want, { endgame, stalledMs }))
+      if (endgame) firstMs = Math.min(firstMs, Math.max(nowMs, slowMs(want)))
     }
     return firstMs
   }
@@ -67,10 +67,11 @@ export class Hedges {
   }): Want | undefined {
     const { peer, nowMs, endgame, holds } = use
     let latest: Want | undefined
+    const stalledMs = this.#stalledMs()
     for (const want of this.#wants.all) {
       if (want.answered || want.copy || want.peer === peer) continue
       const slow = endgame && nowMs >= slowMs(want)
-      if (!slow && nowMs < this.#lateMs(want, endgame)) continue
+      if (!slow && nowMs < lateMs(want, { endgame, stalledMs })) continue
       if (latest !== undefined && latest.sentMs <= want.sentMs) continue
       if (!this.#worthIt(want, peer, nowMs) && !(slow && this.#handsOver(want, peer, nowMs))) continue
       if (holds(want) && this.#wants.isAlone(want)) latest = want
@@ -100,14 +101,15 @@ export class Hedges {
   #stalledMs(): number {
     return Math.max(ENDGAME_AFTER_MS, this.#wants.meanMs * ENDGAME_AFTER_WANTS)
   }
+}
 
-  #lateMs(want: Want, endgame: boolean): number {
-    const stalledMs = want.sentMs + this.#stalledMs()
-    if (want.dueMs === Number.POSITIVE_INFINITY) return stalledMs
-    const expectedMs = want.dueMs - want.sentMs
-    const slackMs = Math.max(HEDGE_SLACK_MS, endgame ? expectedMs / 2 : expectedMs)
-    return Math.min(stalledMs, want.dueMs + slackMs)
-  }
+/** From when on a want may be copied. */
+function lateMs(want: Want, now: { endgame: boolean; stalledMs: number }): number {
+  const stalledMs = want.sentMs + now.stalledMs
+  if (want.dueMs === Number.POSITIVE_INFINITY) return stalledMs
+  const expectedMs = want.dueMs - want.sentMs
+  const slackMs = Math.max(HEDGE_SLACK_MS, now.endgame ? expectedMs / 2 : expectedMs)
+  return Math.min(stalledMs, want.dueMs + slackMs)
 }
 
 /** From when on a want may be at a peer that is slow, rather than late. */

@@ -7,6 +7,7 @@ import { PACE_MEMORY, PIPELINE_MS, PIPELINE_ROUND_TRIP_MS_MAX } from '../../core
 export class Pace {
   #bytes = 0
   #busyMs = 0
+  #rate = 0
   #lastMs = Number.NEGATIVE_INFINITY
   #roundTripMs = Number.POSITIVE_INFINITY
 
@@ -16,6 +17,7 @@ export class Pace {
     this.#bytes = this.#bytes * fade + bytes
     this.#busyMs = this.#busyMs * fade + Math.max(0, nowMs - Math.max(sentMs, this.#lastMs))
     this.#lastMs = nowMs
+    this.#rate = this.#bytes === 0 ? 0 : this.#bytes / Math.max(this.#busyMs, 0.001)
     this.#roundTripMs = Math.min(this.#roundTripMs, nowMs - sentMs)
   }
 
@@ -26,16 +28,16 @@ export class Pace {
 
   /** Bytes a millisecond; 0 before the first answer. */
   get rate(): number {
-    return this.#bytes === 0 ? 0 : this.#bytes / Math.max(this.#busyMs, 0.001)
+    return this.#rate
   }
 
   /** Bytes that keep the peer busy for its round trip and PIPELINE_MS. */
   get depthBytes(): number {
-    return this.rate * (PIPELINE_MS + Math.min(this.#roundTripMs, PIPELINE_ROUND_TRIP_MS_MAX))
+    return this.#rate * (PIPELINE_MS + Math.min(this.#roundTripMs, PIPELINE_ROUND_TRIP_MS_MAX))
   }
 
   /** Time for so many bytes; infinite before the first answer. */
   expectedMs(bytes: number): number {
-    return this.#bytes === 0 ? Number.POSITIVE_INFINITY : bytes / this.rate
+    return this.#bytes === 0 ? Number.POSITIVE_INFINITY : bytes / this.#rate
   }
 }

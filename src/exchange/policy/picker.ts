@@ -69,6 +69,13 @@ export class Picker {
     return this.#state[unit] === HELD
   }
 
+  /** Bit k: the k-th unit from `first` on is here. */
+  heldAt(first: number, count: number): number {
+    let held = 0
+    for (let k = 0; k < count; k++) if (this.#state[first + k] === HELD) held |= 1 << k
+    return held
+  }
+
   isFlying(unit: number): boolean {
     return this.#state[unit] === FLYING
   }

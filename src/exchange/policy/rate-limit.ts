@@ -14,6 +14,7 @@ export interface Rates {
 export class RateLimit {
   readonly #all: TokenBucket | undefined
   readonly #byClass: Partial<Record<TrafficClass, TokenBucket>>
+  readonly #isOff: boolean
 
   constructor(rates: Rates, nowMs: number) {
     this.#all = bucket(rates.bytesPerSecond, nowMs)
@@ -23,16 +24,23 @@ export class RateLimit {
       ...(requested === undefined ? {} : { requested }),
       ...(background === undefined ? {} : { background }),
     }
+    this.#isOff = this.#all === undefined && requested === undefined && background === undefined
+  }
+
+  /** Nothing ever waits. */
+  get isOff(): boolean {
+    return this.#isOff
   }
 
   /** Milliseconds until bytes of the class may pass; 0: now. */
   waitMs(of: TrafficClass, nowMs: number): number {
-    if (of === 'guest') return 0
+    if (of === 'guest' || this.#isOff) return 0
     return Math.max(this.#all?.waitMs(nowMs) ?? 0, this.#byClass[of]?.waitMs(nowMs) ?? 0)
   }
 
   /** Counts bytes that pass now. */
   take(of: TrafficClass, bytes: number, nowMs: number): void {
+    if (this.#isOff) return
     this.#all?.take(bytes, nowMs)
     this.#byClass[of]?.take(bytes, nowMs)
   }

@@ -55,6 +55,11 @@ export class ServeOrder<J extends ServeJob> {
   readonly #serving = new Set<Client<J>>()
   #now = 0
   #waiting = 0
+  /** Of the ready and of those being served, those that were slow. */
+  #slowReady = 0
+  #slowServing = 0
+  /** Guest reads that wait. */
+  #guests = 0
 
   constructor(components: { rates: RateLimit }) {
     this.#rates = components.rates
@@ -75,7 +80,8 @@ export class ServeOrder<J extends ServeJob> {
     client.queues[job.class].add(job)
     client.waiting++
     this.#waiting++
-    if (client.current === undefined) this.#ready.add(client)
+    if (job.class === 'guest') this.#guests++
+    if (client.current === undefined) this.#enterReady(client)
     return true
   }
 
@@ -85,7 +91,8 @@ export class ServeOrder<J extends ServeJob> {
     if (client === undefined || !client.queues[job.class].delete(job)) return false
     client.waiting--
     this.#waiting--
-    if (client.waiting === 0) this.#ready.delete(client)
+    if (job.class === 'guest') this.#guests--
+    if (client.waiting === 0) this.#leaveReady(client)
     return true
   }
 
@@ -94,16 +101,19 @@ export class ServeOrder<J extends ServeJob> {
     const client = this.#clients.get(peer)
     if (client === undefined || client.waiting > 0) return
     this.#clients.delete(peer)
-    this.#serving.delete(client)
-    this.#ready.delete(client)
+    this.#leaveServing(client)
+    this.#leaveReady(client)
   }
 
   /** The job to serve now; undefined when none may be. `sent` and `done` have to follow. */
   next(nowMs: number): J | undefined {
-    if (this.#waiting === 0) return undefined
+    if (this.#ready.size === 0) return undefined
     const full = this.#isFull(nowMs)
+    if (full && !this.#someNeedNoSlot()) return undefined
     let best: Choice<J> | undefined
     for (const client of this.#ready) {
+      if (best !== undefined && client.served >= best.client.served && client.queues.guest.size === 0)
+        continue
       const choice = this.#choice(client, nowMs, full)
       if (choice !== undefined && (best === undefined || isBefore(choice, best))) best = choice
     }
@@ -124,26 +134,64 @@ export class ServeOrder<J extends ServeJob> {
   done(job: J, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
+    this.#leaveServing(client)
     client.slow = nowMs - client.current.sinceMs >= SERVE_SLOW_MS
     client.current = undefined
-    if (client.waiting > 0) this.#ready.add(client)
-    this.#serving.delete(client)
+    if (client.waiting > 0) this.#enterReady(client)
   }
 
   /** Milliseconds until `next` may have another answer without anything happening; undefined: never. */
   waitMs(nowMs: number): number | undefined {
     if (this.#waiting === 0) return undefined
-    const waits: number[] = []
-    for (const client of this.#serving) if (holdsSlot(client, nowMs)) waits.push(slotMs(client, nowMs))
-    if (waits.length < SERVE_SLOTS) waits.length = 0
-    waits.push(...TRAFFIC_CLASSES.map((each) => this.#rates.waitMs(each, nowMs)).filter((ms) => ms > 0))
-    return waits.length === 0 ? undefined : Math.min(...waits)
+    let firstMs = this.#isFull(nowMs) ? this.#slotFreeMs(nowMs) : Number.POSITIVE_INFINITY
+    if (!this.#rates.isOff) {
+      for (const each of TRAFFIC_CLASSES) {
+        const waitMs = this.#rates.waitMs(each, nowMs)
+        if (waitMs > 0) firstMs = Math.min(firstMs, waitMs)
+      }
+    }
+    return firstMs === Number.POSITIVE_INFINITY ? undefined : firstMs
   }
 
+  /** Guest reads, and peers that were slow, do not wait for a slot. */
+  #someNeedNoSlot(): boolean {
+    return this.#guests > 0 || this.#slowReady > 0
+  }
+
+  #enterReady(client: Client<J>): void {
+    if (this.#ready.has(client)) return
+    this.#ready.add(client)
+    if (client.slow) this.#slowReady++
+  }
+
+  #leaveReady(client: Client<J>): void {
+    if (this.#ready.delete(client) && client.slow) this.#slowReady--
+  }
+
+  #enterServing(client: Client<J>): void {
+    this.#serving.add(client)
+    if (client.slow) this.#slowServing++
+  }
+
+  #leaveServing(client: Client<J>): void {
+    if (this.#serving.delete(client) && client.slow) this.#slowServing--
+  }
+
+  /** Those who have had their slot for longest come first, so nearly always a look at one of them is enough. */
   #isFull(nowMs: number): boolean {
-    let taken = 0
-    for (const client of this.#serving) if (holdsSlot(client, nowMs)) taken++
-    return taken >= SERVE_SLOTS
+    let most = this.#serving.size - this.#slowServing
+    for (const client of this.#serving) {
+      if (most < SERVE_SLOTS) return false
+      if (client.slow) continue
+      if (holdsSlot(client, nowMs)) return true
+      most--
+    }
+    return false
+  }
+
+  #slotFreeMs(nowMs: number): number {
+    for (const client of this.#serving) if (holdsSlot(client, nowMs)) return slotMs(client, nowMs)
+    return Number.POSITIVE_INFINITY
   }
 
   /** The most urgent of its jobs that may be served now. Guest reads need no slot. */
@@ -168,10 +216,11 @@ export class ServeOrder<J extends ServeJob> {
     queue.delete(job)
     client.waiting--
     this.#waiting--
+    if (of === 'guest') this.#guests--
     client.current = { job, as, limit, sinceMs: nowMs }
-    this.#ready.delete(client)
+    this.#leaveReady(client)
     this.#now = Math.max(this.#now, client.served)
-    this.#serving.add(client)
+    this.#enterServing(client)
     return job
   }
 

@@ -18,6 +18,11 @@ export function hasUnit(units: Units, unit: number): boolean {
   return ((units[unit >>> 5] ?? 0) & (1 << (unit & 31))) !== 0
 }
 
+/** The parts of a run of which the set has the units; bit k: the k-th unit from `first` on. They lie in one word. */
+export function partsAt(units: Units, first: number, allParts: number): number {
+  return ((units[first >>> 5] ?? 0) >>> (first & 31)) & allParts
+}
+
 export function setUnit(units: Units, unit: number): void {
   units[unit >>> 5] = (units[unit >>> 5] ?? 0) | (1 << (unit & 31))
 }

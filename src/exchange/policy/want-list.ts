@@ -3,16 +3,17 @@ import type { Want } from './want.ts'
 
 /** The wants under way in one session, with the bytes that they take: at the peer until answered, in memory until stored. */
 export class WantList {
-  readonly #wants = new Set<Want>()
+  /** A few dozen at most, the oldest first. */
+  readonly #wants: Want[] = []
   #bytes = 0
   #meanMs = 0
 
-  get all(): Iterable<Want> {
+  get all(): readonly Want[] {
     return this.#wants
   }
 
   get size(): number {
-    return this.#wants.size
+    return this.#wants.length
   }
 
   /** Uncompressed bytes wanted and not stored. */
@@ -26,17 +27,17 @@ export class WantList {
   }
 
   add(want: Want): void {
-    this.#wants.add(want)
+    this.#wants.push(want)
     this.#bytes += want.bytes
     want.peer.flightBytes += want.bytes
   }
 
   has(want: Want): boolean {
-    return this.#wants.has(want)
+    return this.#wants.includes(want)
   }
 
   resize(want: Want, bytes: number): void {
-    if (!this.#wants.has(want) || want.answered) return
+    if (!this.has(want) || want.answered) return
     this.#bytes += bytes - want.bytes
     want.peer.flightBytes += bytes - want.bytes
     want.bytes = bytes
@@ -50,14 +51,16 @@ export class WantList {
   }
 
   delete(want: Want): void {
-    if (!this.#wants.delete(want)) return
+    const at = this.#wants.indexOf(want)
+    if (at < 0) return
+    this.#wants.splice(at, 1)
     this.#bytes -= want.bytes
     if (!want.answered) want.peer.flightBytes -= want.bytes
   }
 
   /** Wants of a peer that has left. */
   of(peer: FetchPeer): Want[] {
-    return [...this.#wants].filter((want) => want.peer === peer)
+    return this.#wants.filter((want) => want.peer === peer)
   }
 
   /** Others for parts of the same run that are not answered. */
