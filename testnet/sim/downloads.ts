@@ -1,45 +1,19 @@
 import type { Bitmap } from '../../src/core/bitmap.ts'
 import { EXCHANGE_CREDIT_BYTES, EXCHANGE_WANT_TIMEOUT_MS, HAVE_DELAY_MS } from '../../src/core/limits.ts'
 import { type Labels, nearness } from '../../src/core/nearness.ts'
-import type { Random } from '../../src/core/random.ts'
 import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
-import type { FetchPeer } from '../../src/exchange/policy/fetch-peer.ts'
 import { FetchPolicy } from '../../src/exchange/policy/fetch-policy.ts'
 import { NeighbourPolicy } from '../../src/exchange/policy/neighbour-policy.ts'
 import type { Decision, Want, WantFailure } from '../../src/exchange/policy/want.ts'
 import { Dialler } from './dialler.ts'
-import type { Directory } from './directory.ts'
-import type { EventQueue } from './events.ts'
+import type { DownloadComponents, DownloadInit } from './download-facts.ts'
 import type { Host } from './host.ts'
-import type { Network } from './network.ts'
 import type { Client, Held, Service } from './service.ts'
+import { Services } from './services.ts'
+import { Wake } from './wake.ts'
 
 /** A policy that wants to be woken at once is woken after so long, as by a timer of Node.js. */
 const WAKE_MS_MIN = 1
-
-export interface DownloadComponents {
-  readonly queue: EventQueue
-  readonly network: Network
-  readonly host: Host
-  readonly random: Random
-  readonly directory: Directory
-  /** More is here and may be given to others. */
-  holds(held: readonly Held[]): void
-  completed(): void
-  /** Bytes that a peer got from here so far. */
-  givenTo(peer: PeerKey): number
-}
-
-export interface DownloadInit {
-  readonly key: PeerKey
-  readonly labels: Labels
-  readonly runs: number
-  readonly parts: number
-  /** From the last byte of an answer until it is verified and stored. */
-  readonly storeMs: number
-  /** CPU time of both sides of a new connection. */
-  readonly handshakeMs: number
-}
 
 /**
  * The fetching side of one node: the policies of `src/exchange`, around them simulated connections, disk and time, as `Session` and `Fetcher`
@@ -54,13 +28,12 @@ export class Downloads implements Client {
   readonly #components: DownloadComponents
   readonly #init: DownloadInit
   readonly #neighbours: NeighbourPolicy
-  readonly #services = new Map<PeerKey, { service: Service; peer: FetchPeer }>()
+  readonly #services = new Services()
   readonly #dialler: Dialler
-  readonly #takenBefore = new Map<PeerKey, number>()
+  readonly #wake: Wake
   #heldRuns = 0
   /** What was stored and not told yet. */
   #fresh: Held[] = []
-  #wakeMs = Number.POSITIVE_INFINITY
   #running = false
 
   constructor(components: DownloadComponents, init: DownloadInit) {
@@ -72,6 +45,7 @@ export class Downloads implements Client {
     this.#dialler = new Dialler({ ...components, client: this }, init)
     this.#neighbours = new NeighbourPolicy({ random }, { labels: init.labels })
     const { key, runs, parts } = init
+    this.#wake = new Wake(components, () => this.#pump())
     this.fetch = new FetchPolicy({ runs, parts, random, nowMs: this.#nowMs, self: key })
   }
 
@@ -100,14 +74,13 @@ export class Downloads implements Client {
   /** Everything is here, or the node is gone: nothing is wanted any more. */
   stop(): void {
     this.#running = false
-    for (const { service } of [...this.#services.values()]) this.#leave(service)
+    for (const service of [...this.#services]) this.#leave(service)
     this.#services.clear()
     this.#dialler.stop()
   }
 
   takenFrom(peer: PeerKey): number {
-    const now = this.#services.get(peer)?.service.flow.arrivedBytes ?? 0
-    return now + (this.#takenBefore.get(peer) ?? 0)
+    return this.#services.takenFrom(peer)
   }
 
   learn(addresses: readonly PeerAddress[]): void {
@@ -149,7 +122,7 @@ export class Downloads implements Client {
     const join = { key: server, have, origin, nearness: near, credit: EXCHANGE_CREDIT_BYTES }
     const peer = this.fetch.joined(join, this.#nowMs)
     service.progressMs = this.#nowMs
-    this.#services.set(server, { service, peer })
+    this.#services.add(service, peer)
     if (peer.origin) this.#tellOrigin(service, this.#allHeld())
     this.#pump()
   }
@@ -162,7 +135,7 @@ export class Downloads implements Client {
   }
 
   heard(service: Service, held: readonly Held[]): void {
-    const peer = this.#peerOf(service)
+    const { peer } = service
     if (peer === undefined) return
     const nowMs = this.#nowMs
     const before = peer.interest
@@ -192,7 +165,7 @@ export class Downloads implements Client {
   }
 
   assigned(service: Service, runs: readonly number[], retryMs: number): void {
-    const peer = this.#peerOf(service)
+    const { peer } = service
     if (peer === undefined) return
     service.progressMs = this.#nowMs
     this.fetch.assigned(peer, runs, { nowMs: this.#nowMs, retryMs })
@@ -200,7 +173,7 @@ export class Downloads implements Client {
   }
 
   ended(service: Service): void {
-    if (this.#peerOf(service) === undefined) return
+    if (service.peer === undefined) return
     this.#forget(service)
     this.#neighbours.left(service.server, this.#nowMs, { failed: true })
     this.#dial()
@@ -209,11 +182,6 @@ export class Downloads implements Client {
 
   get #nowMs(): number {
     return this.#components.queue.monotonic()
-  }
-
-  #peerOf(service: Service): FetchPeer | undefined {
-    const known = this.#services.get(service.server)
-    return known?.service === service ? known.peer : undefined
   }
 
   #isMate(labels: Labels | undefined): boolean {
@@ -231,18 +199,13 @@ export class Downloads implements Client {
       this.#do(decision)
     }
     const wakeMs = Math.max(this.fetch.wakeMs, nowMs + WAKE_MS_MIN)
-    if (wakeMs >= this.#wakeMs) return
-    this.#wakeMs = wakeMs
-    this.#components.queue.after(wakeMs - nowMs, () => {
-      if (this.#wakeMs === wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY
-      this.#pump()
-    })
+    if (wakeMs !== Number.POSITIVE_INFINITY) this.#wake.after(wakeMs - nowMs)
   }
 
   #do(decision: Decision): void {
     const { network, directory } = this.#components
     const peer = decision.type === 'want' || decision.type === 'cancel' ? decision.want.peer : decision.peer
-    const service = this.#services.get(peer.key as PeerKey)?.service
+    const service = this.#services.get(peer.key as PeerKey)
     if (service === undefined) return
     const far = directory.find(service.server)
     const send = (due: () => void) => network.message(this.host, far.host, { due })
@@ -273,7 +236,7 @@ export class Downloads implements Client {
     const held = this.#fresh
     this.#fresh = []
     this.#components.holds(held)
-    for (const { service, peer } of this.#services.values()) if (peer.origin) this.#tellOrigin(service, held)
+    for (const service of this.#services.origins) this.#tellOrigin(service, held)
     if (this.#running && this.fetch.complete) this.#components.completed()
   }
 
@@ -295,7 +258,7 @@ export class Downloads implements Client {
   /** Its bytes were wrong. */
   #refuse(service: Service, want: Want): void {
     this.fetch.failed(want, 'lost', { nowMs: this.#nowMs })
-    if (this.#peerOf(service) === undefined) return
+    if (service.peer === undefined) return
     this.#forget(service)
     this.#leave(service)
     this.#neighbours.ban(service.server)
@@ -304,7 +267,7 @@ export class Downloads implements Client {
   }
 
   #part(key: PeerKey, { failed }: { failed: boolean }): void {
-    const service = this.#services.get(key)?.service
+    const service = this.#services.get(key)
     if (service === undefined) return
     this.#forget(service)
     this.#leave(service)
@@ -312,11 +275,8 @@ export class Downloads implements Client {
   }
 
   #forget(service: Service): void {
-    const peer = this.#peerOf(service)
-    if (peer === undefined) return
-    this.#takenBefore.set(service.server, this.takenFrom(service.server))
-    this.#services.delete(service.server)
-    this.fetch.left(peer, this.#nowMs)
+    const peer = this.#services.delete(service)
+    if (peer !== undefined) this.fetch.left(peer, this.#nowMs)
   }
 
   #leave(service: Service): void {
@@ -328,11 +288,8 @@ export class Downloads implements Client {
   /** Wants fail that had no answer for so long, while nothing else came from the peer either. */
   #giveUpSilent(): void {
     const oldestMs = this.#nowMs - EXCHANGE_WANT_TIMEOUT_MS
-    for (const { service } of this.#services.values()) {
-      if (service.pending.size === 0 || service.progressMs > oldestMs) continue
-      for (const want of [...service.pending]) {
-        if (want.sentMs > oldestMs) continue
-        service.pending.delete(want)
+    for (const service of this.#services) {
+      for (const want of service.takeSilent(oldestMs)) {
         this.fetch.failed(want, 'timeout', { nowMs: this.#nowMs })
       }
     }

@@ -1,6 +1,7 @@
 import type { Bitmap } from '../../src/core/bitmap.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Asker } from '../../src/exchange/asker.ts'
+import type { FetchPeer } from '../../src/exchange/policy/fetch-peer.ts'
 import type { ServeJob } from '../../src/exchange/policy/serve-order.ts'
 import type { Want, WantFailure } from '../../src/exchange/policy/want.ts'
 import type { Flow, Host, Transfer } from './host.ts'
@@ -46,6 +47,8 @@ export class Service {
   /** When the client last got an answer. */
   progressMs: number
   isOpen = true
+  /** The client's own note of who serves it here, while it counts it among its peers. */
+  peer: FetchPeer | undefined
 
   constructor(init: {
     client: Client
@@ -59,6 +62,14 @@ export class Service {
     this.flow = init.flow
     this.asker = init.asker
     this.progressMs = init.nowMs
+  }
+
+  /** Takes away the wants that are older, unless something else has come since then. */
+  takeSilent(oldestMs: number): Want[] {
+    if (this.pending.size === 0 || this.progressMs > oldestMs) return []
+    const silent = [...this.pending].filter(({ sentMs }) => sentMs <= oldestMs)
+    for (const want of silent) this.pending.delete(want)
+    return silent
   }
 
   close(): void {

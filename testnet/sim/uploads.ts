@@ -10,6 +10,7 @@ import type { EventQueue } from './events.ts'
 import type { Host } from './host.ts'
 import type { Network } from './network.ts'
 import { type Client, type Held, type Job, Service } from './service.ts'
+import { Wake } from './wake.ts'
 
 /** How a peer serves: as it should; not at all; with a bitmap that promises everything; with wrong bytes. */
 export type Manners = 'honest' | 'silent' | 'lying' | 'corrupt'
@@ -47,12 +48,15 @@ export class Uploads {
   /** Bytes sent in services that have ended. */
   readonly #givenBefore = new Map<PeerKey, number>()
   readonly #order: ServeOrder<Job>
-  #wakeMs = Number.POSITIVE_INFINITY
+  /** Services by distance, as they are told; undefined when they have changed. */
+  #audience: readonly (readonly Service[])[] | undefined
+  readonly #wake: Wake
 
   constructor(components: UploadComponents, init: UploadInit) {
     this.#components = components
     this.#init = init
     this.host = components.host
+    this.#wake = new Wake(components, () => this.#serve())
     this.#order = new ServeOrder({ rates: new RateLimit({}, 0) })
   }
 
@@ -85,6 +89,7 @@ export class Uploads {
     const asker = this.#components.asker?.()
     const service = new Service({ client, server: this.key, flow, asker, nowMs: queue.monotonic() })
     this.#services.set(client.key, service)
+    this.#audience = undefined
     const have = this.#have()
     network.message(this.host, client.host, { due: () => client.opened(service, have) })
     this.#components.joined(client)
@@ -142,13 +147,15 @@ export class Uploads {
 
   /** More is here: all clients hear of it. */
   holds(held: readonly Held[]): void {
-    const near: Service[] = []
-    const far: Service[] = []
-    for (const service of this.#services.values()) {
-      if (service.client.host.rack === this.host.rack) near.push(service)
-      else far.push(service)
-    }
-    for (const group of [near, far]) this.#tellAll(group, held)
+    this.#audience ??= this.#groups()
+    for (const group of this.#audience) this.#tellAll(group, held)
+  }
+
+  /** Who is served here, those of the own rack first. */
+  #groups(): readonly (readonly Service[])[] {
+    const services = [...this.#services.values()]
+    const isNear = ({ client }: Service) => client.host.rack === this.host.rack
+    return [services.filter(isNear), services.filter((service) => !isNear(service))]
   }
 
   /** One event for all that are as far as the first. */
@@ -195,13 +202,7 @@ export class Uploads {
       job.service.flow.send(job)
     }
     const waitMs = this.#order.waitMs(nowMs)
-    if (waitMs === undefined || nowMs + waitMs >= this.#wakeMs) return
-    const wakeMs = nowMs + waitMs
-    this.#wakeMs = wakeMs
-    this.#components.queue.after(waitMs, () => {
-      if (this.#wakeMs === wakeMs) this.#wakeMs = Number.POSITIVE_INFINITY
-      this.#serve()
-    })
+    if (waitMs !== undefined) this.#wake.after(waitMs)
   }
 
   #fail(service: Service, want: Want, reason: 'busy' | 'lacks' | 'lost'): void {
@@ -234,6 +235,7 @@ export class Uploads {
     service.close()
     this.#order.forget(key)
     this.#services.delete(key)
+    this.#audience = undefined
     this.#components.places?.leave(key)
   }
 }
