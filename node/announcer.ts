@@ -184,12 +184,12 @@ export class Announcer implements Lifecycle {
 
   #accepted(swarm: AnnouncedSwarm, answer: AnnouncedAnswer, pull: Pull | undefined): void {
     const { exchange, clock } = this.#components
-    const { manifest, peers, renewAfterSeconds } = answer
+    const { manifest, peers, rack, renewAfterSeconds } = answer
     this.#plan.accepted(swarm)
     if (renewAfterSeconds !== undefined)
       this.#renewMs.set(manifest, clock.monotonic() + renewAfterSeconds * 1000)
     if (pull !== undefined && peers !== undefined) {
-      pull.session.learn(peers)
+      pull.session.learn(peers, rack)
       if (peers.length === 0) this.#askDht(pull)
     }
     const held = exchange.swarm(manifest)

@@ -221,7 +221,7 @@ export class Puller {
     const { catalog, log } = this.#components
     const reference = `${entry.namespace}/${entry.name}@${entry.version}`
     pull.state = 'fetching'
-    pull.session.learn(joined.peers)
+    pull.session.learn(joined.peers, joined.rack)
     if (joined.peers.length === 0) void this.findPeers(pull)
     void this.#components.related.follow(pull, { delegation: entry.delegation })
     await pull.session.run({ signal: pull.signal })

@@ -22,7 +22,7 @@ import { GRANT_SETTLE_S } from '../src/core/limits.ts'
 import { PASS_TYPE, type Pass, parsePass } from '../src/core/pass.ts'
 import { type ImageRecord, parseRecord, RECORD_TYPE } from '../src/core/record.ts'
 import { formatReference, type Reference } from '../src/core/reference.ts'
-import type { PeerAddress, PeerKey } from '../src/core/router.ts'
+import type { PeerAddress, PeerKey, RackPlace } from '../src/core/router.ts'
 import { verifyJws } from '../src/identity/jws.ts'
 import type { Trust } from '../src/identity/trust.ts'
 
@@ -33,6 +33,8 @@ export interface Joined {
   readonly recordToken: string
   readonly grant: string
   readonly peers: readonly PeerAddress[]
+  /** Which one of its rack this node is in the swarm. */
+  readonly rack?: RackPlace
 }
 
 /** The part of the tracker's client that is needed here. */
@@ -103,6 +105,7 @@ export class TrackerLink {
       recordToken: answer.record,
       grant: answer.grant,
       peers: answer.peers,
+      ...(answer.rack && { rack: answer.rack }),
     }
   }
 

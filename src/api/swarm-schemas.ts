@@ -9,9 +9,10 @@ import {
   PEER_ADDRESSES_MAX,
   PEER_LABELS_MAX,
   PEER_TEXT_CHARS_MAX,
+  SWARM_PEERS_MAX,
 } from '../core/limits.ts'
 import { LIST_ROWS_MAX } from '../core/registry-limits.ts'
-import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { PeerAddress, PeerKey, RackPlace } from '../core/router.ts'
 
 /** Requests and answers of nodes: swarms, grants, handouts. Objects of requests refuse unknown fields. */
 
@@ -92,11 +93,25 @@ export const PeerAddressView = Type.Unsafe<PeerAddress>(
 const Handout = Type.Unsafe<readonly PeerAddress[]>(
   Type.Array(PeerAddressView, { maxItems: HANDOUT_PEERS_MAX }),
 )
+/** Bounded by the largest swarm, because what a peer does with it takes time with its logarithm. */
+const RackPlaceView = Type.Unsafe<RackPlace>(
+  Type.Object(
+    {
+      place: Type.Integer({ minimum: 0, maximum: SWARM_PEERS_MAX - 1 }),
+      of: Type.Integer({ minimum: 1, maximum: SWARM_PEERS_MAX }),
+    },
+    {
+      description:
+        'which of the peers of its rack in the swarm the asker is, and how many they are; left out where its labels name no rack',
+    },
+  ),
+)
 export const JoinAnswer = Type.Object({
   record: Jws,
   grant: Jws,
   manifest: ManifestText,
   peers: Handout,
+  rack: Type.Optional(RackPlaceView),
   renewAfterSeconds: RenewAfterSeconds,
 })
 /** What the tracker says of one swarm: what was asked for, or why not. */
@@ -105,6 +120,7 @@ const AnnouncedAnswer = Type.Object({
   grant: Type.Optional(Jws),
   renewAfterSeconds: Type.Optional(RenewAfterSeconds),
   peers: Type.Optional(Handout),
+  rack: Type.Optional(RackPlaceView),
   refused: Type.Optional(
     Type.Object(
       { code: Type.String(), detail: Type.String() },

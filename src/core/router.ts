@@ -15,6 +15,14 @@ export interface PeerAddress {
   readonly labels?: Readonly<Record<string, string>>
 }
 
+/** Which of the peers of its rack in one swarm a peer is, by the tracker's count. */
+export interface RackPlace {
+  /** 0 to `of` - 1; nobody else in the rack has it. */
+  readonly place: number
+  /** Peers of the rack in the swarm. */
+  readonly of: number
+}
+
 /**
  * Who holds a manifest. Implementations: tracker, DHT, memory, and a fallback that asks several in order.
  * Errors: UnreachableError or TimeoutError when the router itself cannot be asked; NotAuthorisedError where this peer may not have

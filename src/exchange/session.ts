@@ -3,7 +3,7 @@ import type { Digest, ManifestId } from '../core/cid.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
-import type { PeerAddress, PeerKey } from '../core/router.ts'
+import type { PeerAddress, PeerKey, RackPlace } from '../core/router.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
@@ -43,6 +43,7 @@ export class Session {
   #news: News | undefined
   /** Peers of the own rack that are in the swarm. */
   readonly #mates = new Set<PeerKey>()
+  #rackPlace: RackPlace | undefined
   #cancelTick = () => {}
   #ignoreDrops = () => {}
   #startedMs = 0
@@ -92,8 +93,8 @@ export class Session {
     return this.#neighbours.banned
   }
 
-  /** Peers that may hold runs. May be called at any time, with known ones as well. */
-  learn(addresses: readonly PeerAddress[]): void {
+  /** Peers that may hold runs, and which one of its rack this peer is among them. May be called at any time, with known ones as well. */
+  learn(addresses: readonly PeerAddress[], rack?: RackPlace): void {
     this.#neighbours.learn(addresses)
     const { labels, clock } = this.#components
     const mates = addresses.filter(
@@ -101,6 +102,9 @@ export class Session {
     )
     for (const { peer } of mates) this.#mates.add(peer)
     if (mates.length > 0) this.#policy?.mates([...this.#mates], clock.monotonic())
+    if (rack === undefined) return
+    this.#rackPlace = rack
+    this.#policy?.placed(rack, clock.monotonic())
   }
 
   /** Another image with some of the same blocks, and who has it. May be called again, with a newer grant or other peers. */
@@ -186,6 +190,7 @@ export class Session {
       class: 'background',
     })
     policy.mates([...this.#mates], nowMs)
+    if (this.#rackPlace !== undefined) policy.placed(this.#rackPlace, nowMs)
     this.#swarm = swarm
     this.#policy = policy
     const news = new News({ clock, policy }, (held, partly) => this.#tell(held, partly))

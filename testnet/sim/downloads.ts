@@ -1,7 +1,7 @@
 import type { Bitmap } from '../../src/core/bitmap.ts'
 import { EXCHANGE_CREDIT_BYTES, EXCHANGE_WANT_TIMEOUT_MS, HAVE_DELAY_MS } from '../../src/core/limits.ts'
 import { type Labels, nearness } from '../../src/core/nearness.ts'
-import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
+import type { PeerAddress, PeerKey, RackPlace } from '../../src/core/router.ts'
 import { FetchPolicy } from '../../src/exchange/policy/fetch-policy.ts'
 import { NeighbourPolicy } from '../../src/exchange/policy/neighbour-policy.ts'
 import type { Decision, Want, WantFailure } from '../../src/exchange/policy/want.ts'
@@ -83,7 +83,7 @@ export class Downloads implements Client {
     return this.#services.takenFrom(peer)
   }
 
-  learn(addresses: readonly PeerAddress[]): void {
+  learn(addresses: readonly PeerAddress[], rack?: RackPlace): void {
     if (!this.#running) return
     for (const { peer, labels, origin } of addresses) this.#neighbours.learn({ peer, labels, origin })
     const mates = addresses.filter(({ labels, origin }) => origin !== true && this.#isMate(labels))
@@ -91,6 +91,7 @@ export class Downloads implements Client {
       mates.map(({ peer }) => peer),
       this.#nowMs,
     )
+    if (rack !== undefined) this.fetch.placed(rack, this.#nowMs)
     this.#dial()
   }
 

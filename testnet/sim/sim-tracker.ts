@@ -52,6 +52,7 @@ export class SimTracker {
       ...{ runs: heldRuns, runsTotal: fetch.runs },
     })
     const peers = this.#swarms.handout(this.#manifest, self, [this.#origin])
-    this.#queue.after(this.#roundTripMs / 2, () => node.downloads.learn(peers))
+    const rack = this.#swarms.rackPlace(this.#manifest, self.peer)
+    this.#queue.after(this.#roundTripMs / 2, () => node.downloads.learn(peers, rack))
   }
 }

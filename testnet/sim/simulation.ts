@@ -1,5 +1,6 @@
 import type { ManifestId } from '../../src/core/cid.ts'
 import {
+  ANNOUNCE_EARLY_MS,
   ANNOUNCE_INTERVAL_MS,
   EXCHANGE_CHANNELS_MAX,
   RUN_BYTES_MAX,
@@ -134,7 +135,8 @@ export class Simulation {
       if (!node.alive) return
       node.downloads.start()
       this.tracker.announce(node)
-      this.queue.after(this.#random() * ANNOUNCE_INTERVAL_MS, () => this.#announceAgain(node))
+      const roundMs = this.#random() * ANNOUNCE_INTERVAL_MS
+      this.queue.after(Math.min(ANNOUNCE_EARLY_MS, roundMs), () => this.#announceAgain(node))
       this.queue.after(this.#random() * SESSION_TICK_MS, () => this.#tick(node))
     })
   }

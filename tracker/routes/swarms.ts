@@ -55,8 +55,9 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
   const origins = await context.holders.origins(manifest)
   const { token, renewAfterSeconds } = await grantFor(context, { node, manifest, right })
   const peers = context.swarms.handout(manifest, node, origins)
+  const rack = context.swarms.rackPlace(manifest, peer)
   context.accesses.count(image)
-  return { record, grant: token, manifest, peers, renewAfterSeconds }
+  return { record, grant: token, manifest, peers, ...(rack && { rack }), renewAfterSeconds }
 }
 
 const announce: Handler<typeof announceSchema> = (context) => async (request) => {
@@ -101,8 +102,19 @@ async function announced(
   return {
     manifest,
     ...(issued && { grant: issued.token, renewAfterSeconds: issued.renewAfterSeconds }),
-    ...(find && { peers: context.swarms.handout(manifest, node, await originsOf(context, manifest)) }),
+    ...(find && (await handoutOf(context, manifest, node))),
   }
+}
+
+/** Other peers of a swarm, and which one of its rack the node is in it. */
+async function handoutOf(
+  context: RouteContext,
+  manifest: ManifestId,
+  node: NodeAsker,
+): Promise<Pick<AnnouncedAnswer, 'peers' | 'rack'>> {
+  const origins = await originsOf(context, manifest)
+  const rack = context.swarms.rackPlace(manifest, node.peer)
+  return { peers: context.swarms.handout(manifest, node, origins), ...(rack && { rack }) }
 }
 
 /** The other peers of a swarm are found also while no tracker has the blocks. */

@@ -1,4 +1,5 @@
 import type { Labels } from '../../src/core/nearness.ts'
+import type { RackPlace } from '../../src/core/router.ts'
 import { Bucket, type Bucketed } from './bucket.ts'
 
 export interface Located extends Bucketed {
@@ -39,6 +40,13 @@ export class Locality<T extends Located> {
   rackOf(labels: Labels): Bucket<T> | undefined {
     const { rack } = placeOf(labels)
     return rack === undefined ? undefined : this.#racks.get(rack)
+  }
+
+  /** Which one of its rack an item is; undefined where its labels name no rack. One that leaves gives its place to the last. */
+  placeInRack(item: T): RackPlace | undefined {
+    const rack = this.rackOf(item.labels)
+    const place = item.slots[KINDS.rack] ?? -1
+    return rack === undefined || place < 0 ? undefined : { place, of: rack.size }
   }
 }
 

@@ -9,7 +9,7 @@ import {
   SWARM_PLACES_MAX,
   SWARMS_MAX,
 } from '../../src/core/limits.ts'
-import type { PeerAddress, PeerKey } from '../../src/core/router.ts'
+import type { PeerAddress, PeerKey, RackPlace } from '../../src/core/router.ts'
 import { chooseHandout } from './handout.ts'
 import { type Member, Place, Swarm, type SwarmNode } from './swarm.ts'
 
@@ -105,6 +105,12 @@ export class Swarms {
       nowMs: this.#clock.monotonic(),
     })
     return [...origins, ...chosen.map(({ member }) => member.address)]
+  }
+
+  /** Which of the peers of its rack in the swarm a peer is; undefined where it is not in it, or in no rack. */
+  rackPlace(manifest: ManifestId, peer: PeerKey): RackPlace | undefined {
+    const place = this.#members.get(peer)?.places.get(manifest)
+    return place && this.#swarms.get(manifest)?.peers.placeInRack(place)
   }
 
   /** Swarms that a node is in. */

@@ -6,6 +6,7 @@ import {
   RUN_BYTES_MAX,
   STARVING_AFTER_MS,
 } from '../../core/limits.ts'
+import type { RackPlace } from '../../core/router.ts'
 import { Chooser } from './chooser.ts'
 import type { FetchPolicyInit, PeerJoin } from './fetch-facts.ts'
 import { FetchPeer } from './fetch-peer.ts'
@@ -31,7 +32,8 @@ import { WantList } from './want-list.ts'
  *  cancel    decision `cancel` → `failed`, or `answered` when the answer was on its way
  *  ask       decision `ask` → `assigned` or `askFailed`
  *  loss      `lost` for a run that was held and is not any more
- *  rack      `mates` with peers of the own rack that are in the swarm, neighbours or not, whenever more are known
+ *  rack      `mates` with peers of the own rack that are in the swarm, neighbours or not, whenever more are known; `placed` with the
+ *            tracker's count of them
  *  class     `raise` for a run that a guest waits for or a boot will read
  *
  * A run travels in `partsPerRun` parts while an image has few runs; a set of parts is a number, bit k for part k. A caller without parts
@@ -154,6 +156,11 @@ export class FetchPolicy {
   /** Peers of the own rack that fetch or hold the image; those that have joined are known. */
   mates(keys: readonly string[], nowMs: number): void {
     this.#rack.know(keys, nowMs)
+  }
+
+  /** Which of the peers of the own rack this one is, by the tracker's count. */
+  placed(place: RackPlace, nowMs: number): void {
+    this.#rack.placed(place, nowMs)
   }
 
   /** A run is wanted for something more urgent than the image as a whole, until it is here. */

@@ -1,3 +1,4 @@
+import type { RackPlace } from '../../core/router.ts'
 import type { FetchPeer } from './fetch-peer.ts'
 import { Stewards } from './stewards.ts'
 import { eachUnit, type Units } from './units.ts'
@@ -6,6 +7,9 @@ import { eachUnit, type Units } from './units.ts'
 export class Rack {
   readonly #init: { runs: number; parts: number; self: string }
   readonly #mates = new Set<string>()
+  /** All mates that were ever known. */
+  readonly #heardOf = new Set<string>()
+  #place: RackPlace | undefined
   readonly #peers = new Set<FetchPeer>()
   #stewards: Stewards | undefined
   #refreshMs = Number.POSITIVE_INFINITY
@@ -33,8 +37,20 @@ export class Rack {
   /** Peers of the rack that fetch or hold the image, neighbours or not. */
   know(mates: readonly string[], nowMs: number): void {
     const before = this.#mates.size
-    for (const mate of mates) if (mate !== this.#init.self) this.#mates.add(mate)
+    for (const mate of mates) {
+      if (mate === this.#init.self) continue
+      this.#mates.add(mate)
+      this.#heardOf.add(mate)
+    }
     if (this.#mates.size !== before) this.#changed(nowMs)
+  }
+
+  /** Which one of the rack this peer is, as the tracker counts. */
+  placed(place: RackPlace, nowMs: number): void {
+    const before = this.#place
+    if (before?.place === place.place && before.of === place.of) return
+    this.#place = place
+    if (this.#counts(before) || this.#counts(place)) this.#changed(nowMs)
   }
 
   joined(peer: FetchPeer, nowMs: number): void {
@@ -58,12 +74,18 @@ export class Rack {
     }
   }
 
+  /** Whether there are more in the rack than are known by name: only then all can agree by their places alone. */
+  #counts(place: RackPlace | undefined): place is RackPlace {
+    return place !== undefined && place.of - 1 > this.#heardOf.size
+  }
+
   #changed(nowMs: number): void {
     if (this.#stewards === undefined) {
       this.#stewards = new Stewards(this.#init)
       for (const peer of this.#peers) if (!isMate(peer)) this.#count(this.#stewards, peer, nowMs)
     }
-    this.#stewards.setMates([...this.#mates])
+    if (this.#counts(this.#place)) this.#stewards.setPlace(this.#place)
+    else this.#stewards.setMates([...this.#mates])
     this.#refreshMs = nowMs
   }
 

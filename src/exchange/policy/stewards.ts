@@ -1,11 +1,14 @@
 import { STEWARD_RANKS_MAX, STEWARD_WAIT_MS, STEWARD_WAITS } from '../../core/limits.ts'
+import type { RackPlace } from '../../core/router.ts'
 import { clearUnit, setUnit, type Units, unitsOf } from './units.ts'
 
 /**
  * Which runs may come from outside of the own rack. One mate, the steward, brings each run in: the one that rendezvous hashing (Thaler
  * and Ravishankar 1998) of the run and the names of those in the rack puts first. The others wait until it is in the rack, and take it
- * from there; when it does not come they step in one after the other, in the order of the same hash. Units that are in the rack are
- * never taken from elsewhere. Work for one fact does not grow with the image; a change of the rack goes through all runs once.
+ * from there; when it does not come they step in one after the other, in the order of the same hash. In a rack of which a peer does not
+ * know everybody, places that the tracker has counted stand for names, and jump hashing (Lamping and Veach 2014) of the run gives one of them: a rack
+ * that grows moves as few runs as can be. Units that are in the rack are never taken from elsewhere. Work for one fact does not grow with the
+ * image; a change of the rack goes through all runs once.
  */
 export class Stewards {
   readonly #parts: number
@@ -54,6 +57,20 @@ export class Stewards {
       for (const other of others) if (mix(other, run) > mine) rank++
       this.#rank[run] = Math.min(rank, STEWARD_RANKS_MAX)
     }
+    this.#ranked()
+  }
+
+  /** Which one of its rack this peer is, where the names of all others are not known. */
+  setPlace({ place, of }: RackPlace): void {
+    for (let run = 0; run < this.#rank.length; run++) {
+      let rank = 0
+      while (rank < STEWARD_RANKS_MAX && jump(mix(rank, run), of) !== place) rank++
+      this.#rank[run] = rank
+    }
+    this.#ranked()
+  }
+
+  #ranked(): void {
     for (let unit = 0; unit < this.#near.length; unit++) this.#decide(unit)
     this.#queueAgain()
   }
@@ -136,6 +153,17 @@ function hashOf(name: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
   return hash >>> 0
+}
+
+/** One of so many places for a key; with another one more, that one or the same. */
+function jump(key: number, places: number): number {
+  let at = 0
+  for (let next = 0, hash = key; next < places; ) {
+    at = next
+    hash = mix(hash, at)
+    next = Math.floor((at + 1) / ((hash + 1) / 0x100000000))
+  }
+  return at
 }
 
 /** Mixes a name's hash with a run (the finalizer of MurmurHash3). */

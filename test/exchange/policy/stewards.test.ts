@@ -35,6 +35,53 @@ test('a mate that is gone leaves its runs to the others, and theirs stay with th
   assert.ok(runs.filter((run) => before.isSteward(run)).length > own.length)
 })
 
+test('places stand for names: each run has one steward, all have about as many, and a rack that grows moves few', () => {
+  const rackOf = (of: number) =>
+    Array.from({ length: of }, (_, place) => {
+      const made = new Stewards({ runs: RUNS, parts: 1, self: 'any' })
+      made.setPlace({ place, of })
+      return made
+    })
+  const [small, large] = [rackOf(40), rackOf(50)]
+  for (const rack of [small, large]) {
+    for (const run of runs) assert.is(rack.filter((one) => one.isSteward(run)).length, 1)
+    assert.ok(rack.every((one) => runs.filter((run) => one.isSteward(run)).length < 25))
+  }
+  const same = runs.filter((run) => small.some((one, at) => one.isSteward(run) && large[at]?.isSteward(run)))
+  assert.ok(same.length > RUNS * 0.7, `${same.length}`)
+})
+
+test('a steward whose place is not taken is replaced like one that is silent', () => {
+  const rack = Array.from({ length: 9 }, (_, place) => {
+    const made = new Stewards({ runs: RUNS, parts: 1, self: 'any' })
+    made.setPlace({ place, of: 10 })
+    for (const run of runs) made.outsiderHas(run, 0)
+    return made
+  })
+  const orphans = runs.filter((run) => !rack.some((one) => one.isSteward(run)))
+  assert.ok(orphans.length > 0)
+  for (const one of rack) one.refresh(STEWARD_WAIT_MS * 4)
+  assert.ok(orphans.every((run) => rack.some((one) => hasUnit(one.allowed, run))))
+})
+
+test('a rack goes by its places only while it has more peers than are known by name', () => {
+  const one = new Rack({ runs: RUNS, parts: 1, self: 'a' })
+  const named = new Rack({ runs: RUNS, parts: 1, self: 'a' })
+  named.know(NAMES, 0)
+  const outsider = new FetchPeer({
+    ...{ key: 'outsider', origin: false, nearness: 0, flightBytesMax: 1 },
+    units: unitsOf(RUNS).fill(-1),
+  })
+  assert.is(one.allowed(outsider), undefined)
+  one.placed({ place: 0, of: 4 }, 0)
+  const byPlace = [...(one.allowed(outsider) ?? [])]
+  assert.is.not(byPlace.length, 0)
+  one.know(NAMES, 0)
+  const byName = [...(one.allowed(outsider) ?? [])]
+  assert.equal(byName, [...(named.allowed(outsider) ?? [])])
+  assert.is.not(byName.join(), byPlace.join())
+})
+
 test('only the own runs may come from outside, and nothing that the rack holds', () => {
   const one = stewardsOf('a', 4)
   const own = runs.find((run) => one.isSteward(run)) ?? 0

@@ -66,11 +66,13 @@ test('a join gives record, grant and handout at once', async ({ one, two, site }
   const second = await join(two, 'team/debian:latest')
   assert.equal(others(second.peers), [one.peer])
   assert.equal(second.peers.find((peer) => peer.peer === one.peer)?.labels, { rack: 'a' })
+  assert.equal(first.rack, { place: 0, of: 1 })
 })
 
 test('announces show progress, renew the grant and the handout', async ({ one, two, alice }) => {
   const answer = await announce(one, { runs: runsTotal })
   assert.equal(others(answer.peers), [two.peer])
+  assert.equal(answer.rack, { place: 0, of: 1 })
   const [swarm] = await alice.swarms()
   assert.equal([swarm?.complete, swarm?.partial, swarm?.references], [1, 1, ['team/debian@1']])
   assert.is((await failureOf(announce(one, { runs: runsTotal + 1 }))).code, 'E_INVALID')

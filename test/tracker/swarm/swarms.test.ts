@@ -28,6 +28,23 @@ const announcement = (n: number | string, more: object = {}) => ({
   ...more,
 })
 
+test('counts the peers of each rack: each has a place of its own, and one that leaves frees the last', () => {
+  const swarms = new Swarms({ clock: new FakeClock() })
+  const inRack = (n: number, rack: string) => announcement(n, { node: node(n, { zone: 'z', rack }) })
+  for (const n of [1, 2, 3]) swarms.announce(inRack(n, 'a'))
+  swarms.announce(inRack(4, 'b'))
+  swarms.announce(announcement(5))
+  const places = (...peers: number[]) => peers.map((n) => swarms.rackPlace(manifest, peerKey(n)))
+  assert.equal(places(1, 2, 3), [
+    { place: 0, of: 3 },
+    { place: 1, of: 3 },
+    { place: 2, of: 3 },
+  ])
+  assert.equal(places(4, 5, 6), [{ place: 0, of: 1 }, undefined, undefined])
+  swarms.leave(manifest, peerKey(1))
+  assert.equal(places(2, 3, 1), [{ place: 1, of: 2 }, { place: 0, of: 2 }, undefined])
+})
+
 test('hands out the others and always the origin first', () => {
   const swarms = new Swarms({ clock: new FakeClock() })
   const origins = [{ peer: peerKey('origin'), addresses: ['/ip4/10.0.0.2/tcp/1'], origin: true }]
