@@ -5,6 +5,7 @@ import { CertificateError } from '../core/errors.ts'
 import { isSelfIssued } from './authorities.ts'
 import { certificateNames, checkDays, checkName } from './ca-names.ts'
 import { parseCertificate } from './certificate.ts'
+import { signDraft } from './forge-signer.ts'
 import { validatePath } from './path-validation.ts'
 import { certificatesOfPem, pemOf } from './pem.ts'
 import { Trust } from './trust.ts'
@@ -72,7 +73,7 @@ export async function createCa(init: CaInit): Promise<CertificateAndKey> {
     { name: 'subjectKeyIdentifier' },
     { name: 'authorityKeyIdentifier', keyIdentifier: keyIdentifierOf(certificate) },
   ])
-  certificate.sign(forge.pki.privateKeyFromPem(keyPem), forge.md.sha256.create())
+  signDraft(certificate, createPrivateKey(keyPem))
   return { certificatePem: pemOf(certificatesOfPem(forge.pki.certificateToPem(certificate), 1)), keyPem }
 }
 
@@ -109,7 +110,7 @@ export async function issueCertificate(
     { name: 'authorityKeyIdentifier', keyIdentifier: issuer.keyIdentifier },
     ...(names.length === 0 ? [] : [{ name: 'subjectAltName', altNames: names }]),
   ])
-  certificate.sign(issuer.key, forge.md.sha256.create())
+  signDraft(certificate, issuer.key)
   const [leaf] = certificatesOfPem(forge.pki.certificateToPem(certificate), 1)
   const chain = [...(leaf === undefined ? [] : [leaf]), ...issuer.chain]
   checkIssued(chain, issuer.own)
@@ -143,7 +144,7 @@ function openCa(ca: CertificateAndKey) {
     chain: own.filter((one) => !isSelfIssued(parseCertificate(one))),
     subject,
     notAfterMs,
-    key: forge.pki.privateKeyFromPem(key.export({ type: 'pkcs1', format: 'pem' }).toString()),
+    key,
     keyIdentifier: keyIdentifierOf(certificate),
     organization: typeof organization === 'string' ? organization : undefined,
   }
