@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 
 /** Name of the environment variable by which a test file's descendants are recognised. */
@@ -20,6 +21,32 @@ export async function processesMarked(marker: string): Promise<{ pid: number; co
     found.push({ pid, command: command.replaceAll('\0', ' ').trim() })
   }
   return found
+}
+
+/** Kills all that carry `marker`, at once: for a process that ends and cannot wait. */
+export function killMarked(marker: string): void {
+  const needle = `${MARKER}=${marker}`
+  for (const entry of existingEntries()) {
+    const pid = Number(entry)
+    if (!Number.isInteger(pid) || pid === process.pid) continue
+    if (environmentOf(pid).split('\0').includes(needle)) killQuietly(pid)
+  }
+}
+
+function existingEntries(): string[] {
+  try {
+    return readdirSync('/proc')
+  } catch {
+    return []
+  }
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'latin1')
+  } catch {
+    return ''
+  }
 }
 
 /** Kills a process that we started; that it is gone already is fine. */

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { rmSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { killQuietly, MARKER, processesMarked } from './processes.ts'
+import { killMarked, killQuietly, MARKER, processesMarked } from './processes.ts'
+import { temporaryRoot } from './temporary-root.ts'
 import { type Outcome, readTotals } from './totals.ts'
 
 /** Time for a test file unless its head says `// deadline: N s`. */
@@ -15,10 +16,17 @@ const OUTPUT_CHARS_MAX = 4 * 1024 * 1024
 /** What the runtime, not the test, leaves in the temporary folder. */
 const NOT_OURS = new Set(['node-compile-cache'])
 
-/** Process groups that run now; none outlives this process. */
-const groups = new Set<number>()
+/** What runs now; neither its processes (daemons have groups of their own) nor its files outlive this process. */
+interface Running {
+  readonly marker: string
+  readonly temporary: string
+}
+const running = new Set<Running>()
 process.on('exit', () => {
-  for (const group of groups) killQuietly(-group)
+  for (const { marker, temporary } of running) {
+    killMarked(marker)
+    rmSync(temporary, { recursive: true, force: true, maxRetries: 3 })
+  }
 })
 
 /**
@@ -28,7 +36,9 @@ process.on('exit', () => {
 export async function runFile(path: string, init: { coverageDir?: string } = {}): Promise<Outcome> {
   const started = performance.now()
   const marker = randomUUID()
-  const temporary = await mkdtemp(join(tmpdir(), 'bs-'))
+  const temporary = await mkdtemp(join(await temporaryRoot(path), 'bs-'))
+  const own: Running = { marker, temporary }
+  running.add(own)
   const env: NodeJS.ProcessEnv = { ...process.env, [MARKER]: marker, TMPDIR: temporary, NO_COLOR: '1' }
   delete env['FORCE_COLOR']
   if (init.coverageDir !== undefined) env['NODE_V8_COVERAGE'] = init.coverageDir
@@ -37,6 +47,7 @@ export async function runFile(path: string, init: { coverageDir?: string } = {})
   const end = await untilDone(child, await deadlineOf(path))
   const left = [...(await leftProcesses(marker)), ...(await leftFiles(temporary))]
   await rm(temporary, { recursive: true, force: true })
+  running.delete(own)
   const seconds = (performance.now() - started) / 1000
   return readTotals({ name: path, output: output(), end, left, seconds })
 }
@@ -62,9 +73,7 @@ async function deadlineOf(path: string): Promise<number> {
 async function untilDone(child: ChildProcess, deadlineMs: number): Promise<string | undefined> {
   const late = sleep(deadlineMs, 'late' as const, { ref: false })
   const closed = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
-  if (child.pid !== undefined) groups.add(child.pid)
   const first = await Promise.race([closed, late])
-  if (child.pid !== undefined) groups.delete(child.pid)
   if (first !== 'late') {
     if (first.code === 0) return undefined
     return first.signal === null ? `ended with code ${first.code}` : `was ended by ${first.signal}`

@@ -1,4 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -7,6 +10,7 @@ import { MARKER, processesMarked } from '../../../scripts/testing/processes.ts'
 import { runFile } from '../../../scripts/testing/run-file.ts'
 import { skipLines } from '../../../scripts/testing/skips.ts'
 import { addUp, countsLine, type Outcome } from '../../../scripts/testing/totals.ts'
+import { until } from '../../fixtures/hosts.ts'
 
 const test = suite('test runner')
 let dir = ''
@@ -91,6 +95,31 @@ test('a file that is left behind is removed and is a failure', async () => {
   const outcome = await outcomeOf(`test('a', () => { fs.mkdtempSync(os.tmpdir() + '/mine-') })`)
   assert.is(countsOf(outcome), '1 passed, 1 failed')
   assert.match(outcome.output, 'left a file behind in the temporary folder: mine-')
+})
+
+test('a run that is interrupted leaves neither processes nor files', async () => {
+  const pidFile = join(dir, 'pid')
+  const path = join(dir, 'long.test.mjs')
+  await writeFile(
+    path,
+    `import { spawn } from 'node:child_process'\nimport fs from 'node:fs'\nimport os from 'node:os'
+    fs.mkdtempSync(os.tmpdir() + '/mine-')
+    const child = spawn('/bin/sleep', ['1000'], { detached: true, stdio: 'ignore' })
+    fs.writeFileSync('${pidFile}.new', child.pid + ' ' + os.tmpdir())
+    fs.renameSync('${pidFile}.new', '${pidFile}')`,
+  )
+  const module = import.meta.resolve('../../../scripts/testing/run-file.ts')
+  const script = `process.on('SIGTERM', () => process.exit(1))
+    const { runFile } = await import('${module}')
+    await runFile('${path}')`
+  const runner = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'ignore' })
+  const exited = once(runner, 'exit')
+  await until(() => existsSync(pidFile))
+  const [pid, temporary] = (await readFile(pidFile, 'utf8')).split(' ')
+  runner.kill('SIGTERM')
+  await exited
+  await until(() => !existsSync(`/proc/${pid}`))
+  assert.not(existsSync(String(temporary)))
 })
 
 test('the last line adds everything up', () => {

@@ -33,21 +33,34 @@ const sqlite: CatalogBackend = {
 }
 
 let server: PostgresServer | undefined
+/** A database with the tables of a catalog and nothing in them: what tests get a copy of. */
+let template: string | undefined
+
+const catalogAt = (dir: string, postgres: string) => openTestCatalog({ dir, location: { postgres } })
+
+/** Both at once: of two trackers that start together one makes the tables. */
+async function makeTables({ server, dir }: { server: PostgresServer; dir: string }): Promise<string> {
+  const address = await server.database()
+  const dirs = [await mkdtemp(join(dir, 'tracker-')), await mkdtemp(join(dir, 'tracker-'))]
+  const catalogs = await Promise.all(dirs.map((own) => catalogAt(own, address)))
+  for (const catalog of catalogs) await catalog.close()
+  return new URL(address).pathname.slice(1)
+}
 
 const postgres: CatalogBackend = {
   name: 'PostgreSQL',
   missing: noPostgres(),
   async open() {
     server ??= await PostgresServer.start()
-    const address = await server.database()
     const running = server
     const { dir, remove } = await temporaryDir()
+    template ??= await makeTables({ server, dir })
+    const address = await server.database(template)
     // Trackers of one site have the same name, and a journal each.
     const again = async () => {
       const own = await mkdtemp(join(dir, 'tracker-'))
-      return await openTestCatalog({ dir: own, location: { postgres: address } })
+      return await catalogAt(own, address)
     }
-    // Both at once: of two trackers that start together one makes the tables.
     const [catalog, other] = await Promise.all([again(), again()])
     return {
       ...{ catalog, other, again },
