@@ -202,7 +202,10 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
     ...{ catalog, exchange, puller, link, router, dht, budget, clock, log, random: Math.random },
   })
   const placer = new Placer(
-    { orders: (body, options) => client.placements.orders(body, options), link, puller, clock, log },
+    {
+      orders: (body, options) => client.placements.orders(body, options),
+      ...{ link, puller, clock, log, enrolled: parts.enrolled },
+    },
     { self: host.self },
   )
   return { link, exchange, puller, announcer, placer, budget }

@@ -7,6 +7,7 @@ import type { Lifecycle } from '../src/core/lifecycle.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
 import {
+  ORDER_WAIT_S_MAX,
   PLACE_ERROR_CHARS_MAX,
   PLACES_AT_ONCE_MAX,
   PLACES_BUSY_MS,
@@ -22,6 +23,8 @@ type Report = OrdersBody['reports'][number]
 export interface PlacerComponents {
   orders: (body: OrdersBody, options: CallOptions) => Promise<OrdersAnswer>
   link: Pick<TrackerLink, 'watched'>
+  /** Resolves when this node has enrolled, or the tracker does not answer. */
+  enrolled(): Promise<void>
   puller: Pick<Puller, 'start'>
   clock: Clock
   log: Log
@@ -42,14 +45,17 @@ export class Placer implements Lifecycle {
   readonly #stopping = new AbortController()
   #cancel = () => {}
   #asking = false
+  /** Something has ended while it asked. */
+  #again = false
 
   constructor(components: PlacerComponents, init: { self: PeerKey }) {
     this.#components = components
     this.#self = init.self
   }
 
+  /** The first round waits for the pass, which nobody waits for here. */
   async start(): Promise<void> {
-    this.#next(0)
+    void this.#components.enrolled().then(() => this.#next(0))
   }
 
   /** Pulls go on, and are taken up again with the next start. */
@@ -66,7 +72,10 @@ export class Placer implements Lifecycle {
 
   /** Whatever happens in a round, there is a next one. */
   async #round(): Promise<void> {
-    if (this.#asking) return
+    if (this.#asking) {
+      this.#again = true
+      return
+    }
     this.#asking = true
     let nextMs = PLACES_IDLE_MS
     try {
@@ -77,14 +86,17 @@ export class Placer implements Lifecycle {
         this.#components.log.error({ err: error }, 'could not ask for placements')
     } finally {
       this.#asking = false
-      this.#next(nextMs)
+      this.#next(this.#again ? 0 : nextMs)
+      this.#again = false
     }
   }
 
   async #ask(): Promise<number> {
     const { orders, link } = this.#components
     const reports = [...this.#places].map(([placement, place]) => place.end ?? progressOf(placement, place))
-    const body = { peer: this.#self, reports }
+    // While it fetches it has progress to tell, and is not held.
+    const waits = reports.every(({ state }) => state !== 'fetching')
+    const body = { peer: this.#self, reports, ...(waits ? { waitSeconds: ORDER_WAIT_S_MAX } : {}) }
     const answer = await link.watched(orders(body, { signal: this.#stopping.signal }))
     // Told now, and not to be told again; what ended meanwhile is.
     for (const { placement, state } of reports) if (state !== 'fetching') this.#places.delete(placement)

@@ -3,6 +3,7 @@ import { NAME_CHARS_MAX } from '../core/limits.ts'
 import { PLACE_STATES, PLACEMENT_STATES } from '../core/placement.ts'
 import {
   NODES_MAX,
+  ORDER_WAIT_S_MAX,
   PLACE_ERROR_CHARS_MAX,
   PLACEMENT_WAVES_MAX,
   PLACEMENTS_MAX,
@@ -129,7 +130,17 @@ const Report = Type.Object(
 )
 
 export const OrdersBody = Type.Object(
-  { peer: PeerText, reports: Type.Array(Report, { maxItems: 2 * PLACES_AT_ONCE_MAX }) },
+  {
+    peer: PeerText,
+    reports: Type.Array(Report, { maxItems: 2 * PLACES_AT_ONCE_MAX }),
+    waitSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: ORDER_WAIT_S_MAX,
+        description: 'for how long the answer may wait while there is nothing to fetch; 0 unless given',
+      }),
+    ),
+  },
   closed,
 )
 

@@ -151,8 +151,12 @@ export const PLACEMENT_WAVES_MAX = 32
 export const PLACEMENT_AHEAD_MS_MAX = 366 * 86_400_000
 /** Placements that one node works at; the others wait. Each is a pull. */
 export const PLACES_AT_ONCE_MAX = 4
-/** Pause before a node that has nothing to place asks again; also how late a placement may begin. */
+/** Pause before a node that has nothing to place asks again, where its request is not held; also how late a placement may begin then. */
 export const PLACES_IDLE_MS = 30_000
+/** For so long a tracker holds the request of a node for which it has nothing: half of what the node waits for an answer. */
+export const ORDER_WAIT_S_MAX = 30
+/** Requests that a tracker holds so: a quarter of its connections, at some 60 KB each. Nodes past it ask every 30 s. */
+export const ORDER_WAITS_MAX = 1024
 /** The same while it has something to place: what `placement show` is behind. */
 export const PLACES_BUSY_MS = 5000
 /** Characters of the reason for which a node could not place an image. */
@@ -289,6 +293,7 @@ function assertRelations(): void {
     ],
     [CATALOG_STATEMENT_TIMEOUT_MS < CATALOG_ANSWER_TIMEOUT_MS, 'the database ends a slow statement first'],
     [CATALOG_ANSWER_TIMEOUT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for the database hears of it'],
+    [ORDER_WAIT_S_MAX * 2000 <= API_ANSWER_TIMEOUT_MS, 'who is held for orders hears of it'],
     [TRACKER_EXPIRY_MS > 2 * TRACKER_HEARTBEAT_MS, 'one lost sign of life does not drop a tracker'],
     [
       PEER_ADDRESSES_MAX * PEER_TEXT_CHARS_MAX + ANNOUNCE_BODY_BYTES + 2 * KiB < API_BODY_BYTES_MAX,

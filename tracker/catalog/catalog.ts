@@ -18,6 +18,7 @@ import { ImageChanges } from './image-changes.ts'
 import { ImageDetailsCatalog } from './image-details.ts'
 import { NamespaceCatalog } from './namespace-catalog.ts'
 import { NodeCatalog } from './node-catalog.ts'
+import { PlaceCatalog } from './place-catalog.ts'
 import { PlacementCatalog } from './placement-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { RawUploadCatalog } from './raw-upload-catalog.ts'
@@ -40,6 +41,7 @@ export interface Catalog {
   readonly groupChanges: GroupChanges
   readonly nodes: NodeCatalog
   readonly placements: PlacementCatalog
+  readonly places: PlaceCatalog
   readonly sketches: SketchCatalog
   readonly uploads: UploadCatalog
   readonly rawUploads: RawUploadCatalog
@@ -102,6 +104,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     groupChanges: new GroupChanges({ acls, transactions }),
     nodes: new NodeCatalog({ db }),
     placements: new PlacementCatalog({ db }),
+    places: new PlaceCatalog({ db }),
     sketches: new SketchCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     rawUploads: new RawUploadCatalog({ db }),

@@ -1,30 +1,17 @@
 import type { Kysely } from 'kysely'
-import type { ManifestId } from '../../src/core/cid.ts'
-import { LimitError, NotFoundError, StateError } from '../../src/core/errors.ts'
-import type { PlacementState, PlaceState } from '../../src/core/placement.ts'
-import type { ImageName, Namespace } from '../../src/core/reference.ts'
-import { PLACEMENTS_MAX } from '../../src/core/registry-limits.ts'
+import { NotFoundError, StateError } from '../../src/core/errors.ts'
+import type { PlaceState } from '../../src/core/placement.ts'
 import { type Db, takeTurn } from './db.ts'
-import type { Labels } from './node-catalog.ts'
+import {
+  makeRoom,
+  OPEN,
+  placementOf,
+  type StoredPlacement,
+  selectPlacements,
+  settle,
+  storedOf,
+} from './placement-rows.ts'
 import type { CatalogSchema } from './schema.ts'
-
-/** A placement as it is stored. Times in milliseconds since the epoch. */
-export interface StoredPlacement {
-  readonly id: number
-  readonly namespace: Namespace
-  readonly name: ImageName
-  readonly version: number
-  readonly manifest: ManifestId
-  /** What its nodes were chosen by. */
-  readonly labels: Labels
-  readonly atMs: number
-  /** Failed places after which it halts. */
-  readonly failuresMax: number
-  readonly state: PlacementState
-  /** Distinguished name. */
-  readonly author: string
-  readonly createdAtMs: number
-}
 
 /** One node of a placement. */
 export interface StoredPlace {
@@ -42,23 +29,6 @@ export interface NewPlacement extends Omit<StoredPlacement, 'id' | 'state' | 'cr
   readonly nowMs: number
 }
 
-/** What a node is to fetch now. */
-export interface PlaceOrder {
-  readonly placement: number
-  readonly namespace: Namespace
-  readonly name: ImageName
-  readonly version: number
-}
-
-/** What a node says of one of its places. */
-export interface PlaceReport {
-  readonly placement: number
-  readonly state: Extract<PlaceState, 'fetching' | 'done' | 'failed'>
-  readonly runs: number
-  readonly runsTotal: number
-  readonly error?: string | undefined
-}
-
 /** Places of one wave in one state. */
 export interface PlaceCount {
   readonly placement: number
@@ -69,7 +39,6 @@ export interface PlaceCount {
 
 /** Rows of one insert: within the parameters that databases allow. */
 const INSERT_ROWS = 500
-const OPEN: readonly PlaceState[] = ['waiting', 'fetching']
 
 /** Which nodes are to have which image, and how far they are. */
 export class PlacementCatalog {
@@ -160,57 +129,6 @@ export class PlacementCatalog {
     return await query.execute()
   }
 
-  /** Takes down what a node says. What is not a place of it, or has ended, stays as it is. */
-  async report(node: string, reports: readonly PlaceReport[], nowMs: number): Promise<void> {
-    await this.#db.transaction().execute(async (trx) => {
-      for (const { placement, state, runs, runsTotal, error = null } of reports) {
-        const [{ numUpdatedRows }] = (await trx
-          .updateTable('places')
-          .set({ state, runs, runs_total: runsTotal, error, modified_at: nowMs })
-          .where('placement', '=', placement)
-          .where('node', '=', node)
-          .where('state', 'in', [...OPEN])
-          .execute()) as [{ numUpdatedRows: bigint }]
-        if (state === 'failed' && numUpdatedRows > 0n) await haltIfTooMany(trx, placement, nowMs)
-      }
-    })
-  }
-
-  /**
-   * What a node is to fetch now: places whose time has come and of whose placement no earlier wave has open places. `nextMs`: when the
-   * next of the others may come; undefined when it has no other.
-   */
-  async ordersOf(
-    node: string,
-    init: { nowMs: number; rowsMax: number },
-  ): Promise<{ orders: PlaceOrder[]; nextMs: number | undefined }> {
-    const rows = await this.#db
-      .selectFrom('places')
-      .innerJoin('placements', 'placements.id', 'places.placement')
-      .select(['placements.id', 'namespace', 'name', 'version', 'at', 'wave'])
-      .select((select) =>
-        select
-          .selectFrom('places as open')
-          .select(({ fn }) => fn.min<number>('open.wave').as('wave'))
-          .whereRef('open.placement', '=', 'places.placement')
-          .where('open.state', 'in', [...OPEN])
-          .as('openWave'),
-      )
-      .where('places.node', '=', node)
-      .where('places.state', 'in', [...OPEN])
-      .where('placements.state', '=', 'active')
-      .orderBy('placements.id')
-      .execute()
-    const due = rows.filter((row) => row.at <= init.nowMs && row.wave === row.openWave)
-    const later = rows.map(({ at }) => at).filter((at) => at > init.nowMs)
-    const waiting = due.length < rows.length - later.length
-    const orders = due
-      .slice(0, init.rowsMax)
-      .map(({ id, namespace, name, version }) => ({ placement: id, namespace, name, version }))
-    if (waiting || due.length > 0) return { orders, nextMs: init.nowMs }
-    return { orders, nextMs: later.length === 0 ? undefined : Math.min(...later) }
-  }
-
   /** Nothing more of it is begun; what runs at nodes goes on there. Errors: NotFoundError, StateError. */
   async cancel(id: number, nowMs: number): Promise<StoredPlacement> {
     return await this.#change(id, async (trx) => {
@@ -268,96 +186,4 @@ export class PlacementCatalog {
       return await placementOf(trx, id)
     })
   }
-}
-
-function selectPlacements(db: Db) {
-  return db
-    .selectFrom('placements')
-    .select([
-      'id',
-      'namespace',
-      'name',
-      'version',
-      'manifest',
-      'labels',
-      'at as atMs',
-      'failures_max as failuresMax',
-    ])
-    .select(['state', 'author', 'created_at as createdAtMs'])
-}
-
-function storedOf(row: Omit<StoredPlacement, 'labels'> & { labels: string }): StoredPlacement {
-  return { ...row, labels: JSON.parse(row.labels) as Labels }
-}
-
-async function placementOf(db: Db, id: number): Promise<StoredPlacement> {
-  const row = await selectPlacements(db).where('id', '=', id).executeTakeFirst()
-  if (row === undefined) throw new NotFoundError(`there is no placement ${id}`)
-  return storedOf(row)
-}
-
-async function settle(
-  trx: Db,
-  init: {
-    id: number
-    from: readonly PlaceState[]
-    to: PlaceState
-    nowMs: number
-    /** All of them unless given. */
-    nodes?: readonly string[]
-  },
-): Promise<void> {
-  let query = trx
-    .updateTable('places')
-    .set({ state: init.to, error: null, modified_at: init.nowMs })
-    .where('placement', '=', init.id)
-    .where('state', 'in', [...init.from])
-  if (init.nodes !== undefined) query = query.where('node', 'in', [...init.nodes])
-  await query.execute()
-}
-
-async function haltIfTooMany(trx: Db, id: number, nowMs: number): Promise<void> {
-  const { failed } = await trx
-    .selectFrom('places')
-    .select((select) => select.fn.countAll<number>().as('failed'))
-    .where('placement', '=', id)
-    .where('state', '=', 'failed')
-    .executeTakeFirstOrThrow()
-  await trx
-    .updateTable('placements')
-    .set({ state: 'halted', modified_at: nowMs })
-    .where('id', '=', id)
-    .where('state', '=', 'active')
-    .where('failures_max', '<', Number(failed))
-    .execute()
-}
-
-/** Of those that have ended, the oldest give way. */
-async function makeRoom(trx: Db): Promise<void> {
-  const { placements } = await trx
-    .selectFrom('placements')
-    .select((select) => select.fn.countAll<number>().as('placements'))
-    .executeTakeFirstOrThrow()
-  if (placements < PLACEMENTS_MAX) return
-  const oldest = await trx
-    .selectFrom('placements')
-    .select('id')
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('places')
-            .select('node')
-            .whereRef('places.placement', '=', 'placements.id')
-            .where('places.state', 'in', [...OPEN]),
-        ),
-      ),
-    )
-    .orderBy('id')
-    .limit(1)
-    .executeTakeFirst()
-  if (oldest === undefined)
-    throw new LimitError(`${PLACEMENTS_MAX} placements have not ended; cancel some: bootswarm placement ls`, {
-      data: { limit: PLACEMENTS_MAX },
-    })
-  await trx.deleteFrom('placements').where('id', '=', oldest.id).execute()
 }

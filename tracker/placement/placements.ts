@@ -13,13 +13,15 @@ import type { Asker, NodeAsker } from '../access/asker.ts'
 import type { Askers } from '../access/askers.ts'
 import type { Catalog } from '../catalog/catalog.ts'
 import type { Labels, StoredNode } from '../catalog/node-catalog.ts'
-import type { PlaceOrder, PlaceReport, StoredPlacement } from '../catalog/placement-catalog.ts'
+import type { PlaceOrder, PlaceReport } from '../catalog/place-catalog.ts'
+import type { StoredPlacement } from '../catalog/placement-rows.ts'
 import type { FetchRights } from '../grants/fetch-rights.ts'
 import type { Swarms } from '../swarm/swarms.ts'
 import { type Candidate, chooseNodes, hasLabels } from './choose-nodes.ts'
+import { type OrderWait, OrderWaits } from './order-waits.ts'
 
 export interface PlacementsComponents {
-  readonly catalog: Pick<Catalog, 'images' | 'nodes' | 'placements'>
+  readonly catalog: Pick<Catalog, 'images' | 'nodes' | 'placements' | 'places'>
   readonly askers: Pick<Askers, 'nodeNamed'>
   readonly rights: Pick<FetchRights, 'image'>
   readonly swarms: Pick<Swarms, 'holders'>
@@ -46,9 +48,18 @@ const RECENT_MS = 15 * 60_000
 /** Brings images to nodes before anybody boots them: which nodes, when, in which order, and how far it is. */
 export class Placements {
   readonly #c: PlacementsComponents
+  readonly #waits: OrderWaits
+  /** The wave of each placement whose nodes were woken last. */
+  readonly #told = new Map<number, number>()
 
   constructor(components: PlacementsComponents) {
     this.#c = components
+    this.#waits = new OrderWaits(components)
+  }
+
+  /** Who waits for orders is answered. */
+  stop(): void {
+    this.#waits.stop()
   }
 
   /**
@@ -69,20 +80,76 @@ export class Placements {
     const wave = wavesOf(chosen.length, waves)
     const places = chosen.map((node, i) => ({ node: node.name, wave: wave[i] ?? 0 }))
     const image = { namespace, name, version, manifest }
-    return await catalog.placements.create({ ...image, labels, atMs, failuresMax, author, places, nowMs })
+    const wishes = { labels, atMs, failuresMax, author, places, nowMs }
+    const placement = await catalog.placements.create({ ...image, ...wishes })
+    await this.wake(placement.id)
+    return placement
   }
 
-  /** Takes down what a node reports, and says what it is to fetch now and when to ask again. */
+  /** Nodes of a placement whose turn has come, and that wait at this tracker, hear of it now; those at others within their wait. */
+  async wake(placement: number): Promise<void> {
+    const nodes = await this.#c.catalog.places.nextNodes(placement)
+    if (nodes.length === 0) this.#told.delete(placement)
+    this.#waits.wake(nodes)
+  }
+
+  /**
+   * Takes down what a node reports, and says what it is to fetch now and when to ask again. Where there is nothing to fetch, the answer
+   * waits for up to `waitMs`. Errors: NotAuthorisedError when it has waited and is no node any more.
+   */
   async ordersOf(
     node: NodeAsker,
-    reports: readonly PlaceReport[],
+    { reports, waitMs, signal }: { reports: readonly PlaceReport[]; waitMs: number; signal: AbortSignal },
   ): Promise<{ orders: PlaceOrder[]; askAgainMs: number }> {
-    const { placements } = this.#c.catalog
+    await this.#report(node, reports)
+    const wait = waitMs === 0 ? undefined : this.#waits.enter(node.name)
+    if (wait === undefined) {
+      const { orders, dueMs } = await this.#look(node)
+      return { orders, askAgainMs: dueMs }
+    }
+    signal.addEventListener('abort', () => wait.end(), { once: true })
+    try {
+      return { orders: await this.#hold(node, wait, waitMs), askAgainMs: 0 }
+    } finally {
+      this.#waits.leave(node.name, wait)
+    }
+  }
+
+  async #report(node: NodeAsker, reports: readonly PlaceReport[]): Promise<void> {
+    if (reports.length === 0) return
+    const { catalog, clock } = this.#c
+    await catalog.places.report(node.name, reports, clock.now())
+    for (const { placement, state } of reports) if (state !== 'fetching') await this.#advance(placement)
+  }
+
+  /** Who comes next is told once, not again with each node of a wave that is done. */
+  async #advance(placement: number): Promise<void> {
+    const wave = await this.#c.catalog.places.openWave(placement)
+    if (wave === this.#told.get(placement)) return
+    if (wave !== undefined) this.#told.set(placement, wave)
+    await this.wake(placement)
+  }
+
+  async #hold(node: NodeAsker, wait: OrderWait, waitMs: number): Promise<PlaceOrder[]> {
+    const { clock, askers } = this.#c
+    const untilMs = clock.monotonic() + waitMs
+    for (let held = false; ; held = true) {
+      // It may have been revoked while it waited.
+      if (held) stillNode(node, await askers.nodeNamed(node.dn))
+      const { orders, dueMs } = await this.#look(node)
+      const leftMs = untilMs - clock.monotonic()
+      if (orders.length > 0 || leftMs <= 0 || wait.ended) return orders
+      await wait.pause(Math.min(leftMs, dueMs))
+    }
+  }
+
+  /** What a node is to fetch now, and in how many milliseconds there may be more. */
+  async #look(node: NodeAsker): Promise<{ orders: PlaceOrder[]; dueMs: number }> {
     const nowMs = this.#c.clock.now()
-    if (reports.length > 0) await placements.report(node.name, reports, nowMs)
-    const { orders, nextMs } = await placements.ordersOf(node.name, { nowMs, rowsMax: PLACES_AT_ONCE_MAX })
+    const { places } = this.#c.catalog
+    const { orders, nextMs } = await places.ordersOf(node.name, { nowMs, rowsMax: PLACES_AT_ONCE_MAX })
     const untilMs = nextMs === undefined ? PLACES_IDLE_MS : nextMs - nowMs
-    return { orders, askAgainMs: Math.max(PLACES_BUSY_MS, Math.min(PLACES_IDLE_MS, untilMs)) }
+    return { orders, dueMs: Math.max(PLACES_BUSY_MS, Math.min(PLACES_IDLE_MS, untilMs)) }
   }
 
   async #candidates(
@@ -118,6 +185,11 @@ export class Placements {
       await rights.image(node, image)
     }
   }
+}
+
+function stillNode(node: NodeAsker, now: Asker | undefined): void {
+  if (now?.kind === 'node' && now.peer === node.peer) return
+  throw new NotAuthorisedError(`the node ${node.name} is not active any more: bootswarm node enroll`)
 }
 
 function checkChosen(

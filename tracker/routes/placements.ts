@@ -19,9 +19,11 @@ import { parseReference } from '../../src/core/reference.ts'
 import { PLACES_LIST_ROWS } from '../../src/core/registry-limits.ts'
 import { askerOf } from '../access/asker.ts'
 import { enrolledNode } from '../access/enrolled-node.ts'
-import type { PlaceCount, StoredPlace, StoredPlacement } from '../catalog/placement-catalog.ts'
+import type { PlaceCount, StoredPlace } from '../catalog/placement-catalog.ts'
+import type { StoredPlacement } from '../catalog/placement-rows.ts'
 import type { RouteContext } from '../context.ts'
 import type { Handler, Registration } from '../http/route.ts'
+import { signalOf } from '../http/signal.ts'
 import { imageOf } from '../placement/placements.ts'
 import { problems } from './answers.ts'
 
@@ -109,16 +111,23 @@ const changePlacement: Handler<typeof changePlacementSchema> = (context) => asyn
   const { placements } = context.catalog
   const { body } = request
   const nowMs = context.clock.now()
-  if (body.action === 'cancel') return await viewWithCounts(context, await placements.cancel(id, nowMs))
-  if (body.action === 'skip')
-    return await viewWithCounts(context, await placements.skip(id, { nodes: body.nodes, nowMs }))
-  const skip = body.skipFailed === true
-  return await viewWithCounts(context, await placements.resume(id, { skip, nowMs }))
+  const change = async () => {
+    if (body.action === 'cancel') return await placements.cancel(id, nowMs)
+    if (body.action === 'skip') return await placements.skip(id, { nodes: body.nodes, nowMs })
+    return await placements.resume(id, { skip: body.skipFailed === true, nowMs })
+  }
+  const changed = await change()
+  await context.placements.wake(id)
+  return await viewWithCounts(context, changed)
 }
 
-const giveOrders: Handler<typeof ordersSchema> = (context) => async (request) => {
-  const { peer, reports } = request.body
-  const { orders, askAgainMs } = await context.placements.ordersOf(enrolledNode(request, peer), reports)
+const giveOrders: Handler<typeof ordersSchema> = (context) => async (request, reply) => {
+  const { peer, reports, waitSeconds = 0 } = request.body
+  const { orders, askAgainMs } = await context.placements.ordersOf(enrolledNode(request, peer), {
+    reports,
+    waitMs: waitSeconds * 1000,
+    signal: signalOf(reply),
+  })
   return {
     orders: orders.map((order) => ({ placement: order.placement, reference: imageOf(order) })),
     askAgainSeconds: askAgainMs / 1000,

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert'
 import { PLACEMENTS_MAX } from '../../../src/core/registry-limits.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
-import type { PlaceReport, StoredPlacement } from '../../../tracker/catalog/placement-catalog.ts'
+import type { PlaceReport } from '../../../tracker/catalog/place-catalog.ts'
+import type { StoredPlacement } from '../../../tracker/catalog/placement-rows.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { image, manifest, nowMs, type On, owner } from './steps.ts'
 
@@ -24,8 +25,8 @@ const report = (placement: number, state: PlaceReport['state'], error?: string):
   error,
 })
 
-async function ordered({ placements }: Catalog, node: string, atMs = nowMs): Promise<number[]> {
-  const { orders } = await placements.ordersOf(node, { nowMs: atMs, rowsMax: 10 })
+async function ordered({ places }: Catalog, node: string, atMs = nowMs): Promise<number[]> {
+  const { orders } = await places.ordersOf(node, { nowMs: atMs, rowsMax: 10 })
   return orders.map(({ placement }) => placement)
 }
 
@@ -34,9 +35,9 @@ export function placementTests(on: On): void {
   on('a wave begins when the one before has ended', async ({ catalog, other }) => {
     const { id } = await place(catalog)
     assert.equal([await ordered(catalog, 'a'), await ordered(other, 'b')], [[id], []])
-    await catalog.placements.report('a', [report(id, 'fetching')], nowMs)
+    await catalog.places.report('a', [report(id, 'fetching')], nowMs)
     assert.equal([await ordered(catalog, 'a'), await ordered(catalog, 'b')], [[id], []])
-    await catalog.placements.report('a', [report(id, 'done')], nowMs)
+    await catalog.places.report('a', [report(id, 'done')], nowMs)
     assert.equal([await ordered(catalog, 'a'), await ordered(catalog, 'b')], [[], [id]])
     const [a, b] = await other.placements.places(id, { rowsMax: 10 })
     assert.equal([a?.state, a?.runs, a?.runsTotal, b?.state], ['done', 3, 4, 'waiting'])
@@ -48,11 +49,11 @@ export function placementTests(on: On): void {
 
   on('nothing begins before its time, and a node hears when it is', async ({ catalog }) => {
     const { id } = await place(catalog, { atMs: nowMs + 60_000 })
-    const before = await catalog.placements.ordersOf('a', { nowMs, rowsMax: 10 })
+    const before = await catalog.places.ordersOf('a', { nowMs, rowsMax: 10 })
     assert.equal(before, { orders: [], nextMs: nowMs + 60_000 })
     assert.equal(await ordered(catalog, 'a', nowMs + 60_000), [id])
-    assert.equal((await catalog.placements.ordersOf('b', { nowMs: nowMs + 60_000, rowsMax: 1 })).orders, [])
-    assert.equal(await catalog.placements.ordersOf('stranger', { nowMs, rowsMax: 1 }), {
+    assert.equal((await catalog.places.ordersOf('b', { nowMs: nowMs + 60_000, rowsMax: 1 })).orders, [])
+    assert.equal(await catalog.places.ordersOf('stranger', { nowMs, rowsMax: 1 }), {
       orders: [],
       nextMs: undefined,
     })
@@ -61,37 +62,53 @@ export function placementTests(on: On): void {
   on('too many failures halt it, and an admin goes on with or without them', async ({ catalog }) => {
     const { placements } = catalog
     const { id } = await place(catalog, { waves: [['a', 'b'], ['c']] })
-    await placements.report('a', [report(id, 'failed', 'E_STORAGE_FULL: no room')], nowMs)
+    await catalog.places.report('a', [report(id, 'failed', 'E_STORAGE_FULL: no room')], nowMs)
     assert.is((await placements.get(id)).state, 'halted')
     assert.equal([await ordered(catalog, 'b'), await ordered(catalog, 'c')], [[], []])
     assert.is((await placements.places(id, { rowsMax: 1 }))[0]?.error, 'E_STORAGE_FULL: no room')
     assert.is((await placements.resume(id, { skip: false, nowMs })).state, 'active')
     assert.equal([await ordered(catalog, 'a'), await ordered(catalog, 'b')], [[id], [id]])
-    await placements.report('a', [report(id, 'failed')], nowMs)
+    await catalog.places.report('a', [report(id, 'failed')], nowMs)
     await placements.resume(id, { skip: true, nowMs })
     assert.equal([await ordered(catalog, 'a'), await ordered(catalog, 'b')], [[], [id]])
-    await placements.report('b', [report(id, 'done')], nowMs)
+    await catalog.places.report('b', [report(id, 'done')], nowMs)
     assert.equal(await ordered(catalog, 'c'), [id])
   })
 
   on('failures up to the number that was given do not halt it', async ({ catalog }) => {
     const { id } = await place(catalog, { waves: [['a', 'b', 'c']], failuresMax: 1 })
-    await catalog.placements.report('a', [report(id, 'failed')], nowMs)
+    await catalog.places.report('a', [report(id, 'failed')], nowMs)
     assert.is((await catalog.placements.get(id)).state, 'active')
-    await catalog.placements.report('b', [report(id, 'failed')], nowMs)
+    await catalog.places.report('b', [report(id, 'failed')], nowMs)
     assert.is((await catalog.placements.get(id)).state, 'halted')
   })
 
   on('what has ended, or is not of a node, cannot be reported again', async ({ catalog }) => {
     const { placements } = catalog
     const { id } = await place(catalog, { waves: [['a'], ['b']] })
-    await placements.report('stranger', [report(id, 'failed')], nowMs)
+    await catalog.places.report('stranger', [report(id, 'failed')], nowMs)
     assert.is((await placements.get(id)).state, 'active')
-    await placements.report('a', [report(id, 'done')], nowMs)
-    await placements.report('a', [report(id, 'failed'), report(id + 1000, 'done')], nowMs)
+    await catalog.places.report('a', [report(id, 'done')], nowMs)
+    await catalog.places.report('a', [report(id, 'failed'), report(id + 1000, 'done')], nowMs)
     assert.is((await placements.get(id)).state, 'active')
     assert.is((await placements.places(id, { rowsMax: 1 }))[0]?.state, 'done')
   })
+
+  on(
+    'who is next is known when a wave has ended, and nobody of a placement that stands',
+    async ({ catalog }) => {
+      const { placements, places } = catalog
+      const { id } = await place(catalog, { waves: [['a'], ['b', 'c']] })
+      assert.equal([await places.openWave(id), await places.nextNodes(id)], [0, ['a']])
+      await places.report('a', [report(id, 'done')], nowMs)
+      assert.equal([await places.openWave(id), await places.nextNodes(id)], [1, ['b', 'c']])
+      await places.report('b', [report(id, 'failed')], nowMs)
+      assert.equal([await places.openWave(id), await places.nextNodes(id)], [undefined, []], 'halted')
+      await placements.resume(id, { skip: true, nowMs })
+      assert.equal(await places.nextNodes(id), ['c'])
+      assert.is(await places.openWave(id + 1000), undefined)
+    },
+  )
 
   on('nodes that hold up the others are left out, or are gone', async ({ catalog }) => {
     const { placements, nodes } = catalog

@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { PlaceBody } from '../../../src/api/placement-schemas.ts'
+import type { OrdersAnswer, PlaceBody } from '../../../src/api/placement-schemas.ts'
 import type { TrackerClient } from '../../../src/api/tracker-client.ts'
 import { parseNamespace } from '../../../src/core/reference.ts'
 import type { PeerKey } from '../../../src/core/router.ts'
@@ -90,6 +90,35 @@ test('nothing is told before its time', async (context) => {
   assert.equal([answer.orders, answer.askAgainSeconds], [[], 30])
   const { state } = await context.admin.placements.change(made.placement, { action: 'cancel' })
   assert.is(state, 'cancelled')
+})
+
+test('a node that waits hears of a placement when it is made, and of its wave when it comes', async (context) => {
+  const { admin, nodes } = context
+  const held = (name: string) => {
+    const { client, peer } = nodes[name] as TestNode
+    return client.placements.orders({ peer, reports: [], waitSeconds: 30 })
+  }
+  const first = [held('hv1'), held('hv2')]
+  const { placement } = await admin.placements.place(body({ labels: { rack: 'a' }, waves: ['1', '100%'] }))
+  const places = await admin.placements.nodes(placement)
+  const [one, two] = [...places].sort((a, b) => a.wave - b.wave).map(({ node }) => node)
+  assert.ok(one !== undefined && two !== undefined)
+  const byName = { hv1: first[0], hv2: first[1] } as Record<string, Promise<OrdersAnswer>>
+  assert.equal(await byName[one], { orders: [{ placement, reference: 'team/debian@1' }], askAgainSeconds: 0 })
+  await orders(context, one, [{ placement, state: 'done' }])
+  assert.equal((await byName[two])?.orders, [{ placement, reference: 'team/debian@1' }])
+  await orders(context, two, [{ placement, state: 'done' }])
+})
+
+test('a node that was revoked while it waited hears of nothing', async (context) => {
+  const { site, tracker, admin } = context
+  const { client, peer } = await site.node(tracker.url, 'hv9', { labels: { rack: 'z' } })
+  const held = failureOf(client.placements.orders({ peer, reports: [], waitSeconds: 30 }))
+  const at = new Date(Date.now() + 3_600_000).toISOString()
+  const { placement } = await admin.placements.place(body({ labels: { rack: 'z' }, at }))
+  await admin.changeNode('hv9', { state: 'revoked' })
+  await admin.placements.change(placement, { action: 'resume' })
+  assert.is((await held).code, 'E_NOT_AUTHORISED')
 })
 
 test('who asks for what there is not hears why', async ({ admin }) => {
