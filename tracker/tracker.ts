@@ -113,7 +113,6 @@ export async function startTracker(components: TrackerComponents, config: Tracke
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
   // Before the connections are waited for: what comes can go on later.
   opened.defer(() => raw.rawUploads.stop())
-  opened.defer(() => peers.placements.stop())
   watchTrust({ opened, identity, app, metrics, clock, log })
   const url = await listen(app, config.listen)
   await announce(config.ownUrl ?? url)

@@ -154,4 +154,19 @@ test('admins alone place images, nodes alone hear of it, each of its own', async
   assert.is(await codeOf(hv1.client.placements.orders({ peer: hv3.peer, reports: [] })), 'E_CONFLICT')
 })
 
+test('a tracker that stops lets nobody wait', async () => {
+  const site = await TrackerSite.create()
+  const tracker = await site.start()
+  const { client, peer } = await site.node(tracker.url, 'hv1', { labels: { rack: 'a' } })
+  const held = client.placements.orders({ peer, reports: [], waitSeconds: 30 }).then(
+    ({ orders }) => orders.length,
+    ({ code }) => code,
+  )
+  const startMs = performance.now()
+  await tracker.stop()
+  assert.ok([0, 'E_UNREACHABLE'].includes(await held))
+  assert.ok(performance.now() - startMs < 5000)
+  await site.remove()
+})
+
 test.run()
