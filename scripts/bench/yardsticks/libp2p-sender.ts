@@ -3,14 +3,15 @@ import { yamux } from '@chainsafe/libp2p-yamux'
 import type { Stream } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
 import { createLibp2p } from 'libp2p'
-import { BARE_PROTOCOL, PIECE_BYTES } from './bare.ts'
+import { BARE_PROTOCOL, NO_MONITOR, PIECE_BYTES } from './bare.ts'
 
-/** A bare libp2p host: noise, yamux, TCP, their defaults. Sends as many bytes as it is asked for. */
+/** A bare libp2p host: noise, yamux, TCP, their defaults but for the monitor. Sends as many bytes as it is asked for. */
 const host = await createLibp2p({
   addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
   transports: [tcp()],
   connectionEncrypters: [noise()],
   streamMuxers: [yamux()],
+  ...NO_MONITOR,
 })
 
 await host.handle(BARE_PROTOCOL, (stream) => {

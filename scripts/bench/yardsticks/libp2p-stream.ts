@@ -6,7 +6,7 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { StateError } from '../../../src/core/errors.ts'
 import { timed } from '../measure.ts'
-import { BARE_PROTOCOL } from './bare.ts'
+import { BARE_PROTOCOL, NO_MONITOR } from './bare.ts'
 import { startSender } from './sender-process.ts'
 
 /** Seconds that each of `runs` transfers of `bytes` took from another process through one bare libp2p stream. */
@@ -16,6 +16,7 @@ export async function libp2pStreamSeconds(init: { bytes: number; runs: number })
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux()],
+    ...NO_MONITOR,
   })
   try {
     const address = multiaddr(sender.ready.addresses[0] ?? '')
@@ -39,8 +40,8 @@ async function receive(stream: Stream, bytes: number): Promise<void> {
     received += data.byteLength
     if (received >= bytes) resolve()
   })
-  stream.addEventListener('close', () =>
-    reject(new StateError(`the stream ended after ${received} of ${bytes} bytes`)),
+  stream.addEventListener('close', (event) =>
+    reject(new StateError(`the stream ended after ${received} of ${bytes} bytes`, { cause: event.error })),
   )
   const request = new DataView(new ArrayBuffer(8))
   request.setBigUint64(0, BigInt(bytes))

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type TLSSocket } from 'node:tls'
 import { createCa, issueCertificate } from '../../../src/identity/ca.ts'
-import { PIECE_BYTES } from './bare.ts'
+import { BARE_CIPHER, PIECE_BYTES } from './bare.ts'
 
 /** A plain TLS 1.3 server that sends as many bytes as it is asked for. */
 const ca = await createCa({ commonName: 'bench' })
@@ -20,7 +20,8 @@ async function answer(socket: TLSSocket): Promise<void> {
   socket.end()
 }
 
-const server = createServer({ cert: certificatePem, key: keyPem, minVersion: 'TLSv1.3' }, (socket) => {
+const options = { cert: certificatePem, key: keyPem, minVersion: 'TLSv1.3', ciphers: BARE_CIPHER } as const
+const server = createServer(options, (socket) => {
   socket.on('error', () => socket.destroy())
   answer(socket).catch(() => socket.destroy())
 })

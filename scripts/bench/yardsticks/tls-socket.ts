@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
 import { StateError } from '../../../src/core/errors.ts'
 import { timed } from '../measure.ts'
+import { BARE_CIPHER } from './bare.ts'
 import { startSender } from './sender-process.ts'
 
 /** Seconds that each of `runs` transfers of `bytes` took from another process through a bare TLS 1.3 socket. */
@@ -17,6 +18,7 @@ export async function tlsSocketSeconds(init: { bytes: number; runs: number }): P
         ca: caPem,
         servername: 'bench',
         minVersion: 'TLSv1.3',
+        ciphers: BARE_CIPHER,
       })
       await once(socket, 'secureConnect')
       seconds.push(await timed(() => receive(socket, init.bytes)))
