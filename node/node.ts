@@ -81,7 +81,10 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const carrier = new TlsCarrier({ host, identity, admission: passes, clock, log })
 
   const parts = { log, clock, identity, frames, blocks, nodes, seeds, catalog, host, carrier, passes }
-  const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
+  const swarm = wireSwarm(
+    { ...parts, client, enrolled: () => enrolment.asked(), synced: () => packs.flush() },
+    config,
+  )
   const { link, exchange, puller, announcer, placer, budget } = swarm
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
@@ -138,6 +141,8 @@ interface SwarmParts {
   carrier: TlsCarrier
   passes: PassBook
   enrolled(): Promise<void>
+  /** Everything that is stored is on the disk. */
+  synced(): Promise<void>
   frames: FramePool
   blocks: BlockStore
   nodes: FsStore
@@ -195,6 +200,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const puller: Puller = new Puller({
     ...{ catalog, exchange, link, router, clock, log },
     related: new RelatedFinder({ link, clock, log }),
+    synced: () => parts.synced(),
     began: () => announcer.began(),
     completed: (manifest) => announcer.completed(manifest),
   })
@@ -222,7 +228,10 @@ async function openStores(
   await mkdir(dataDir, { recursive: true, mode: 0o750 })
   const frames = opened.adopt(new FramePool(), close)
   frames.start()
-  const packs = opened.adopt(await openPackStore({ dir: join(dataDir, 'blocks') }, { log, frames }), close)
+  const packs = opened.adopt(
+    await openPackStore({ dir: join(dataDir, 'blocks'), syncBehind: true }, { log, frames }),
+    close,
+  )
   const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
   const blocks = withinLimit(packs, store.maxBytes)
   const index = { path: join(dataDir, 'seeds.sqlite'), directories: config.seed.directories }

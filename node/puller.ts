@@ -31,6 +31,8 @@ export interface PullerComponents {
   related: Pick<RelatedFinder, 'follow'>
   clock: Clock
   log: Log
+  /** Resolves when what was stored so far is on the disk. */
+  synced(): Promise<void>
   /** A pull has begun. */
   began(): void
   /** An image has become complete here. */
@@ -225,6 +227,7 @@ export class Puller {
     if (joined.peers.length === 0) void this.findPeers(pull)
     void this.#components.related.follow(pull, { delegation: entry.delegation })
     await pull.session.run({ signal: pull.signal })
+    await this.#components.synced()
     pull.state = 'complete'
     await catalog.update(entry, { complete: true })
     this.#components.completed(pull.manifest)

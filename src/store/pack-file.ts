@@ -1,8 +1,12 @@
+import { fdatasyncSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { StorageError } from '../core/errors.ts'
 
 /** FileHandle.writev, or what a test puts in its place. */
 export type Writev = (file: FileHandle, buffers: readonly Uint8Array[], position: number) => Promise<number>
+
+/** FileHandle.datasync, or what a test puts in its place. */
+export type Datasync = (file: FileHandle) => Promise<void>
 
 const writevOf: Writev = async (file, buffers, position) =>
   (await file.writev(buffers, position)).bytesWritten
@@ -19,8 +23,10 @@ export class PackFile {
   /** Order of last use, for closing the longest idle. */
   usedAt = 0
   readonly #writev: Writev
+  readonly #datasync: Datasync
   readonly #openFiles: Set<PackFile> | undefined
   #handle: Promise<FileHandle> | undefined
+  #descriptor: number | undefined
   #holders = 0
   #whenFree: (() => void)[] = []
 
@@ -30,12 +36,14 @@ export class PackFile {
     path: string
     size: number
     writev?: Writev | undefined
+    datasync?: Datasync | undefined
     open?: Set<PackFile>
   }) {
     this.id = init.id
     this.path = init.path
     this.size = init.size
     this.#writev = init.writev ?? writevOf
+    this.#datasync = init.datasync ?? ((file) => file.datasync())
     this.#openFiles = init.open
   }
 
@@ -106,7 +114,12 @@ export class PackFile {
   }
 
   datasync(): Promise<void> {
-    return this.#use((file) => file.datasync())
+    return this.#use((file) => this.#datasync(file))
+  }
+
+  /** As `datasync`, while the event loop waits. Of a file that is not open there is nothing to be synced. */
+  datasyncNow(): void {
+    if (this.#descriptor !== undefined) fdatasyncSync(this.#descriptor)
   }
 
   truncate(size: number): Promise<void> {
@@ -135,14 +148,20 @@ export class PackFile {
     const opening = open(this.path, 'r+')
     this.#handle = opening
     this.#openFiles?.add(this)
-    opening.catch(() => {
-      if (this.#handle === opening) this.#forgetHandle()
-    })
+    opening.then(
+      ({ fd }) => {
+        if (this.#handle === opening) this.#descriptor = fd
+      },
+      () => {
+        if (this.#handle === opening) this.#forgetHandle()
+      },
+    )
     return opening
   }
 
   #forgetHandle(): void {
     this.#handle = undefined
+    this.#descriptor = undefined
     this.#openFiles?.delete(this)
   }
 }

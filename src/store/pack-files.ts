@@ -2,33 +2,39 @@ import { open, readdir, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InternalError } from '../core/errors.ts'
 import { PACK_HEAD } from './pack-entry.ts'
-import { PackFile, type Writev } from './pack-file.ts'
+import { type Datasync, PackFile, type Writev } from './pack-file.ts'
 
 /** Pack files kept open: 16 GiB of packs; more of them cost an open() now and then, and fewer descriptors. */
 export const OPEN_FILES_MAX = 64
 
 const NAME = /^([0-9]{8})\.pack$/
 
+/** Instead of those of node:fs, for tests of failing disks. */
+export interface DiskCalls {
+  readonly writev?: Writev | undefined
+  readonly datasync?: Datasync | undefined
+}
+
 /** The pack files of a store, by number. Throws what node:fs throws. */
 export class PackFiles {
   readonly #dir: string
-  readonly #writev: Writev | undefined
+  readonly #calls: DiskCalls
   readonly #files = new Map<number, PackFile>()
   readonly #open = new Set<PackFile>()
   #uses = 0
   /** No number is used twice in one run: a pack may still be on its way out when the next is made. */
   #lastId = 0
 
-  private constructor(dir: string, writev: Writev | undefined) {
+  private constructor(dir: string, calls: DiskCalls) {
     this.#dir = dir
-    this.#writev = writev
+    this.#calls = calls
   }
 
-  static async load(init: { dir: string; writev?: Writev | undefined }): Promise<PackFiles> {
-    const files = new PackFiles(init.dir, init.writev)
-    for (const name of await readdir(init.dir)) {
+  static async load({ dir, ...calls }: { dir: string } & DiskCalls): Promise<PackFiles> {
+    const files = new PackFiles(dir, calls)
+    for (const name of await readdir(dir)) {
       const match = NAME.exec(name)
-      if (match !== null) files.#add(Number(match[1]), (await stat(join(init.dir, name))).size)
+      if (match !== null) files.#add(Number(match[1]), (await stat(join(dir, name))).size)
     }
     return files
   }
@@ -94,7 +100,7 @@ export class PackFiles {
   }
 
   #add(id: number, size: number): PackFile {
-    const file = new PackFile({ id, path: this.#path(id), size, writev: this.#writev, open: this.#open })
+    const file = new PackFile({ id, path: this.#path(id), size, ...this.#calls, open: this.#open })
     this.#files.set(id, file)
     this.#lastId = Math.max(this.#lastId, id)
     return file

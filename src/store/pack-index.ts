@@ -84,6 +84,10 @@ export class PackIndex {
   #timer: NodeJS.Timeout | undefined
   /** Grows with every change that takes blocks out. */
   removals = 0
+  /** Called before waiting rows are written: what they speak of must be on the disk when it returns. */
+  beforeWrite = () => {}
+  /** Called when rows have waited for long enough: somebody should `flush`. */
+  whenDue = () => this.#tryFlush()
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path)
@@ -126,9 +130,22 @@ export class PackIndex {
     return { pack, offset, codec: codec as Codec, length, stored }
   }
 
+  /** Whether the next insert writes what waits. */
+  get isFull(): boolean {
+    return this.#waiting.size >= WAITING_MAX
+  }
+
+  /** Takes back the rows that wait: the disk has lost their entries. */
+  forgetWaiting(): void {
+    this.#waiting.clear()
+    this.#ends.clear()
+    this.removals++
+  }
+
   /** Writes what waits. When that fails it goes on waiting. */
   flush(): void {
     if (this.#ends.size === 0) return
+    this.beforeWrite()
     this.#transaction(() => {
       for (const [pack, end] of this.#ends) {
         this.#sql.addPack.run(pack, end)
@@ -184,7 +201,7 @@ export class PackIndex {
 
   /** Adds entries of a pack and says how far it is indexed now. A digest that is known already keeps its place. */
   insert(pack: number, entries: readonly PackedEntry[], end: number): void {
-    if (this.#waiting.size >= WAITING_MAX) this.flush()
+    if (this.isFull) this.flush()
     for (const { digest, offset, codec, length, stored } of entries) {
       if (!this.has(digest)) this.#waiting.add(digest, { pack, offset, codec, length, stored })
     }
@@ -194,6 +211,10 @@ export class PackIndex {
 
   #flushLater(): void {
     this.#timer = undefined
+    if (this.#ends.size > 0) this.whenDue()
+  }
+
+  #tryFlush(): void {
     try {
       this.flush()
     } catch {

@@ -9,8 +9,7 @@ import { checkFrame } from './check-frame.ts'
 import { FramePool } from './frame-pool.ts'
 import { FreeSpace } from './free-space.ts'
 import { type CompactOptions, type CompactReport, compactPacks } from './pack-compaction.ts'
-import type { Writev } from './pack-file.ts'
-import { PackFiles } from './pack-files.ts'
+import { type DiskCalls, PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
 import { openBlocks, type PlacedBlocks, type SharedBytes } from './pack-opener.ts'
 import { readFrames } from './pack-reader.ts'
@@ -28,12 +27,10 @@ export interface PackStoreInit extends PackWriterInit {
   dir: string
 }
 
-export interface PackStoreComponents {
+export interface PackStoreComponents extends DiskCalls {
   log?: Log
   /** Workers for `verify` and for recovery; the store makes and closes its own when there are none. */
   frames?: FramePool
-  /** Instead of FileHandle.writev, for tests of failing disks. */
-  writev?: Writev
 }
 
 interface Parts {
@@ -62,7 +59,8 @@ export async function openPackStore(
     let index: PackIndex | undefined
     try {
       index = await openIndex(join(init.dir, 'index.sqlite'), log)
-      const files = await PackFiles.load({ dir: packsDir, writev: components.writev })
+      const { writev, datasync } = components
+      const files = await PackFiles.load({ dir: packsDir, writev, datasync })
       await recover({ index, files, frames, log })
       const writer = new PackWriter({ index, files, space: new FreeSpace(packsDir) }, init)
       return new PackStore({ lock, index, files, writer, frames, log }, components.frames === undefined)
@@ -165,9 +163,9 @@ export class PackStore implements BlockStore {
     return this.#maintain(options, (parts, signal) => compactPacks(parts, { ...options, signal }))
   }
 
-  /** Resolves when everything put so far is written. */
+  /** Resolves when everything put so far is on the disk. Throws StorageError when some of it may be lost. */
   flush(): Promise<void> {
-    return this.#run({}, ({ writer }) => writer.flush())
+    return this.#run({}, ({ writer }) => writer.sync())
   }
 
   /** Stops `verify` and `compact`, waits for everything else that runs; later calls fail with StateError. */

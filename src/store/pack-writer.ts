@@ -1,13 +1,15 @@
 import { type DigestKey, digestKey } from '../core/cid.ts'
-import { AbortedError, StateError, StorageFullError } from '../core/errors.ts'
+import { AbortedError, StateError, StorageError, StorageFullError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { PACK_BYTES_MAX } from '../core/limits.ts'
 import type { FreeSpace } from './free-space.ts'
-import { ENTRY_HEADER_BYTES, type PackedEntry, writeHeader } from './pack-entry.ts'
+import { ENTRY_HEADER_BYTES, type PackedEntry } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
+import { layOut, slices } from './pack-layout.ts'
 import { storageError } from './storage-errors.ts'
+import { Unsynced } from './unsynced.ts'
 
 /** Stored bytes that share one write and one sync. Bounds what is in flight; larger groups gain nothing measurable. */
 const GROUP_BYTES = 8 * 1024 * 1024
@@ -23,6 +25,11 @@ export interface PackWriterInit {
   packBytesMax?: number | undefined
   /** False leaves syncing to the system: kill -9 still loses nothing, power loss may. */
   sync?: boolean | undefined
+  /**
+   * True: `put` does not wait for the disk. At most 32 MiB and a second later it is there, and before its row is in the index; `sync` waits for it.
+   * kill -9 loses nothing, power loss what was put since.
+   */
+  syncBehind?: boolean | undefined
 }
 
 /** What was appended: the pack, the entries in the order of their frames, and the end of the last. */
@@ -32,18 +39,21 @@ export interface Appended {
   readonly end: number
 }
 
-/** Appends to the newest pack, one group at a time: data, sync, index. Puts that wait meanwhile make the next group. */
+/** Appends to the newest pack, one group at a time: data, sync, index (a sync for many groups where it may come behind). Puts that wait meanwhile make the next group. */
 export class PackWriter {
   readonly #index: PackIndex
   readonly #files: PackFiles
   readonly #packBytesMax: number
   readonly #sync: boolean
+  readonly #unsynced: Unsynced | undefined
   readonly #space: FreeSpace
   #active: PackFile | undefined
   #queue: Task[] = []
   #turn: Promise<unknown> = Promise.resolve()
   #pumping = false
   #closed = false
+  /** Why what was put may be lost: nothing is taken until the store is opened again. */
+  #failure: unknown
 
   constructor(
     components: { index: PackIndex; files: PackFiles; space: FreeSpace },
@@ -56,6 +66,13 @@ export class PackWriter {
     this.#sync = init.sync ?? true
     this.#active = components.files.all().at(-1)
     this.#active?.retain()
+    if (!this.#sync || init.syncBehind !== true) return
+    this.#unsynced = new Unsynced()
+    this.#index.beforeWrite = () => this.#syncNow()
+    this.#index.whenDue = () => {
+      // Whoever puts next meets a failure.
+      this.exclusive(() => this.#writeIndex()).catch(() => {})
+    }
   }
 
   /** The pack that is written to; undefined before the first write. */
@@ -65,6 +82,7 @@ export class PackWriter {
 
   put(frames: readonly Frame[], signal: AbortSignal | undefined): Promise<void> {
     if (this.#closed) return Promise.reject(new StateError('the store is closed'))
+    if (this.#failure !== undefined) return Promise.reject(this.#lost())
     return new Promise((resolve, reject) => {
       this.#queue.push({ frames, signal, resolve, reject })
       if (!this.#pumping) void this.#pump()
@@ -80,11 +98,18 @@ export class PackWriter {
 
   /** Appends frames and makes them durable, without indexing them. Only within `exclusive`. */
   async append(frames: readonly Frame[]): Promise<Appended> {
+    return await this.#append(frames, (file) => (this.#sync ? file.datasync() : undefined))
+  }
+
+  async #append(
+    frames: readonly Frame[],
+    written: (file: PackFile, bytes: number) => Promise<void> | undefined,
+  ): Promise<Appended> {
     const file = await this.#room(frames)
     const { entries, buffers, end } = layOut(frames, file.size)
     try {
       await file.append(buffers)
-      if (this.#sync) await file.datasync()
+      await written(file, end - file.size)
     } catch (error) {
       await this.undo(file, error)
       throw error
@@ -114,9 +139,18 @@ export class PackWriter {
     await this.#turn
   }
 
+  /** Resolves when everything that was put is on the disk. */
+  async sync(): Promise<void> {
+    await this.flush()
+    await this.exclusive(() => this.#syncBehind())
+    if (this.#failure !== undefined) throw this.#lost()
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.flush()
+    // What is lost was told to whoever waits for `sync`.
+    await this.exclusive(() => this.#syncBehind()).catch(() => {})
     this.#active?.release()
     this.#active = undefined
   }
@@ -164,7 +198,7 @@ export class PackWriter {
 
   async #writeSlice(frames: readonly Frame[]): Promise<void> {
     await this.#space.take(frames.reduce((sum, { bytes }) => sum + ENTRY_HEADER_BYTES + bytes.length, 0))
-    const { file, entries, end } = await this.append(frames)
+    const { file, entries, end } = await this.#appendBehind(frames)
     try {
       this.#index.insert(file.id, entries, end)
     } catch (error) {
@@ -172,6 +206,51 @@ export class PackWriter {
       throw error
     }
     file.size = end
+  }
+
+  #appendBehind(frames: readonly Frame[]): Promise<Appended> {
+    const unsynced = this.#unsynced
+    if (unsynced === undefined) return this.append(frames)
+    return this.#append(frames, (file, bytes) => {
+      unsynced.add(file, bytes)
+      return unsynced.isDue || this.#index.isFull ? this.#syncBehind() : undefined
+    })
+  }
+
+  async #writeIndex(): Promise<void> {
+    await this.#syncBehind()
+    this.#index.flush()
+  }
+
+  async #syncBehind(): Promise<void> {
+    try {
+      await this.#unsynced?.sync()
+    } catch (error) {
+      this.#lose(error)
+      throw error
+    }
+  }
+
+  #syncNow(): void {
+    try {
+      this.#unsynced?.syncNow()
+    } catch (error) {
+      this.#lose(error)
+      throw error
+    }
+  }
+
+  /** After a sync that failed the system may call the bytes written, which they are not: nobody may find them. */
+  #lose(error: unknown): void {
+    this.#failure ??= error
+    this.#unsynced?.forget()
+    this.#index.forgetWaiting()
+    this.seal()
+  }
+
+  #lost(): Error {
+    const cause = this.#failure
+    return new StorageError('the disk has lost blocks: open the store again', { cause })
   }
 
   #missing(frames: readonly Frame[]): Frame[] {
@@ -186,42 +265,11 @@ export class PackWriter {
     let bytes = 0
     for (const frame of frames) bytes += ENTRY_HEADER_BYTES + frame.bytes.length
     if (this.#active !== undefined && this.#active.size + bytes <= this.#packBytesMax) return this.#active
+    await this.#syncBehind()
     const file = await this.#files.create()
     this.seal()
     file.retain()
     this.#active = file
     return file
   }
-}
-
-function layOut(frames: readonly Frame[], start: number) {
-  const headers = Buffer.allocUnsafeSlow(frames.length * ENTRY_HEADER_BYTES)
-  const buffers: Uint8Array[] = []
-  const entries: PackedEntry[] = []
-  let end = start
-  frames.forEach((frame, i) => {
-    const { digest, codec, length, bytes } = frame
-    const at = i * ENTRY_HEADER_BYTES
-    writeHeader(headers, at, frame)
-    buffers.push(headers.subarray(at, at + ENTRY_HEADER_BYTES), bytes)
-    entries.push({ digest, codec, length, stored: bytes.length, offset: end })
-    end += ENTRY_HEADER_BYTES + bytes.length
-  })
-  return { entries, buffers, end }
-}
-
-/** Frames in pieces of `bytesMax` stored bytes at most, or of one frame. */
-function* slices(frames: readonly Frame[], bytesMax: number): Generator<Frame[]> {
-  let slice: Frame[] = []
-  let bytes = 0
-  for (const frame of frames) {
-    if (slice.length > 0 && bytes + frame.bytes.length > bytesMax) {
-      yield slice
-      slice = []
-      bytes = 0
-    }
-    slice.push(frame)
-    bytes += ENTRY_HEADER_BYTES + frame.bytes.length
-  }
-  if (slice.length > 0) yield slice
 }
