@@ -99,16 +99,18 @@ export class PackFile {
     })
   }
 
-  /** Writes behind the last entry without moving `size`. */
-  append(buffers: readonly Uint8Array[]): Promise<void> {
+  /** Writes behind the last entry without moving `size`, one write after the other. */
+  append(writes: Iterable<readonly Uint8Array[]>): Promise<void> {
     return this.#use(async (file) => {
-      let rest = buffers
       let at = this.size
-      while (rest.length > 0) {
-        const written = await this.#writev(file, rest, at)
-        if (written <= 0) throw new StorageError('a write to a pack wrote nothing')
-        at += written
-        rest = skip(rest, written)
+      for (const buffers of writes) {
+        let rest = buffers
+        while (rest.length > 0) {
+          const written = await this.#writev(file, rest, at)
+          if (written <= 0) throw new StorageError('a write to a pack wrote nothing')
+          at += written
+          rest = skip(rest, written)
+        }
       }
     })
   }

@@ -7,7 +7,7 @@ import { ENTRY_HEADER_BYTES, type PackedEntry } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
-import { layOut, slices } from './pack-layout.ts'
+import { entriesAt, PackLayout, slices } from './pack-layout.ts'
 import { storageError } from './storage-errors.ts'
 import { Unsynced } from './unsynced.ts'
 
@@ -47,6 +47,7 @@ export class PackWriter {
   readonly #sync: boolean
   readonly #unsynced: Unsynced | undefined
   readonly #space: FreeSpace
+  readonly #layout = new PackLayout()
   #active: PackFile | undefined
   #queue: Task[] = []
   #turn: Promise<unknown> = Promise.resolve()
@@ -106,9 +107,9 @@ export class PackWriter {
     written: (file: PackFile, bytes: number) => Promise<void> | undefined,
   ): Promise<Appended> {
     const file = await this.#room(frames)
-    const { entries, buffers, end } = layOut(frames, file.size)
+    const { entries, end } = entriesAt(frames, file.size)
     try {
-      await file.append(buffers)
+      await file.append(this.#layout.writes(frames))
       await written(file, end - file.size)
     } catch (error) {
       await this.undo(file, error)
