@@ -81,6 +81,8 @@ export class Fetcher {
   /** Runs that the origin gave because no neighbour could. */
   readonly #fallbacks = new Set<number>()
   #cancelWake = () => {}
+  /** When `pump` is called at the latest; infinite without a timer. */
+  #wakeMs = Number.POSITIVE_INFINITY
   #stopped = false
 
   constructor(components: FetcherComponents, init: { swarm: Swarm; events: FetcherEvents }) {
@@ -138,10 +140,16 @@ export class Fetcher {
     this.#wakeAfter(this.#policy.wakeMs - nowMs)
   }
 
+  /** A timer that rings too soon costs less than another one for each fact. */
   #wakeAfter(ms: number): void {
+    const atMs = this.#clock.monotonic() + Math.max(1, ms)
+    if (atMs >= this.#wakeMs) return
     this.#cancelWake()
-    if (ms !== Number.POSITIVE_INFINITY)
-      this.#cancelWake = this.#clock.after(Math.max(1, ms), () => this.pump())
+    this.#wakeMs = atMs
+    this.#cancelWake = this.#clock.after(Math.max(1, ms), () => {
+      this.#wakeMs = Number.POSITIVE_INFINITY
+      this.pump()
+    })
   }
 
   #do(decision: Decision): void {

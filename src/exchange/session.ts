@@ -146,13 +146,15 @@ export class Session {
   onHave(connection: Connection, message: Have | HaveParts): void {
     const peer = this.#neighbours.of(connection)
     if (peer === undefined || peer.id !== message.id) return
+    const before = peer.fetch?.interest ?? 0
     message.runs.forEach((run, i) => {
       if (run >= peer.runs) return
       if (message.type === 'haveParts') this.#fetcher?.peerHas(peer, run, message.parts[i] ?? 0)
       else if (this.#fetcher === undefined) peer.have.set(run)
       else this.#fetcher.peerHas(peer, run)
     })
-    this.#fetcher?.pump()
+    // Only who was of no use, or has nothing to send, changes what is decided; of the others it is decided at their next answer.
+    if (before === 0 || peer.fetch?.flightBytes === 0) this.#fetcher?.pump()
   }
 
   /** The other side needs the place in its swarm for somebody else. */
