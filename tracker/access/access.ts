@@ -1,7 +1,7 @@
 import type { Right } from '../../src/core/acl.ts'
 import type { Permission } from '../../src/core/permission.ts'
 import type { Namespace } from '../../src/core/reference.ts'
-import type { StoredImage } from '../catalog/image-catalog.ts'
+import type { StoredImage } from '../catalog/image-rows.ts'
 import type { Asker, KnownAsker, UserAsker } from './asker.ts'
 
 /**

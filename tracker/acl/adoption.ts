@@ -5,7 +5,7 @@ import { BootswarmError, CertificateError } from '../../src/core/errors.ts'
 import { ADMINS_GROUP } from '../../src/core/permission.ts'
 import { RECORD_TYPE, type RecordFacts, recordTarget } from '../../src/core/record.ts'
 import { CHAIN_PAGE_STATEMENTS } from '../../src/core/registry-limits.ts'
-import type { StoredVersion } from '../catalog/image-catalog.ts'
+import type { StoredVersion } from '../catalog/image-rows.ts'
 import { claimsOf, signedAtMs } from './claims.ts'
 import type { SignedParts } from './signed-parts.ts'
 

@@ -10,16 +10,16 @@ import type { PreparedRecords, RecordBook } from '../acl/record-book.ts'
 import { type Db, takeTurn } from './db.ts'
 import { formerNumber, rememberName } from './former-names.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
+import type { ImageComponents } from './image-catalog.ts'
+import { checkImageCount } from './image-counts.ts'
+import { imageColumns, setProperties } from './image-fields.ts'
 import {
-  type ImageComponents,
   type ImageKey,
   imageRow,
   type StoredImage,
   type StoredVersion,
   selectVersions,
-} from './image-catalog.ts'
-import { checkImageCount } from './image-counts.ts'
-import { imageColumns, setProperties } from './image-fields.ts'
+} from './image-rows.ts'
 import { stepState } from './image-states.ts'
 import { readOnly } from './next-version.ts'
 import { checkQuota, type Quotas } from './quota.ts'

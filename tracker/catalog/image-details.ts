@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { AclEntry } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Tag } from '../../src/core/reference.ts'
-import type { StoredImage } from './image-catalog.ts'
+import type { StoredImage } from './image-rows.ts'
 import { padded, VALUES_PER_QUERY } from './padded.ts'
 import type { CatalogSchema } from './schema.ts'
 

@@ -6,7 +6,7 @@ import type { ChainTransactions } from '../acl/chain-transactions.ts'
 import type { CheckedPublication } from '../acl/publications.ts'
 import type { RecordBook } from '../acl/record-book.ts'
 import { type Change, writeHistory } from './history-catalog.ts'
-import type { StoredVersion } from './image-catalog.ts'
+import type { StoredVersion } from './image-rows.ts'
 import type { CatalogSchema } from './schema.ts'
 
 /** What publishers have signed about versions. */

@@ -8,7 +8,7 @@ import { verifyStatement } from '../../src/identity/jws.ts'
 import type { Trust } from '../../src/identity/trust.ts'
 import type { Asker, NodeAsker, UserAsker } from '../access/asker.ts'
 import type { Askers } from '../access/askers.ts'
-import type { ImageKey, StoredImage, StoredVersion } from '../catalog/image-catalog.ts'
+import type { ImageKey, StoredImage, StoredVersion } from '../catalog/image-rows.ts'
 import { imagesWith, type ReadableComponents, readableVersions } from './readable.ts'
 
 export interface FetchRightsComponents extends ReadableComponents {

@@ -4,7 +4,7 @@ import { MANIFEST_IMAGES_MAX } from '../../src/core/limits.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { StoredVersion } from '../catalog/image-catalog.ts'
+import type { StoredVersion } from '../catalog/image-rows.ts'
 
 export interface ReadableComponents {
   readonly catalog: { readonly images: Pick<Catalog['images'], 'get' | 'withManifest'> }

@@ -3,8 +3,8 @@ import { fillPath, HYPERVISOR_WORD, TRACKER_PATHS } from '../../src/api/tracker-
 import type { AclEntry } from '../../src/core/acl.ts'
 import { NODES_GROUP, USERS_GROUP } from '../../src/core/permission.ts'
 import { formatCtime } from '../../src/core/quantity.ts'
-import type { StoredImage } from '../catalog/image-catalog.ts'
 import type { ImageDetails, VersionSummary } from '../catalog/image-details.ts'
+import type { StoredImage } from '../catalog/image-rows.ts'
 
 /** Who looks, and by which address. */
 export interface ViewInit {

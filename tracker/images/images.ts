@@ -10,8 +10,9 @@ import { retry } from '../../src/util/retry.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { ImageKey, NewImage, StoredImage } from '../catalog/image-catalog.ts'
 import type { ImageEdit } from '../catalog/image-changes.ts'
+import type { ImageKey, StoredImage } from '../catalog/image-rows.ts'
+import type { NewImage } from '../catalog/new-images.ts'
 import { ensureNamespace, placeImage } from './placement.ts'
 
 export interface ImagesComponents {

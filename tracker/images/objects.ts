@@ -3,7 +3,7 @@ import type { AclEntry } from '../../src/core/acl.ts'
 import { isMeant } from '../access/access-control.ts'
 import type { Asker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { StoredImage } from '../catalog/image-catalog.ts'
+import type { StoredImage } from '../catalog/image-rows.ts'
 import { imageObject, type ViewInit } from './image-object.ts'
 
 /** Images as one asker sees them, their details in a query for each kind. */

@@ -4,7 +4,7 @@ import { NODES_GROUP } from '../../src/core/permission.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker, UserAsker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { ImageKey } from '../catalog/image-catalog.ts'
+import type { ImageKey } from '../catalog/image-rows.ts'
 
 /** With whom an image is shared. */
 export interface SharedWith {

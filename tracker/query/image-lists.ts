@@ -3,7 +3,7 @@ import type { ManifestId } from '../../src/core/cid.ts'
 import type { Namespace } from '../../src/core/reference.ts'
 import { LIST_ROWS_MAX } from '../../src/core/registry-limits.ts'
 import type { Asker } from '../access/asker.ts'
-import { type StoredImage, type StoredVersion, selectImages, storedImage } from '../catalog/image-catalog.ts'
+import { type StoredImage, type StoredVersion, selectImages, storedImage } from '../catalog/image-rows.ts'
 import type { CatalogSchema } from '../catalog/schema.ts'
 import { byImage, entriesFor, type Part, readable } from './visibility.ts'
 

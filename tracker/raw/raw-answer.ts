@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { StoredVersion } from '../catalog/image-catalog.ts'
+import type { StoredVersion } from '../catalog/image-rows.ts'
 import { type ByteRange, matchesEtag, parseRange } from '../http/range.ts'
 
 /** What is said before the bytes of an image, and which of them follow. */

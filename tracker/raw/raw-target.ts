@@ -5,7 +5,7 @@ import type { ImageName, Namespace } from '../../src/core/reference.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { ImageKey, StoredImage } from '../catalog/image-catalog.ts'
+import type { ImageKey, StoredImage } from '../catalog/image-rows.ts'
 
 export interface RawTargetComponents {
   readonly access: Access

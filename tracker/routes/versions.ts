@@ -10,7 +10,7 @@ import {
 } from '../../src/api/tracker-schemas.ts'
 import { askerOf } from '../access/asker.ts'
 import type { Change } from '../catalog/history-catalog.ts'
-import type { ImageKey } from '../catalog/image-catalog.ts'
+import type { ImageKey } from '../catalog/image-rows.ts'
 import type { RouteContext } from '../context.ts'
 import type { Handler, Registration } from '../http/route.ts'
 import { NoContent, problems } from './answers.ts'

@@ -1,4 +1,4 @@
-import type { StoredVersion } from '../catalog/image-catalog.ts'
+import type { StoredVersion } from '../catalog/image-rows.ts'
 
 /** Bytes `start` to `end` (exclusive) of a version. */
 export interface ImageRange {

@@ -6,7 +6,7 @@ import type { Tag } from '../../src/core/reference.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Publications } from '../acl/publications.ts'
 import type { Catalog } from '../catalog/catalog.ts'
-import type { ImageKey } from '../catalog/image-catalog.ts'
+import type { ImageKey } from '../catalog/image-rows.ts'
 import { type CommitStores, checkAndKeepNodes } from './commit-check.ts'
 import type { Gate } from './gate.ts'
 

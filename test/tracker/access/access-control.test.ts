@@ -7,7 +7,7 @@ import type { Namespace } from '../../../src/core/reference.ts'
 import { AccessControl } from '../../../tracker/access/access-control.ts'
 import type { Asker } from '../../../tracker/access/asker.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
-import type { StoredImage } from '../../../tracker/catalog/image-catalog.ts'
+import type { StoredImage } from '../../../tracker/catalog/image-rows.ts'
 import {
   anonymousAsker,
   nodeAsker,
