@@ -4,6 +4,7 @@ import { addCompare } from './commands/add-compare.ts'
 import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
 import { badDay, badDaysHelp } from './commands/bad-day.ts'
 import { down } from './commands/down.ts'
+import { figuresHelp, SWARM_FIGURES } from './commands/figures-help.ts'
 import { run } from './commands/run.ts'
 import { addSim } from './commands/sim.ts'
 import { swarm } from './commands/swarm.ts'
@@ -61,6 +62,7 @@ function addArena(program: Command, outcome: { exitCode: number }): void {
     .description(
       'an image to all nodes of an arena at the same moment, with a rate for every link, beside one HTTP GET',
     )
+    .addHelpText('after', figuresHelp(SWARM_FIGURES))
     .addHelpText('after', '\nExample:\n  $ bootswarm testnet swarm --nodes 8 --rate 100mbit --size 128MiB\n')
   addArenaFlags(swarmCommand, { nodes: 8, racks: 1 }).action(async (flags: ArenaFlags) => {
     outcome.exitCode = await swarm(flags)

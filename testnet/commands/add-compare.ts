@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { addArenaFlags } from './arena-flags.ts'
 import { compareSystems } from './compare.ts'
+import { COMPARE_FIGURES, figuresHelp } from './figures-help.ts'
 
 const RUNS_MAX = 99
 
@@ -15,6 +16,7 @@ export function addCompare(program: Command, outcome: { exitCode: number }): voi
     .option('--first <file>', 'with --update: what each node has')
     .option('--second <file>', 'with --update: what each node fetches')
     .option('--out <dir>', 'where JSON, CSV and plots are written')
+    .addHelpText('after', figuresHelp(COMPARE_FIGURES))
     .addHelpText(
       'after',
       '\nExamples:\n  $ bootswarm testnet compare --nodes 8 --rate 100mbit --size 128MiB --runs 5 --out results\n  $ bootswarm testnet compare --racks 2 --uplink 200mbit --systems bootswarm,nginx\n  $ bootswarm testnet compare --update --first old.raw --second new.raw\n',

@@ -9,6 +9,7 @@ import { curveSvg } from '../sim/plot.ts'
 import { allMet, curveCsv, reportText, type SimReport } from '../sim/report.ts'
 import { SCENARIOS, type Scenario } from '../sim/scenarios.ts'
 import { settingOf } from '../sim/setting.ts'
+import { figuresHelp, SIM_FIGURES } from './figures-help.ts'
 
 export interface SimFlags {
   readonly scenario?: string
@@ -55,6 +56,7 @@ export function addSim(program: Command, outcome: { exitCode: number }): void {
     )
     .option('--json', 'print one JSON object on standard output, and everything else on standard error')
     .option('--out <dir>', 'write sim.json, sim.csv and sim.svg there')
+    .addHelpText('after', figuresHelp(SIM_FIGURES))
     .addHelpText(
       'after',
       `\nScenarios:\n${names.join('\n')}\n\nExamples:\n  $ bootswarm testnet sim --scenario steady\n  $ bootswarm testnet sim --nodes 10000 --size 15GB --rate 1gbit\n`,

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { StateError } from '../../../src/core/errors.ts'
 import { guard } from '../../../testnet/guard.ts'
 import type { IdentityPaths } from '../../../testnet/layout.ts'
+import { nginxConfig } from '../../../testnet/peers/nginx-config.ts'
 import { processRef, stopProcess } from '../../../testnet/processes.ts'
 
 const run = promisify(execFile)
@@ -41,7 +42,10 @@ export async function startNginx(init: {
   const port = await freePort()
   const work = join(init.dir, 'nginx')
   await mkdir(work, { recursive: true })
-  await writeFile(join(work, 'nginx.conf'), configOf({ ...init, port }))
+  await writeFile(
+    join(work, 'nginx.conf'),
+    nginxConfig({ root: init.root, server: tlsLines({ ...init, port }) }),
+  )
   const args = ['-p', work, '-c', 'nginx.conf', '-e', join(work, 'error.log')]
   const child = spawn('nginx', args, { env, stdio: 'ignore', detached: true })
   await once(child, 'spawn')
@@ -61,35 +65,15 @@ export async function startNginx(init: {
   return { port, stop }
 }
 
-function configOf({ root, identity, port }: { root: string; identity: IdentityPaths; port: number }): string {
-  // Started by root its workers would be somebody who may not read a temporary directory.
-  const user = process.getuid?.() === 0 ? 'user root;' : ''
-  return `${user}
-worker_processes auto;
-daemon off;
-pid nginx.pid;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  client_body_temp_path body;
-  proxy_temp_path proxy;
-  fastcgi_temp_path fastcgi;
-  uwsgi_temp_path uwsgi;
-  scgi_temp_path scgi;
-  server {
-    listen 127.0.0.1:${port} ssl;
-    ssl_certificate ${identity.certificate};
-    ssl_certificate_key ${identity.key};
-    ssl_client_certificate ${identity.ca};
-    ssl_verify_client optional_no_ca;
-    ssl_protocols TLSv1.3;
-    root ${root};
-  }
-}
-`
-}
+/** TLS as the tracker speaks it. */
+const tlsLines = ({ identity, port }: { identity: IdentityPaths; port: number }): string[] => [
+  `listen 127.0.0.1:${port} ssl;`,
+  `ssl_certificate ${identity.certificate};`,
+  `ssl_certificate_key ${identity.key};`,
+  `ssl_client_certificate ${identity.ca};`,
+  'ssl_verify_client optional_no_ca;',
+  'ssl_protocols TLSv1.3;',
+]
 
 async function answers(port: number): Promise<boolean> {
   return await run('curl', ['-sk', '-o', '/dev/null', '--noproxy', '*', `https://127.0.0.1:${port}/`]).then(
