@@ -68,7 +68,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
     await part.start()
   }
   const identity = await LiveIdentity.load({ ...config.identity, purpose: 'client' })
-  const { frames, packs, blocks, nodes, seeds } = await openStores(opened, { log, clock }, config)
+  const { packs, ...stores } = await openStores(opened, { log, clock }, config)
   const catalog = await ImageCatalog.open({ log }, { dir: join(config.dataDir, 'images') })
   const peerKey = await loadOrCreatePeerKey(join(config.dataDir, 'peer.key'))
   const client = opened.adopt(trackerClient({ identity, clock }, config), (it) => it.close())
@@ -80,11 +80,9 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const host = await openHost({ log, admission: passes }, { config, privateKey: peerKey })
   const carrier = new TlsCarrier({ host, identity, admission: passes, clock, log })
 
-  const parts = { log, clock, identity, frames, blocks, nodes, seeds, catalog, host, carrier, passes }
-  const swarm = wireSwarm(
-    { ...parts, client, enrolled: () => enrolment.asked(), synced: () => packs.flush() },
-    config,
-  )
+  const { blocks, nodes, seeds, frames } = stores
+  const parts = { ...stores, log, clock, identity, catalog, host, carrier, passes }
+  const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer, placer, budget } = swarm
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
@@ -236,7 +234,7 @@ async function openStores(
   const blocks = withinLimit(packs, store.maxBytes)
   const index = { path: join(dataDir, 'seeds.sqlite'), directories: config.seed.directories }
   const seeds = opened.adopt(await Seeds.open({ blocks, clock, log }, index), close)
-  return { frames, packs, blocks, nodes, seeds }
+  return { frames, packs, blocks, nodes, seeds, synced: () => packs.flush() }
 }
 
 function withinLimit(packs: PackStore, storedBytesMax: number | undefined): BlockStore {
