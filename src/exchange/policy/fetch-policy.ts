@@ -10,7 +10,7 @@ import type { RackPlace } from '../../core/router.ts'
 import { Chooser } from './chooser.ts'
 import type { FetchPolicyInit, PeerJoin } from './fetch-facts.ts'
 import { FetchPeer } from './fetch-peer.ts'
-import { Hedges } from './hedges.ts'
+import { Hedges, usualLateMs } from './hedges.ts'
 import { OriginAsks } from './origin-asks.ts'
 import { Picker } from './picker.ts'
 import { Rack } from './rack.ts'
@@ -45,7 +45,7 @@ export class FetchPolicy {
   /** All parts of a run. */
   readonly allParts: number
   readonly #picker: Picker
-  readonly #wants = new WantList()
+  readonly #wants = new WantList(usualLateMs)
   readonly #hedges: Hedges
   readonly #asks: OriginAsks
   readonly #rack: Rack

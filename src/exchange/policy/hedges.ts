@@ -48,12 +48,17 @@ export class Hedges {
 
   /** When the first want that is under way may be given to another peer; infinite without any. */
   nextMs(endgame: boolean, nowMs: number): number {
-    let firstMs = Number.POSITIVE_INFINITY
     const stalledMs = this.#stalledMs()
+    if (!endgame) {
+      const { oldest } = this.#wants
+      return oldest === undefined
+        ? Number.POSITIVE_INFINITY
+        : Math.min(this.#wants.firstLateMs, oldest.sentMs + stalledMs)
+    }
+    let firstMs = Number.POSITIVE_INFINITY
     for (const want of this.#wants.all) {
       if (want.answered || want.copy) continue
-      firstMs = Math.min(firstMs, lateMs(want, { endgame, stalledMs }))
-      if (endgame) firstMs = Math.min(firstMs, Math.max(nowMs, slowMs(want)))
+      firstMs = Math.min(firstMs, lateMs(want, { endgame, stalledMs }), Math.max(nowMs, slowMs(want)))
     }
     return firstMs
   }
@@ -105,11 +110,19 @@ export class Hedges {
 
 /** From when on a want may be copied. */
 function lateMs(want: Want, now: { endgame: boolean; stalledMs: number }): number {
-  const stalledMs = want.sentMs + now.stalledMs
-  if (want.dueMs === Number.POSITIVE_INFINITY) return stalledMs
+  return Math.min(want.sentMs + now.stalledMs, overdueMs(want, now.endgame))
+}
+
+/** From when on it is later than its peer's measured rate explains; infinite while that is not known. */
+function overdueMs(want: Want, endgame: boolean): number {
+  if (want.dueMs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
   const expectedMs = want.dueMs - want.sentMs
-  const slackMs = Math.max(HEDGE_SLACK_MS, now.endgame ? expectedMs / 2 : expectedMs)
-  return Math.min(stalledMs, want.dueMs + slackMs)
+  return want.dueMs + Math.max(HEDGE_SLACK_MS, endgame ? expectedMs / 2 : expectedMs)
+}
+
+/** The same outside of the endgame, for a list of wants; a copy is not copied. */
+export function usualLateMs(want: Want): number {
+  return want.copy ? Number.POSITIVE_INFINITY : overdueMs(want, false)
 }
 
 /** From when on a want may be at a peer that is slow, rather than late. */

@@ -1,12 +1,38 @@
 import type { FetchPeer } from './fetch-peer.ts'
 import type { Want } from './want.ts'
 
+/** Wants that there is room for at first: parts that fit into what a session may have under way. */
+const ROOM_FIRST = 32
+
 /** The wants under way in one session, with the bytes that they take: at the peer until answered, in memory until stored. */
 export class WantList {
   /** A few dozen at most, the oldest first. */
   readonly #wants: Want[] = []
+  /** For each want, at the same place, what `lateOf` says of it while it is under way; infinite once it is answered. */
+  #lateMs = new Float64Array(ROOM_FIRST)
+  readonly #lateOf: (want: Want) => number
   #bytes = 0
   #meanMs = 0
+
+  /** `lateOf`: when a want may be copied by its own times alone; infinite where it may not. */
+  constructor(lateOf: (want: Want) => number = () => Number.POSITIVE_INFINITY) {
+    this.#lateOf = lateOf
+  }
+
+  /** The earliest of what `lateOf` says of the wants under way. */
+  get firstLateMs(): number {
+    let firstMs = Number.POSITIVE_INFINITY
+    for (let at = 0; at < this.#wants.length; at++) {
+      const lateMs = this.#lateMs[at] ?? 0
+      if (lateMs < firstMs) firstMs = lateMs
+    }
+    return firstMs
+  }
+
+  /** The want that is under way for longest and no copy. */
+  get oldest(): Want | undefined {
+    return this.#wants.find((want) => !want.answered && !want.copy)
+  }
 
   get all(): readonly Want[] {
     return this.#wants
@@ -27,7 +53,9 @@ export class WantList {
   }
 
   add(want: Want): void {
-    this.#wants.push(want)
+    const at = this.#wants.push(want) - 1
+    if (at === this.#lateMs.length) this.#grow()
+    this.#lateMs[at] = this.#lateOf(want)
     this.#bytes += want.bytes
     want.peer.flightBytes += want.bytes
   }
@@ -46,6 +74,7 @@ export class WantList {
   /** The answer is here: it takes room in memory only. */
   answered(want: Want, nowMs: number): void {
     want.answered = true
+    this.#lateMs[this.#wants.indexOf(want)] = Number.POSITIVE_INFINITY
     want.peer.flightBytes -= want.bytes
     this.#meanMs += (nowMs - want.sentMs - this.#meanMs) / 8
   }
@@ -54,6 +83,7 @@ export class WantList {
     const at = this.#wants.indexOf(want)
     if (at < 0) return
     this.#wants.splice(at, 1)
+    this.#lateMs.copyWithin(at, at + 1, this.#wants.length + 1)
     this.#bytes -= want.bytes
     if (!want.answered) want.peer.flightBytes -= want.bytes
   }
@@ -87,5 +117,11 @@ export class WantList {
     let parts = 0
     for (const want of this.#wants) if (want.run === run && want.answered) parts |= want.parts
     return parts
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(2 * this.#lateMs.length)
+    larger.set(this.#lateMs)
+    this.#lateMs = larger
   }
 }
