@@ -2,10 +2,10 @@ import { RUN_BYTES_MAX, RUN_PARTS } from '../../src/core/limits.ts'
 import type { Scenario } from './scenarios.ts'
 import type { SimInit } from './simulation.ts'
 
-/** Transfers of parts of runs that one simulation is meant to have: 30 to 60 microseconds of CPU each, with all that they cause. */
-const TRANSFERS_MAX = 1_000_000
+/** Transfers of parts of runs that one simulation is meant to have: 30 to 50 microseconds of CPU each, with all that they cause. */
+const TRANSFERS_MAX = 4_000_000
 /** Runs that an image keeps in any case, or half of it: with fewer its first and its last take a share of the time. */
-const RUNS_MIN = 128
+const RUNS_MIN = 512
 
 /** What hosts and their network are like, besides what a scenario says. */
 const HABITS = {
