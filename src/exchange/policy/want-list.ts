@@ -15,7 +15,7 @@ export class WantList {
   #meanMs = 0
 
   /** `lateOf`: when a want may be copied by its own times alone; infinite where it may not. */
-  constructor(lateOf: (want: Want) => number = () => Number.POSITIVE_INFINITY) {
+  constructor(lateOf: (want: Want) => number) {
     this.#lateOf = lateOf
   }
 
