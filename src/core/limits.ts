@@ -169,8 +169,8 @@ export const ORIGIN_OUT_RUNS_START = 16
 export const ORIGIN_OUT_RUNS_MIN = 8
 /** Runs that may be out at the fastest: half a second at 32 Gbit/s. */
 export const ORIGIN_OUT_RUNS_MAX = 2048
-/** Who takes nothing of what it was assigned for so long loses its turn: at an update its taker often finds out meanwhile that it has it, and would hold the turn for nothing. */
-export const ORIGIN_TURN_MS = 2_000
+/** Who takes nothing of what it was assigned for so long loses its turn: it died or hangs; the busiest nodes take three seconds. */
+export const ORIGIN_TURN_MS = 10_000
 /** Asks that peers who wait for their turn at an origin may cost it in a second: each about 20 µs. */
 export const ORIGIN_ASKS_PER_SECOND = 500
 /** Shortest time before one of them asks again: as long as 100 Mbit/s take for half a run. */
@@ -191,6 +191,10 @@ export const STARVING_AFTER_MS = 2000
 export const STARVING_FOR_MS = 5000
 /** Peers of related images that a session asks by digest, besides its neighbours. */
 export const RELATED_NEIGHBOURS_MAX = 4
+/** Time before such a peer that had nothing of what it was asked for is asked again: as long as a few answers take. It doubles with each such answer in a row ... */
+export const RELATED_PAUSE_MS = 50
+/** ... up to this: one small want every few seconds holds up nothing. */
+export const RELATED_PAUSE_MAX_MS = 5000
 /** Runs of an image below which nobody is asked about related ones: it is here before they are found. */
 export const RELATED_RUNS_MIN = 16
 /** Blocks of an image that can be asked for by digest: 8 MB of table, for 17 GB of image. */
@@ -199,6 +203,8 @@ export const DIGEST_WANT_BLOCKS_MAX = 1024 * KiB
 export const DIGEST_WANT_SWARMS_MAX = 4
 /** Time before a peer that failed is dialled again. */
 export const PEER_RETRY_MS = 5000
+/** Time before one that refused is asked again: who is in a handout and has not begun yet begins within so long, and everybody begins at nine o'clock. */
+export const PEER_REFUSED_RETRY_MS = 250
 /** The longest such time: it doubles with each failure in a row. */
 export const PEER_RETRY_MAX_MS = 60_000
 /** Unanswered wants in a row after which a peer is dropped; it may come back. */

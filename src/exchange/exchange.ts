@@ -197,6 +197,7 @@ export class Exchange implements Lifecycle {
         buffers: this.#buffers,
         rates: this.#serving.received,
         connect: (address, options) => this.connect(address, options),
+        holds: (id) => this.#swarms.get(id)?.complete === true,
         swarmOf: (id, manifest) => this.addSwarm(id, manifest),
         self: this.#components.carrier.self,
         labels: this.#init.labels ?? {},

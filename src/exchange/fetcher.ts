@@ -201,7 +201,7 @@ export class Fetcher {
       await Promise.all(awaited)
       await this.#settle(peer, want, blocks)
     } catch (error) {
-      if (peer.related !== undefined && error instanceof NotFoundError) this.#policy.lacked(want)
+      if (peer.related !== undefined && error instanceof NotFoundError) this.#lacked(want)
       else this.#policy.failed(want, this.#failure(peer, error), this.#whenOf(error))
     }
     this.pump()
@@ -292,10 +292,14 @@ export class Fetcher {
   /** After an answer: is it all here now? Blocks that other runs were waiting for may have failed there. */
   async #settle(peer: SessionPeer, want: Want, blocks: RunBlocks): Promise<void> {
     const missing = await this.#lacking(want, blocks)
-    if (missing.length > 0 && peer.related !== undefined) return this.#policy.lacked(want)
+    if (missing.length > 0 && peer.related !== undefined) return this.#lacked(want)
     if (missing.length > 0) throw new AbortedError('blocks on their way for another run did not arrive')
     this.#policy.stored(want)
     if (!this.#swarm.have.has(want.run)) this.#events.stored(want.run)
+  }
+
+  #lacked(want: Want): void {
+    this.#policy.lacked(want, this.#clock.monotonic())
   }
 
   /** What fails here is never blamed on a peer: it ends the session. */

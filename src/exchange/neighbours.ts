@@ -183,7 +183,7 @@ export class Neighbours {
 
   #failed(key: PeerKey, error: unknown): void {
     const retryMs = error instanceof BusyError ? Number(error.data['retryMs'] ?? 0) : 0
-    this.#policy.left(key, this.#nowMs, { failed: true, retryMs })
+    this.#policy.left(key, this.#nowMs, { failed: true, refused: error instanceof GrantError, retryMs })
     if (!(error instanceof BootswarmError)) {
       this.#components.log.error({ peer: key, err: error }, 'could not join a peer')
       return

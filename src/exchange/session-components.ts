@@ -33,6 +33,8 @@ export interface SessionComponents {
   self: PeerKey
   labels: Labels
   labelsOf(peer: PeerKey): Labels | undefined
+  /** Whether this peer has the whole of another manifest. */
+  holds(id: ManifestId): boolean
   /** Registers what this peer holds of the manifest, so that it serves others from the first run on. */
   swarmOf(id: ManifestId, manifest: Manifest): Swarm
 }

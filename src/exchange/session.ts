@@ -107,9 +107,12 @@ export class Session {
     this.#policy?.placed(rack, clock.monotonic())
   }
 
-  /** Another image with some of the same blocks, and who has it. May be called again, with a newer grant or other peers. */
+  /**
+   * Another image with some of the same blocks, and who has it. May be called again, with a newer grant or other peers. Of an image that is whole here
+   * nothing is missing that its peers could give, and each run would be asked for in vain before the origin gives it.
+   */
   learnRelated(swarm: RelatedSwarm): void {
-    this.#related.learn(swarm)
+    if (!this.#components.holds(swarm.manifest)) this.#related.learn(swarm)
   }
 
   /** A peer has opened this swarm at our serving side. */

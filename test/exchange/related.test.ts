@@ -85,6 +85,23 @@ test('a peer that has lost what it had is asked once, and the origin gives it', 
   assert.is(wireFromPeers, 0)
 })
 
+test('peers of an image that is whole here are not asked: each run would be looked for there in vain', async () => {
+  const network = new MemoryNetwork()
+  const node = await startPeer(network, 'node', { holds: OLD })
+  const peer = await startPeer(network, 'peer', { holds: OLD })
+  const origin = await startPeer(network, 'origin', { origin: true, holds: NEXT })
+  const session = node.exchange.openSession({
+    manifest: NEXT.id,
+    grant: testGrant(node.address.peer, NEXT.id),
+  })
+  const grant = testGrant(node.address.peer, OLD.id)
+  session.learnRelated({ manifest: OLD.id, grant, peers: [peer.address] })
+  session.learn([origin.address])
+  assert.ok((await session.run()).complete)
+  assert.equal(peer.exchange.peers(), [])
+  await Promise.all([node, peer, origin].map(({ exchange }) => exchange.stop()))
+})
+
 test('by digest a peer gives what is in the manifest of the grant, and nothing else that it has', async () => {
   const clock = new FakeClock(Date.now())
   const network = new MemoryNetwork()

@@ -3,6 +3,8 @@ import {
   PEER_FLIGHT_BYTES_MAX,
   PEER_LACKS_PAUSE_MS,
   PEER_TIMEOUTS_MAX,
+  RELATED_PAUSE_MAX_MS,
+  RELATED_PAUSE_MS,
   RUN_BYTES_MAX,
   STARVING_AFTER_MS,
 } from '../../core/limits.ts'
@@ -226,11 +228,18 @@ export class FetchPolicy {
     this.#end(want)
   }
 
-  /** A want, answered or not, to a peer that only may have its parts did not bring all of them: it is not asked for these again. */
-  lacked(want: Want): void {
+  /**
+   * A want, answered or not, to a peer that only may have its parts did not bring all of them: it is not asked for these again. One that
+   * has nothing at all, time after time, is asked ever more seldom: while it looks, nobody else is asked for the same.
+   */
+  lacked(want: Want, nowMs: number): void {
     if (!this.#wants.has(want)) return
-    this.#eachUnit(want, (unit) => this.#picker.peerLacks(want.peer, unit))
+    const { peer, answered } = want
+    this.#eachUnit(want, (unit) => this.#picker.peerLacks(peer, unit))
     this.#end(want)
+    if (answered) return
+    const pauseMs = Math.min(RELATED_PAUSE_MAX_MS, RELATED_PAUSE_MS * 2 ** peer.misses++)
+    peer.pausedUntilMs = Math.max(peer.pausedUntilMs, nowMs + pauseMs)
   }
 
   /** A want, answered or not, did not bring its parts. `retryMs`: what a busy peer asks for. */

@@ -2,6 +2,7 @@ import {
   NEIGHBOUR_REBALANCE_MS,
   NEIGHBOURS_FAR_MIN,
   NEIGHBOURS_NEAR_SHARE,
+  PEER_REFUSED_RETRY_MS,
   PEER_RETRY_MAX_MS,
   PEER_RETRY_MS,
   SESSION_ADDRESSES_MAX,
@@ -141,16 +142,17 @@ export class NeighbourPolicy {
 
   /**
    * A place is free again. `failed`: the peer could not be joined or had to be dropped; each failure in a row doubles the time until it
-   * is dialled again. `retryMs`: what it has asked for.
+   * is dialled again, which begins short when it `refused`: it may be about to begin. `retryMs`: what it has asked for.
    */
-  left(peer: string, nowMs: number, { failed, retryMs = 0 }: { failed: boolean; retryMs?: number }): void {
+  left(peer: string, nowMs: number, why: { failed: boolean; refused?: boolean; retryMs?: number }): void {
+    const { failed, refused = false, retryMs = 0 } = why
     const known = this.#known.get(peer)
     if (known === undefined) return
     if (known.place !== 'none' && !known.origin) this.#taken[known.near]--
     known.place = 'none'
     if (known.origin) this.#originsLeft.add(peer)
     if (failed) known.failures++
-    const doubled = PEER_RETRY_MS * 2 ** Math.max(0, known.failures - 1)
+    const doubled = (refused ? PEER_REFUSED_RETRY_MS : PEER_RETRY_MS) * 2 ** Math.max(0, known.failures - 1)
     // Origins are few and everybody needs them.
     const backoffMs = known.origin ? PEER_RETRY_MS : Math.min(PEER_RETRY_MAX_MS, doubled)
     known.retryAtMs = nowMs + Math.max(retryMs, backoffMs)

@@ -5,6 +5,7 @@ import { Bitmap } from '../../../src/core/bitmap.ts'
 import {
   ENDGAME_AFTER_MS,
   PEER_FLIGHT_BYTES_MAX,
+  RELATED_PAUSE_MS,
   RUN_BYTES_MAX,
   SESSION_FLIGHT_BYTES_MAX,
 } from '../../../src/core/limits.ts'
@@ -53,6 +54,28 @@ test('keeps two parts under way at a peer that it does not know, and more at a f
     'whole runs',
   )
   assert.ok(policy.flightBytes > 2 << 20, `${policy.flightBytes}`)
+})
+
+test('a peer that may have anything and has nothing is asked ever more seldom', () => {
+  const policy = policyOf(1000)
+  const peer = join(policy, 'related')
+  const asked: number[] = []
+  for (let nowMs = 0; nowMs < 10_000; nowMs += 10) {
+    for (const want of wantsOf(drain(policy, nowMs))) {
+      asked.push(nowMs)
+      policy.lacked(want, nowMs)
+    }
+  }
+  assert.ok(asked.length < 12, `${asked.length} wants in 10 s`)
+  const late = (nowMs: number) => wantsOf(drain(policy, nowMs))
+  const [want] = late(20_000)
+  assert.ok(want)
+  policy.answered(want, 20_100)
+  policy.stored(want)
+  const [next] = late(20_100)
+  assert.ok(next)
+  policy.lacked(next, 20_100)
+  assert.is(peer.pausedUntilMs, 20_100 + RELATED_PAUSE_MS, 'from the beginning after one that it had')
 })
 
 test('what is under way at a peer is what it sends in a quarter of a second', () => {

@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import {
   NEIGHBOUR_REBALANCE_MS,
   NEIGHBOURS_FAR_MIN,
+  PEER_REFUSED_RETRY_MS,
   PEER_RETRY_MAX_MS,
   PEER_RETRY_MS,
   SERVING_NEWCOMER_MS,
@@ -105,6 +106,23 @@ test('who has opened the swarm here is welcome while there is a place', () => {
     assert.not(policy.welcome({ peer: `guest-${i}` }, 0), 'it has its place already')
   }
   assert.not(policy.welcome({ peer: 'another' }, 0))
+})
+
+test('a peer that refuses may be about to begin: it is dialled again soon, then later each time', () => {
+  const policy = policyWith({ rack: 1 })
+  const waits: number[] = []
+  let nowMs = 0
+  assert.equal(policy.dials(nowMs), ['rack-0'])
+  for (let i = 0; i < 10; i++) {
+    policy.left('rack-0', nowMs, { failed: true, refused: true })
+    const leftMs = nowMs
+    while (policy.dials(nowMs).length === 0) nowMs += 50
+    waits.push(nowMs - leftMs)
+  }
+  assert.equal(
+    waits,
+    waits.map((_, i) => Math.min(PEER_RETRY_MAX_MS, PEER_REFUSED_RETRY_MS * 2 ** i)),
+  )
 })
 
 test('every 30 s the least useful neighbour makes room for one of the same nearness', () => {
