@@ -103,7 +103,8 @@ export class Fetcher {
     // What it has of this image shows when it is asked.
     const have = related === undefined ? peer.have : Bitmap.full(this.#policy.runs)
     const nearness = this.#components.nearness(key)
-    peer.fetch = this.#policy.joined({ key, have, origin, nearness, credit }, this.#clock.monotonic())
+    const facts = { key, have, origin, related: related !== undefined, nearness, credit }
+    peer.fetch = this.#policy.joined(facts, this.#clock.monotonic())
     this.#peers.set(peer.fetch, peer)
   }
 

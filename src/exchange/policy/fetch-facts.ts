@@ -8,6 +8,8 @@ export interface PeerJoin {
   /** Runs that it holds; what it gets later comes through `peerHas`. Not read for an origin. */
   readonly have: Bitmap
   readonly origin: boolean
+  /** It only may have what `have` says: it has another image. Nobody waits for it. */
+  readonly related?: boolean
   /** By its labels; a peer of the own rack comes before others. */
   readonly nearness: Nearness
   /** Bytes of wants that it takes at a time. */

@@ -6,6 +6,8 @@ import type { Units } from './units.ts'
 export class FetchPeer {
   readonly key: string
   readonly origin: boolean
+  /** Only may have its units. */
+  readonly related: boolean
   readonly nearness: Nearness
   readonly pace = new Pace()
   /** Units that it holds; empty for an origin, which holds everything and decides itself. */
@@ -33,12 +35,14 @@ export class FetchPeer {
   constructor(init: {
     key: string
     origin: boolean
+    related?: boolean | undefined
     nearness: Nearness
     units: Units
     flightBytesMax: number
   }) {
     this.key = init.key
     this.origin = init.origin
+    this.related = init.related === true
     this.nearness = init.nearness
     this.units = init.units
     this.flightBytesMax = init.flightBytesMax

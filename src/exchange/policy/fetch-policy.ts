@@ -124,10 +124,10 @@ export class FetchPolicy {
   }
 
   joined(peer: PeerJoin, nowMs: number): FetchPeer {
-    const { key, origin, nearness, credit } = peer
+    const { key, origin, related, nearness, credit } = peer
     const units = origin ? unitsOf(0) : unitsOfRuns(peer.have, this.partsPerRun)
     const flightBytesMax = Math.max(RUN_BYTES_MAX, Math.min(PEER_FLIGHT_BYTES_MAX, credit))
-    const made = new FetchPeer({ key, origin, nearness, units, flightBytesMax })
+    const made = new FetchPeer({ key, origin, related, nearness, units, flightBytesMax })
     this.#chooser.measure(made)
     this.#peers.push(made)
     if (!origin) this.#picker.addPeer(made)

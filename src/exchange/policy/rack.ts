@@ -53,13 +53,16 @@ export class Rack {
     if (this.#counts(before) || this.#counts(place)) this.#changed(nowMs)
   }
 
+  /** A peer that only may have things counts for nobody: waiting for what it has not would never end. */
   joined(peer: FetchPeer, nowMs: number): void {
+    if (peer.related) return
     this.#peers.add(peer)
     if (isMate(peer)) this.know([peer.key], nowMs)
     if (this.#stewards !== undefined) this.#count(this.#stewards, peer, nowMs)
   }
 
   left(peer: FetchPeer, nowMs: number): void {
+    if (peer.related) return
     const counted = this.#peers.delete(peer) && this.#stewards !== undefined && isMate(peer)
     if (counted) eachUnit(peer.units, (unit) => this.#stewards?.mateLost(unit))
     if (isMate(peer) && this.#mates.delete(peer.key)) this.#changed(nowMs)

@@ -78,6 +78,24 @@ test('a peer that may have anything and has nothing is asked ever more seldom', 
   assert.is(peer.pausedUntilMs, 20_100 + RELATED_PAUSE_MS, 'from the beginning after one that it had')
 })
 
+test('what a mate only may have, and has not, comes from outside of the rack', () => {
+  const policy = new FetchPolicy({ runs: 40, parts: 1, random: seeded(7), nowMs: 0, self: 'node' })
+  for (let run = 0; run < policy.runs; run++) policy.missing(run, 0)
+  policy.planned(0)
+  const have = Bitmap.full(policy.runs)
+  const mate = { key: 'mate', have, origin: false, related: true, nearness: 2, credit: CREDIT } as const
+  policy.joined({ ...mate, related: false, have: new Bitmap(policy.runs) }, 0)
+  policy.joined(mate, 0)
+  const far = join(policy, 'far')
+  for (let nowMs = 0; nowMs < 60_000 && !policy.complete; nowMs += 10) {
+    for (const want of wantsOf(drain(policy, nowMs))) {
+      if (want.peer !== far) policy.lacked(want, nowMs)
+      else if (policy.answered(want, nowMs)) policy.stored(want)
+    }
+  }
+  assert.ok(policy.complete, `${policy.missingRuns} runs are still waited for`)
+})
+
 test('what is under way at a peer is what it sends in a quarter of a second', () => {
   const policy = policyOf(200)
   const peer = join(policy, 'a')
