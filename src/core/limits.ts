@@ -87,6 +87,10 @@ export const URGENT_BURST_BYTES = 8 * MiB
 export const URGENT_BYTES_PER_SECOND = 2 * MiB
 /** Copies of an image that one peer is given in one channel before it comes last: an honest one needs one, and the rest again if it loses its disk. */
 export const SERVE_COPIES_MAX = 2
+/** What nobody needs (a run again that the peer was given, or one at an origin that it did not assign) has so many times less than the share of background: 0.4 % of a link that eight peers want. */
+export const SERVE_NEEDLESS_RATIO = 16
+/** Wants of a peer in a swarm that are remembered to know such ones: all parts of a 2 GiB image, 64 KB or so. */
+export const SERVE_REPEATS_WATCHED_MAX = 8192
 /** What may pass at once under a rate limit after a rest, as time at that rate: the grain of what competes on a link. */
 export const RATE_BURST_MS = 250
 /** Manifests that one channel may have open: bounds the bitmaps kept for a peer. */
@@ -142,12 +146,20 @@ export const STEWARD_WAIT_MS = 2000
 export const STEWARD_WAITS = 3
 /** Mates that step in one after the other; later ones come with the last of them. */
 export const STEWARD_RANKS_MAX = 4
-/** A run that an origin gave away should be at a second peer within so long at least before its taker counts as one that does not pass on. */
-export const SPREAD_MS_MIN = 3000
-/** ... and within so many times what runs take on average. */
-export const SPREAD_TIMES = 3
-/** Runs that must have reached a second peer before that is known; the mean goes over about as many. */
-export const SPREAD_SAMPLES_MIN = 16
+/** A run that an origin gave away is told by its taker, and then is at a second peer, as soon as runs usually are (six mean deviations above the mean); but that is not counted below so long: news and asks take a part of it. */
+export const SPREAD_MS_MIN = 1000
+/** Runs that must have been told, or have reached a second peer, before it is known what is usual. */
+export const SPREAD_SAMPLES_MIN = 8
+/** Runs that the mean of these times goes over. */
+export const SPREAD_MEMORY = 16
+/** Before that is known, and at most, a run that nobody tells of is given to another after so long. */
+export const ORIGIN_REASSIGN_MS_MAX = 10_000
+/** Who was given a run that then had to be given to another gets nothing for so long while others ask; twice as long each time in a row. */
+export const SPREAD_REST_MS = 2000
+/** Times that this doubles: a minute. */
+export const SPREAD_STRIKES_MAX = 5
+/** Who has asked an origin within so long is there to be given what another does not pass on. */
+export const SPREAD_OTHERS_MS = 3000
 /** Runs of one taker that an origin watches. */
 export const SPREAD_WATCHED_MAX = 64
 /** Pause of a peer that does not have what it told: its have bitmap and its store may agree again. */

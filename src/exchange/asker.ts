@@ -60,6 +60,11 @@ export class Asker {
     }
   }
 
+  /** Whether the run was assigned to the peer, and it has not told that it holds it. */
+  expects(run: number): boolean {
+    return this.#untold.has(run)
+  }
+
   /** So many bytes of a run were sent to the peer. */
   served(run: number, bytes: number): void {
     if (this.#fallen.has(run)) this.#components.fallback.sent(bytes)

@@ -67,6 +67,7 @@ export class ServedRequests {
     return {
       peer: this.#connection.peer,
       class: this.#classOf(message),
+      needless: () => this.#isNeedless(message),
       serve: () => this.#serve(message).finally(() => this.#jobs.delete(message.request)),
       drained: async () => {
         if (!this.#connection.closed) await this.#connection.drained()
@@ -83,6 +84,16 @@ export class ServedRequests {
     const copyBytes = (served.swarm.map.runs + 1) * RUN_BYTES_MAX
     if (served.givenBytes > SERVE_COPIES_MAX * copyBytes) return 'background'
     return trafficClassOf(message.class)
+  }
+
+  /** What it was given before; at an origin also what that did not assign to it, unless a guest waits for it. */
+  #isNeedless(message: Request): boolean {
+    if (message.type !== 'want') return false
+    const served = this.#init.swarmOf(message.id)
+    if (served === undefined) return false
+    if (served.repeats.has(message.run, firstIndex(message))) return true
+    const isGuest = trafficClassOf(message.class) === 'guest'
+    return !isGuest && served.asker?.expects(message.run) === false
   }
 
   /** Every request gets one answer: a job that has begun is answered with its blocks. */
@@ -120,8 +131,16 @@ export class ServedRequests {
     const sent = await serveWant(parts, served.swarm, message)
     served.givenBytes += sent.bytes
     served.asker?.served(message.run, sent.bytes)
+    if (sent.bytes > 0) served.repeats.gave(message.run, firstIndex(message))
     return sent
   }
+}
+
+/** The lowest wanted index. */
+function firstIndex({ missing }: Want): number {
+  const at = missing.findIndex((byte) => byte !== 0)
+  const byte = missing[at] ?? 0
+  return at < 0 ? 0 : at * 8 + 31 - Math.clz32(byte & -byte)
 }
 
 export function messageOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import type { Grant } from '../core/grant.ts'
 import type { Asker } from './asker.ts'
+import type { Repeats } from './policy/repeats.ts'
 import type { ServingPlaces } from './policy/serving-places.ts'
 import type { Swarm } from './swarm.ts'
 
@@ -11,6 +12,7 @@ export interface Served {
   /** The other side as one that asks for runs; only at an origin. */
   readonly asker: Asker | undefined
   readonly places: ServingPlaces | undefined
+  readonly repeats: Repeats
   readonly stop: () => void
   renewedMs: number
   /** Bytes of blocks that it was given. */

@@ -8,6 +8,7 @@ import type { Ask, Have, Message, Open, Renew } from '../wire/message-types.ts'
 import { Allowance } from './allowance.ts'
 import { Asker, type AskerComponents } from './asker.ts'
 import type { Connection } from './connection.ts'
+import { Repeats } from './policy/repeats.ts'
 import type { ServingPlaces } from './policy/serving-places.ts'
 import type { Served } from './served.ts'
 import { messageOf, type ServedRequestComponents, ServedRequests } from './served-requests.ts'
@@ -184,7 +185,7 @@ export class Server {
       partly: (parts) => this.#connection.haveParts(id, parts),
     })
     const asker = this.#asker(swarm)
-    const fresh = { renewedMs: Number.NEGATIVE_INFINITY, givenBytes: 0 }
+    const fresh = { renewedMs: Number.NEGATIVE_INFINITY, givenBytes: 0, repeats: new Repeats() }
     this.#served.set(id, { id, swarm, grant, asker, places, stop, ...fresh })
     this.#connection.send({ type: 'opened', id, runs: swarm.map.runs, have: swarm.have.bytes.slice() })
     this.#connection.haveParts(id, swarm.partly)

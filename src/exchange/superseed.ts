@@ -3,8 +3,6 @@ import type { Random } from '../core/random.ts'
 import { Spread } from './policy/spread.ts'
 import { RunQueue } from './run-queue.ts'
 
-/** A run whose taker has not told that it holds it after so long may be given to another. */
-const REASSIGN_AFTER_MS = 10_000
 /** Bytes of the asker's bitmap, and runs that it lacks, that one ask of a starving peer looks at: about 50 µs. */
 const RAREST_BITMAP_BYTES_MAX = 16 * 1024
 const RAREST_RUNS_MAX = 4096
@@ -59,7 +57,9 @@ export class Superseed {
     const holders = (this.#holders[run] ?? 0) + 1
     this.#holders[run] = holders
     const givenMs = this.#assignedMs[run] ?? Number.NEGATIVE_INFINITY
-    if (holders === 2 && nowMs !== undefined && givenMs >= 0) this.#spread.spread(nowMs - givenMs)
+    if (nowMs === undefined || givenMs < 0) return
+    if (holders === 1) this.#spread.told(nowMs - givenMs)
+    if (holders === 2) this.#spread.spread(run, nowMs - givenMs)
   }
 
   /** The asker is gone; it was assigned these runs and has not told that it holds them. */
@@ -76,11 +76,16 @@ export class Superseed {
   }
 
   /** Runs for the asker to want now, `count` at most; empty when it had better wait for other peers. */
-  assign(request: AssignRequest): number[] {
-    const stuck = request.asker !== undefined && this.#spread.isStuck(request.asker, request.nowMs)
+  assign(asked: AssignRequest): number[] {
+    const { asker, nowMs } = asked
+    const stuck = asker !== undefined && this.#spread.isStuck(asker, nowMs)
+    const suspect = asker !== undefined && this.#spread.isSuspect(asker, nowMs)
+    const request = suspect ? { ...asked, count: Math.min(1, asked.count) } : asked
     const given = stuck ? [] : this.#takeReturned(request)
-    if (given.length < request.count) this.#takeOrphans(request, given)
-    if (!stuck) this.#takeFresh(request, given)
+    if (!stuck) {
+      this.#takeOrphans(request, given)
+      this.#takeFresh(request, given)
+    }
     if (given.length === 0 && request.starving) this.#takeRarest(request, given)
     for (const run of given) {
       this.#assigned[run] = this.assignedOf(run) + 1
@@ -123,11 +128,13 @@ export class Superseed {
       if (run === undefined) return
       const holders = this.#holders[run] ?? 0
       const doubtful = holders === 0 || (holders === 1 && watched)
-      const afterMs = holders === 0 ? REASSIGN_AFTER_MS : this.#spread.limitMs
+      const afterMs = holders === 0 ? this.#spread.untoldLimitMs(run) : this.#spread.limitMs
       const young = (this.#assignedMs[run] ?? 0) >= request.nowMs - afterMs
       if (doubtful && (young || request.have.has(run))) return
       this.#doubtful.shift()
-      if (doubtful && !given.includes(run)) given.push(run)
+      if (!doubtful || given.includes(run)) continue
+      this.#spread.taken(run, request.nowMs)
+      given.push(run)
     }
   }
 

@@ -153,4 +153,14 @@ test('bytes count as fallback when others hold the run that was given, and until
   assert.is(fallback.runs, 1)
 })
 
+test('a run is expected from its assignment until it is told', () => {
+  const { asker } = setUp(8)
+  const one = asker()
+  const [run = -1] = one.ask(1)
+  assert.ok(one.made.expects(run))
+  assert.not(one.made.expects((run + 1) % 8), 'it was not assigned')
+  one.told([run])
+  assert.not(one.made.expects(run))
+})
+
 test.run()

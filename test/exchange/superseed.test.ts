@@ -72,8 +72,8 @@ test('a peer that passes nothing on gets no new runs, and another gets those tha
   for (const run of others) superseed.held(run, 900)
   const stuck = from('keeps', 0)
   for (const run of stuck) superseed.held(run, 500)
-  const late = SPREAD_MS_MIN + 1
-  assert.is(from('shares', late - 2).length, 2)
+  const late = 3 * SPREAD_MS_MIN + 1
+  assert.is(from('shares', SPREAD_MS_MIN - 2).length, 2)
   const mine = new Bitmap(RUNS)
   for (const run of stuck) mine.set(run)
   assert.equal(from('keeps', late, mine), [])
@@ -140,6 +140,21 @@ test('a starving peer that lacks one run of a huge image gets it after some asks
   let asks = 0
   while (ask(superseed, have, { starving: true }).length === 0) asks++
   assert.ok(asks < 500, `${asks} asks`)
+})
+
+test('a run that its taker does not tell of goes to another as soon as runs are usually told', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const from = (asker: string, nowMs: number, count = 1) =>
+    superseed.assign({ have: new Bitmap(RUNS), count, starving: false, nowMs, asker })
+  for (let sample = 0; sample < SPREAD_SAMPLES_MIN; sample++) {
+    for (const run of from('tells', sample))
+      for (const afterMs of [200, 300]) superseed.held(run, sample + afterMs)
+  }
+  const [silent = -1] = from('silent', 100)
+  while (from('tells', 200, RUNS).length > 0);
+  assert.equal(from('tells', 100 + SPREAD_MS_MIN), [])
+  assert.equal(from('tells', 101 + SPREAD_MS_MIN), [silent])
+  assert.equal(from('silent', 101 + SPREAD_MS_MIN), [], 'it waits for its next one')
 })
 
 test.run()

@@ -39,6 +39,7 @@ export class Host implements Due {
   readonly #turns: Flow[] = []
   #next = 0
   #sending: Quantum | undefined
+  #stopped = false
   sentBytes = 0
 
   constructor(queue: EventQueue, init: HostInit) {
@@ -46,6 +47,15 @@ export class Host implements Due {
     this.#bytesPerMs = init.upBytesPerMs
     this.down = new Pipe(init.downBytesPerMs)
     this.rack = init.rack
+  }
+
+  /** Its process does nothing any more, and its kernel keeps the connections. */
+  get isStopped(): boolean {
+    return this.#stopped
+  }
+
+  stop(): void {
+    this.#stopped = true
   }
 
   /** The flow has something to send; to be said once until it is asked. */
@@ -141,7 +151,7 @@ export class Flow {
     this.#offered = false
     const [transfer] = this.#transfers
     if (transfer === undefined) return undefined
-    const quantum = this.#idle.pop()
+    const quantum = this.from.isStopped ? undefined : this.#idle.pop()
     if (quantum === undefined) return undefined
     const left = transfer.bytes - this.#begunBytes
     quantum.bytes = Math.min(left, this.#quantumBytes)
@@ -156,6 +166,8 @@ export class Flow {
 
   /** A quantum has reached the other host. */
   arrived(quantum: Quantum): void {
+    // What nobody reads fills the buffers of the connection: the sender cannot go on.
+    if (this.to.isStopped) return
     const { ends } = quantum
     quantum.ends = undefined
     this.#idle.push(quantum)

@@ -50,6 +50,7 @@ export class Network {
   }
 
   #pass(from: Host, to: Host, message: Due): void {
+    if (from.isStopped || to.isStopped) return
     const cut = from.rack === to.rack ? undefined : [from.rack, to.rack].find((rack) => rack?.isCut)
     if (cut !== undefined) cut.hold(() => this.#pass(from, to, message))
     else this.#queue.at(this.#queue.monotonic() + this.delayMs(from, to), message)

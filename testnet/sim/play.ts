@@ -65,8 +65,9 @@ class Stage {
     this.#random = seededRandom(init.seed ^ 0x5eed)
     this.bound = boundOf(init)
     this.simulation = new Simulation(init)
-    this.#toCome = init.nodes
-    for (let i = 0; i < init.nodes; i++) this.#enter(i)
+    const odd = scenario.odd === undefined ? 0 : 1
+    this.#toCome = init.nodes + odd
+    for (let i = 0; i < init.nodes + odd; i++) this.#enter(i)
     for (const incident of scenario.incidents ?? []) {
       this.simulation.queue.after(incident.at * this.bound.ms, () => this.#happen(incident))
     }
@@ -88,15 +89,19 @@ class Stage {
     const { simulation } = this
     const { nodes, racks, rate, startSpreadMs } = this.#init
     const { odd, complete = 0, staggered = 0 } = this.#scenario
-    const isOdd = odd !== undefined && index === Math.floor(nodes / 2)
+    const isOdd = odd !== undefined && index === nodes
     const slow = isOdd && 'rateShare' in odd ? odd.rateShare : 1
-    const node = simulation.addNode(Math.floor((index * racks) / nodes), rate * slow)
+    const node = simulation.addNode(Math.floor((index * racks) / nodes) % racks, rate * slow)
     if (isOdd && 'manners' in odd) node.uploads.manners = odd.manners
+    if (isOdd && 'stopsAt' in odd) {
+      simulation.queue.after(odd.stopsAt * this.bound.ms, () => node.host.stop())
+    }
     const atMs = staggered > 0 ? (index / nodes) * staggered * this.bound.ms : this.#random() * startSpreadMs
     simulation.queue.after(atMs, () => {
       this.#toCome--
       if (isOdd && 'floods' in odd) return this.#flood(node)
-      if (index < complete) {
+      const claims = isOdd && 'manners' in odd && odd.claims !== undefined
+      if (index < complete || claims) {
         node.fill()
         simulation.tracker.announce(node)
       } else simulation.begin(node, { awaited: !isOdd })
@@ -111,6 +116,7 @@ class Stage {
       { queue, network, host: node.host, directory },
       { key: node.key, wantBytes: this.simulation.wantBytes },
     )
+    flooder.flood(this.simulation.origin.key)
     for (const other of nodes) if (other !== node) flooder.flood(other.key)
   }
 
@@ -140,7 +146,7 @@ class Stage {
     const { late = 0 } = this.#scenario
     const { queue } = this.simulation
     const point = this.curve.at(-1)
-    if (late > this.#late.length && (point?.complete ?? 0) >= this.#ordinary.length * LATE_AT)
+    if (late > this.#late.length && (point?.complete ?? 0) >= Math.floor(this.#ordinary.length * LATE_AT))
       this.#startLate(late)
     queue.after(this.bound.ms / POINTS, () => this.#look())
   }

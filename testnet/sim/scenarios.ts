@@ -7,8 +7,15 @@ export type Incident =
   | { readonly at: number; readonly kind: 'rack cut off'; readonly rack: number }
   | { readonly at: number; readonly kind: 'rack healed'; readonly rack: number }
 
-/** One node that is not like the others; figures are those of the others. */
-export type Odd = { readonly manners: Manners } | { readonly rateShare: number } | { readonly floods: true }
+/**
+ * One more node that is not like the others; figures are those of the others. `claims`: it fetches nothing and tells from the start that it
+ * holds it; `stopsAt`: from that share of the bound on nothing comes from it, and it takes nothing.
+ */
+export type Odd =
+  | { readonly manners: Manners; readonly claims?: 'everything' }
+  | { readonly rateShare: number }
+  | { readonly floods: true }
+  | { readonly stopsAt: number }
 
 /** Figures that a goal may be about; times are those of nodes over the bound, each from its own start. */
 export type Measure =
@@ -115,6 +122,12 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   },
   slow: { summary: 'one node at 1 % of the rate', ...SMALL, odd: { rateShare: 0.01 }, goals: within(1.1) },
   silent: { summary: 'one node never answers', ...SMALL, odd: { manners: 'silent' }, goals: within(1.1) },
+  stopped: {
+    summary: 'one node stops at 30 %: it answers nothing, and its connections stay',
+    ...SMALL,
+    odd: { stopsAt: 0.3 },
+    goals: within(1.1),
+  },
   lying: {
     summary: 'one node tells that it holds everything',
     ...SMALL,
@@ -125,6 +138,18 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     summary: 'one node sends wrong bytes',
     ...SMALL,
     odd: { manners: 'corrupt' },
+    goals: within(1.1),
+  },
+  'lying-from-start': {
+    summary: 'one node fetches nothing and tells that it holds everything',
+    ...SMALL,
+    odd: { manners: 'lying', claims: 'everything' },
+    goals: within(1.1),
+  },
+  'corrupt-from-start': {
+    summary: 'one node holds everything and sends wrong bytes',
+    ...SMALL,
+    odd: { manners: 'corrupt', claims: 'everything' },
     goals: within(1.1),
   },
   flood: {

@@ -2,6 +2,7 @@ import type { Bitmap } from '../../src/core/bitmap.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Asker } from '../../src/exchange/asker.ts'
 import type { FetchPeer } from '../../src/exchange/policy/fetch-peer.ts'
+import { Repeats } from '../../src/exchange/policy/repeats.ts'
 import type { ServeJob } from '../../src/exchange/policy/serve-order.ts'
 import type { Want, WantFailure } from '../../src/exchange/policy/want.ts'
 import type { Flow, Host, Transfer } from './host.ts'
@@ -16,6 +17,8 @@ export interface Held {
 export interface Job extends ServeJob, Transfer {
   readonly service: Service
   readonly run: number
+  /** What a want of the same run is told from another by. */
+  readonly parts: number
 }
 
 /** The fetching side of a peer, as the serving side of another sees it. What arrives has taken its time on the way. */
@@ -38,6 +41,8 @@ export class Service {
   readonly client: Client
   readonly server: PeerKey
   readonly flow: Flow
+  /** What the client was given. */
+  readonly repeats = new Repeats()
   /** The client as one that asks for runs; only at an origin. */
   readonly asker: Asker | undefined
   /** What is being sent, or waits for its turn. */

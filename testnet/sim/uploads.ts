@@ -114,7 +114,7 @@ export class Uploads {
 
   want(service: Service, want: Want): void {
     if (!service.isOpen || this.manners === 'silent') return
-    const lacking = want.parts & ~this.#components.heldParts(want.run)
+    const lacking = this.manners === 'lying' ? want.parts : want.parts & ~this.#components.heldParts(want.run)
     if (lacking !== 0) return this.#fail(service, want, 'lacks')
     const job = this.#job(service, want)
     if (!this.#order.add(job, this.#nowMs)) return this.#fail(service, want, 'busy')
@@ -160,7 +160,7 @@ export class Uploads {
 
   /** One event for all that are as far as the first. */
   #tellAll(services: readonly Service[], held: readonly Held[]): void {
-    const [first] = services
+    const first = services.find(({ client }) => !client.host.isStopped)
     if (first === undefined) return
     const hear = () => {
       for (const service of services) if (service.isOpen) service.client.heard(service, held)
@@ -180,7 +180,9 @@ export class Uploads {
       class: want.class,
       service,
       run: want.run,
+      parts: want.parts,
       bytes: want.bytes,
+      needless: () => service.repeats.has(want.run, want.parts) || service.asker?.expects(want.run) === false,
       left: () => {
         this.#order.done(job, this.#nowMs)
         this.#serve()
@@ -199,6 +201,7 @@ export class Uploads {
     for (let job = this.#order.next(nowMs); job !== undefined; job = this.#order.next(nowMs)) {
       this.#order.sent(job, job.bytes, nowMs)
       job.service.asker?.served(job.run, job.bytes)
+      job.service.repeats.gave(job.run, job.parts)
       job.service.flow.send(job)
     }
     const waitMs = this.#order.waitMs(nowMs)

@@ -1,6 +1,7 @@
 import {
   EXCHANGE_REQUESTS_MAX,
   SERVE_CLASS_RATIO,
+  SERVE_NEEDLESS_RATIO,
   SERVE_REQUESTS_MAX,
   SERVE_SLOTS,
   SERVE_SLOW_MS,
@@ -15,6 +16,8 @@ import { TokenBucket } from './token-bucket.ts'
 export interface ServeJob {
   readonly peer: string
   readonly class: TrafficClass
+  /** Nobody who keeps to the protocol asks for it: it comes after what is needed. */
+  needless?(): boolean
 }
 
 interface Client<J> {
@@ -25,7 +28,7 @@ interface Client<J> {
   /** Virtual time up to which it was served: bytes over shares. */
   served: number
   /** What it is being given now: until the channel takes more. */
-  current: { job: J; as: TrafficClass; limit: TrafficClass; sinceMs: number } | undefined
+  current: { job: J; as: TrafficClass; share: number; limit: TrafficClass; sinceMs: number } | undefined
   /** It did not read its last job in time: until it does, it holds no slot. */
   slow: boolean
   /** Bytes that it may have as urgent ones. */
@@ -124,8 +127,8 @@ export class ServeOrder<J extends ServeJob> {
   sent(job: J, bytes: number, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
-    const { as, limit } = client.current
-    client.served += bytes / shareOf(as)
+    const { as, limit, share } = client.current
+    client.served += bytes / share
     if (as === 'guest' || as === 'boot') client.urgent.take(bytes, nowMs)
     this.#rates.take(limit, bytes, nowMs)
   }
@@ -217,7 +220,8 @@ export class ServeOrder<J extends ServeJob> {
     client.waiting--
     this.#waiting--
     if (of === 'guest') this.#guests--
-    client.current = { job, as, limit, sinceMs: nowMs }
+    const share = job.needless?.() === true ? shareOf('background') / SERVE_NEEDLESS_RATIO : shareOf(as)
+    client.current = { job, as, share, limit, sinceMs: nowMs }
     this.#leaveReady(client)
     this.#now = Math.max(this.#now, client.served)
     this.#enterServing(client)

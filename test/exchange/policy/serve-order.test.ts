@@ -242,4 +242,30 @@ test('a guest read past its allowance waits for the limit of everything alone', 
   }
 })
 
+test('what nobody needs comes after what is needed', () => {
+  const order = orderWith()
+  const sent = { honest: 0, floods: 0 }
+  const add = (peer: 'honest' | 'floods') =>
+    order.add({ peer, class: 'requested', needless: () => peer === 'floods' }, 0)
+  for (let i = 0; i < 100; i++) {
+    add('honest')
+    add('floods')
+  }
+  for (let i = 0; i < 100; i++) {
+    const job = order.next(0)
+    if (job === undefined) break
+    sent[job.peer as 'honest' | 'floods']++
+    order.sent(job, RUN_BYTES_MAX, 0)
+    order.done(job, 0)
+  }
+  assert.ok(sent.floods <= 4, `${sent.floods} of 100`)
+  assert.is(sent.honest + sent.floods, 100)
+})
+
+test('what nobody needs is given while nobody needs anything', () => {
+  const order = orderWith()
+  order.add({ peer: 'floods', class: 'requested', needless: () => true }, 0)
+  assert.is(order.next(0)?.peer, 'floods')
+})
+
 test.run()
