@@ -1,6 +1,7 @@
 /** Writes docs/limits.md and docs/errors.md from the sources; `npm run docs`. The tidy test compares them. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as diskLimits from '../src/core/disk-limits.ts'
 import { ERROR_TABLE } from '../src/core/errors.ts'
 import * as limits from '../src/core/limits.ts'
 import * as registryLimits from '../src/core/registry-limits.ts'
@@ -32,7 +33,7 @@ function hostReasons(): [string, string][] {
 
 function limitsPage(): string {
   // In the order of the file, where neighbours belong together; an import gives them by name.
-  const values: Record<string, number> = { ...limits, ...registryLimits }
+  const values: Record<string, number> = { ...limits, ...diskLimits, ...registryLimits }
   const rowsOf = (path: string) =>
     [...reasons(path)].map(
       ([name, why]) => `| \`${name}\` | ${values[name]?.toLocaleString('en')} | ${why} |`,
@@ -44,7 +45,7 @@ function limitsPage(): string {
   return `# Limits
 
 Everything that a remote can make us do has a bound in bytes, count or time. Those of Bootswarm's own protocols and formats are
-constants of [src/core/limits.ts](../src/core/limits.ts) and, for the registry, of
+constants of [src/core/limits.ts](../src/core/limits.ts), for disks of [src/core/disk-limits.ts](../src/core/disk-limits.ts) and, for the registry, of
 [src/core/registry-limits.ts](../src/core/registry-limits.ts); those of the libp2p host below them, connections, streams, buffers and the DHT,
 are in [src/p2p/host-limits.ts](../src/p2p/host-limits.ts). Figures that only shape our own work, sizes of
 batches and numbers of workers, stay beside the code that they shape. The last word of a name is its unit, or the figure is a count. This page is
@@ -54,6 +55,12 @@ written by \`npm run docs\`; a test compares the two. Exceeding a bound is \`E_L
 | limit | value | why |
 |---|---:|---|
 ${rowsOf('src/core/limits.ts').join('\n')}
+
+## Limits of disks
+
+| limit | value | why |
+|---|---:|---|
+${rowsOf('src/core/disk-limits.ts').join('\n')}
 
 ## Limits of the registry
 

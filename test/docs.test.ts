@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import * as diskLimits from '../src/core/disk-limits.ts'
 import { ERROR_TABLE } from '../src/core/errors.ts'
 import * as limits from '../src/core/limits.ts'
 import * as registryLimits from '../src/core/registry-limits.ts'
@@ -23,7 +24,9 @@ test('docs/errors.md lists the errors as they are', () => {
 test('docs/limits.md lists the limits as they are', () => {
   const rows = [...readFileSync('docs/limits.md', 'utf8').matchAll(/^\| `([A-Z0-9_]+)` \| ([\d,.]+) \|/gm)]
   const documented = rows.map(([, name, value]) => `${name} ${value?.replaceAll(',', '')}`)
-  const real = Object.entries({ ...limits, ...registryLimits }).map(([name, value]) => `${name} ${value}`)
+  const real = Object.entries({ ...limits, ...diskLimits, ...registryLimits }).map(
+    ([name, value]) => `${name} ${value}`,
+  )
   none(
     real.filter((line) => !documented.includes(line)),
     'npm run docs writes them',

@@ -1,0 +1,180 @@
+import type { Socket } from 'node:net'
+import type { Clock } from '../../../src/core/clock.ts'
+import { BufferPool } from '../../../src/util/buffer-pool.ts'
+
+const KiB = 1024
+/** Memory for headers and small pieces: the headers of thousands of answers, or a dozen answers of one page. */
+const SLAB_BYTES = 64 * KiB
+/** Slabs that wait for their next use. */
+const SLABS_KEPT_MAX = 64
+/** Pieces up to which copying is cheaper than one more piece for the system. */
+const COPY_BYTES_MAX = 8 * KiB
+/** What is handed to the system at a time: so that progress is seen on slow links. */
+const BATCH_BYTES = 1024 * KiB
+/** Zeros for those who cannot be told of holes. */
+const ZEROS = Buffer.alloc(256 * KiB)
+
+/** Slabs for all connections of a server: an idle connection holds none. */
+export function slabPool(): BufferPool {
+  return new BufferPool({ bytes: SLAB_BYTES, keepMax: SLABS_KEPT_MAX })
+}
+
+/** What the system has taken. */
+export interface Written {
+  readonly answers: number
+  readonly bytes: number
+}
+
+interface OutboxComponents {
+  readonly socket: Socket
+  readonly slabs: BufferPool
+  readonly clock: Clock
+}
+
+interface OutboxInit {
+  readonly written: (written: Written) => void
+}
+
+/**
+ * Answers on their way to a socket. Headers and small pieces are written one after the other into a slab of memory, large pieces are passed on as they
+ * are; all that one turn of the event loop brings leaves in one system call.
+ */
+export class Outbox {
+  readonly #components: OutboxComponents
+  readonly #written: (written: Written) => void
+  #slab: Buffer | undefined
+  /** The part of the slab that is filled and not yet among `#pieces`. */
+  #from = 0
+  #to = 0
+  /** Slabs that are full, and in use by what is not written yet. */
+  #full: Buffer[] = []
+  #pieces: Uint8Array[] = []
+  #bytes = 0
+  #answers = 0
+  #answerBytes = 0
+  #batches = 0
+  #progressMs = 0
+  #scheduled = false
+  #closed = false
+
+  constructor(components: OutboxComponents, init: OutboxInit) {
+    this.#components = components
+    this.#written = init.written
+  }
+
+  /** When the system has last taken something, by a clock that never goes back; undefined while nothing waits for it. */
+  get waitingSinceMs(): number | undefined {
+    return this.#batches > 0 ? this.#progressMs : undefined
+  }
+
+  /** `bytes` of memory that the caller fills at once; at most a few hundred. */
+  room(bytes: number): Buffer {
+    const slab = this.#slabFor(bytes)
+    const at = this.#to
+    this.#to += bytes
+    this.#bytes += bytes
+    return slab.subarray(at, at + bytes)
+  }
+
+  append(piece: Uint8Array): void {
+    if (piece.length <= COPY_BYTES_MAX) {
+      this.room(piece.length).set(piece)
+      return
+    }
+    for (let at = 0; at < piece.length; at += BATCH_BYTES) {
+      const part = piece.length > BATCH_BYTES ? piece.subarray(at, at + BATCH_BYTES) : piece
+      // before, and not after: the last batch of an answer is not empty
+      if (this.#bytes >= BATCH_BYTES) this.#send()
+      this.#seal()
+      this.#pieces.push(part)
+      this.#bytes += part.length
+    }
+  }
+
+  appendZeros(count: number): void {
+    for (let left = count; left > 0; left -= ZEROS.length) {
+      this.append(left < ZEROS.length ? ZEROS.subarray(0, left) : ZEROS)
+    }
+  }
+
+  /** An answer ends here; `written` tells of it, and of its bytes, when the system has taken it. */
+  answered(bytes: number): void {
+    this.#answers += 1
+    this.#answerBytes += bytes
+    if (this.#bytes >= BATCH_BYTES) this.#send()
+    else this.#schedule()
+  }
+
+  /** Drops everything, and says nothing any more. */
+  close(): void {
+    this.#closed = true
+    this.#pieces = []
+    this.#slab = undefined
+    this.#full = []
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    process.nextTick(() => {
+      this.#scheduled = false
+      this.#send()
+    })
+  }
+
+  #slabFor(bytes: number): Buffer {
+    if (this.#slab !== undefined && SLAB_BYTES - this.#to >= bytes) return this.#slab
+    if (this.#slab !== undefined) {
+      this.#seal()
+      this.#full.push(this.#slab)
+    }
+    const { buffer } = this.#components.slabs.take(SLAB_BYTES)
+    this.#slab = Buffer.from(buffer)
+    this.#from = 0
+    this.#to = 0
+    return this.#slab
+  }
+
+  #seal(): void {
+    if (this.#slab === undefined || this.#to === this.#from) return
+    this.#pieces.push(this.#slab.subarray(this.#from, this.#to))
+    this.#from = this.#to
+  }
+
+  #send(): void {
+    if (this.#closed) return
+    this.#seal()
+    const last = this.#pieces.pop()
+    if (last === undefined) return
+    const { socket, clock } = this.#components
+    const batch = { answers: this.#answers, bytes: this.#answerBytes, slabs: this.#full }
+    this.#full = []
+    this.#answers = 0
+    this.#answerBytes = 0
+    this.#bytes = 0
+    if (this.#batches === 0) this.#progressMs = clock.monotonic()
+    this.#batches += 1
+    const pieces = this.#pieces
+    this.#pieces = []
+    socket.cork()
+    for (const piece of pieces) socket.write(piece)
+    socket.write(last, (error) => {
+      if (error === undefined || error === null) this.#onWritten(batch)
+    })
+    socket.uncork()
+  }
+
+  #onWritten({ answers, bytes, slabs }: Written & { slabs: readonly Buffer[] }): void {
+    if (this.#closed) return
+    const { slabs: pool, clock } = this.#components
+    this.#progressMs = clock.monotonic()
+    this.#batches -= 1
+    for (const slab of slabs) pool.give(slab.buffer)
+    const isIdle = this.#batches === 0 && this.#pieces.length === 0 && this.#from === this.#to
+    if (isIdle && this.#slab !== undefined) {
+      pool.give(this.#slab.buffer)
+      this.#slab = undefined
+    }
+    this.#written({ answers, bytes })
+  }
+}

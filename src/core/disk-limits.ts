@@ -1,0 +1,60 @@
+/**
+ * The bounds of disks that a node gives to machines: unit in the name, reason beside it, relations asserted at the end. Those of images,
+ * stores and swarms are in `limits.ts`. `docs/limits.md` is generated from the same names; a test compares the two.
+ */
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** Longest request to read, fill or describe: what clients of NBD may count on, and what is advertised. */
+export const NBD_REQUEST_BYTES_MAX = 32 * MiB
+/** Size and alignment of requests that is advertised as preferred: the page of the file systems inside images. */
+export const NBD_BLOCK_BYTES_PREFERRED = 4 * KiB
+/** Longest name, query, description or message, as the NBD protocol has it. */
+export const NBD_STRING_BYTES_MAX = 4096
+/** Longest data of an option in the handshake: a name and hundreds of queries. */
+export const NBD_OPTION_BYTES_MAX = 64 * KiB
+/** Data of an option up to which it is read and thrown away, so that the client can go on; with more it is hung up on. */
+export const NBD_OPTION_DRAIN_BYTES_MAX = 1 * MiB
+/** Options in one handshake: a client that looks at each of hundreds of disks has enough. */
+export const NBD_OPTIONS_MAX = 1024
+/** Time for a handshake, TLS included: a program needs milliseconds. */
+export const NBD_HANDSHAKE_TIMEOUT_MS = 30_000
+/** Connections of one node to all its disks together: a hundred machines with several each. About 20 KiB each. */
+export const NBD_CONNECTIONS_MAX = 2048
+/** Connections beyond these that are told so before they are closed; the next ones are closed at once. */
+export const NBD_REFUSALS_MAX = 64
+/** Connections over TCP that have not shown a certificate yet; then the oldest gives way. */
+export const NBD_STRANGERS_MAX = 256
+/** Requests of one connection that are under way: Linux has 128 at most, QEMU 16. */
+export const NBD_CONNECTION_REQUESTS_MAX = 128
+/** Bytes that one connection may have asked for and not taken: a whole longest request. */
+export const NBD_CONNECTION_BYTES_MAX = 32 * MiB
+/** Of these, what a connection has for itself whatever the others do: reads of a machine that boots are 40 KiB on average. */
+export const NBD_CONNECTION_OWN_BYTES = 256 * KiB
+/** Bytes beyond those that all connections together may have asked for and not taken. */
+export const NBD_SERVER_BYTES_MAX = 128 * MiB
+/** Requests of one connection to fill a range that run at a time; more are answered and not followed, since they are hints. */
+export const NBD_PREFETCHES_MAX = 32
+/** Extents in one answer about a range: 64 KiB. The client asks on where it ends. */
+export const NBD_EXTENTS_MAX = 8 * KiB
+/** Time for a client that has said its last word, or whose disk is taken away, to take the answers that are under way. */
+export const NBD_LINGER_MS = 10_000
+/** Time for the answers that are under way when the node stops: machines connect again and ask again. */
+export const NBD_DRAIN_MS = 5_000
+/** A client that has taken nothing of what waits for it in so long is hung up on: what it holds, others wait for. */
+export const NBD_UNREAD_MS = 60_000
+/** How often the certificate of a connection over TCP is judged again. */
+export const NBD_TLS_RECHECK_MS = 5_000
+
+function assertRelations(): void {
+  const relations: [boolean, string][] = [
+    [NBD_CONNECTION_BYTES_MAX >= NBD_REQUEST_BYTES_MAX, 'a connection can have the longest request'],
+    [NBD_SERVER_BYTES_MAX >= NBD_CONNECTION_BYTES_MAX, 'the longest request finds room'],
+    [NBD_OPTION_DRAIN_BYTES_MAX > NBD_OPTION_BYTES_MAX, 'options that are too long can be answered'],
+    [NBD_OPTION_BYTES_MAX > 2 * NBD_STRING_BYTES_MAX, 'the longest name and a query fit into an option'],
+    [NBD_PREFETCHES_MAX < NBD_CONNECTION_REQUESTS_MAX, 'hints leave room for reads'],
+  ]
+  for (const [holds, reason] of relations) if (!holds) throw new RangeError(`disk limits: ${reason}`)
+}
+assertRelations()

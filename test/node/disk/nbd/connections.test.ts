@@ -1,0 +1,294 @@
+import { stat } from 'node:fs/promises'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  NBD_CONNECTIONS_MAX,
+  NBD_DRAIN_MS,
+  NBD_HANDSHAKE_TIMEOUT_MS,
+  NBD_LINGER_MS,
+  NBD_REFUSALS_MAX,
+  NBD_UNREAD_MS,
+} from '../../../../src/core/disk-limits.ts'
+import { failureOf } from '../../../fixtures/failure.ts'
+import { FakeClock } from '../../../fixtures/fake-clock.ts'
+import { until } from '../../../fixtures/hosts.ts'
+import { infoRequest, NbdClient, requestBytes } from '../../../fixtures/nbd-client.ts'
+import { disk, RecordingObserver, withNbd } from '../../../fixtures/nbd-site.ts'
+
+const test = suite('NBD connections')
+const MiB = 1024 * 1024
+const [READ, DISC, CACHE] = [0, 2, 5]
+const ESHUTDOWN = 108
+const POLICY = 2 ** 31 + 2
+
+/** A disk whose reads wait until they are let go, or given up. */
+function waitingDisk() {
+  const waiting: (() => void)[] = []
+  const state = { begun: 0, givenUp: 0 }
+  const read = (_offset: number, length: number, { signal }: { signal: AbortSignal }) => {
+    state.begun += 1
+    return new Promise<{ zeros: number }[]>((resolve, reject) => {
+      waiting.push(() => resolve([{ zeros: length }]))
+      signal.addEventListener('abort', () => {
+        state.givenUp += 1
+        reject(signal.reason)
+      })
+    })
+  }
+  const letGo = () => {
+    for (const go of waiting.splice(0)) go()
+  }
+  return { disk: disk({ read }), state, letGo }
+}
+
+test('the socket is of mode 0660, and of one server alone', () =>
+  withNbd(disk({}), async ({ path, server }) => {
+    assert.is((await stat(path)).mode & 0o777, 0o660)
+    assert.is((await failureOf(server.listenAtPath(path, () => []))).code, 'E_STATE')
+    assert.is(
+      (await failureOf(server.listenOnTcp({ host: '127.0.0.1', port: 0 }, () => []))).code,
+      'E_CONFIG',
+    )
+  }))
+
+test('a thousand connections are served, more are told so, and none is left', () => {
+  const observer = new RecordingObserver()
+  const task = async ({
+    path,
+    server,
+  }: {
+    path: string
+    server: { connections: number; bytesInFlight: number }
+  }) => {
+    const clients: NbdClient[] = []
+    // as many at a time as the system keeps waiting
+    while (clients.length < NBD_CONNECTIONS_MAX) {
+      clients.push(...(await Promise.all(Array.from({ length: 256 }, () => NbdClient.serving(path)))))
+    }
+    await Promise.all(
+      clients.map(async (client) => {
+        client.send(requestBytes({ command: READ, length: 4096 }))
+        assert.is((await client.chunks()).length, 1)
+      }),
+    )
+    const late = await NbdClient.greeted(path)
+    const [reply] = await late.option(7, infoRequest(''))
+    assert.is(reply?.type, POLICY)
+    assert.match(reply?.data.toString() ?? '', 'too many connections')
+    assert.is((await late.rest()).length, 0)
+    late.close()
+    await until(() => server.connections === NBD_CONNECTIONS_MAX)
+    const crowd = await Promise.all(
+      Array.from({ length: NBD_REFUSALS_MAX + 8 }, () => NbdClient.connect({ path })),
+    )
+    await until(() => server.connections === NBD_CONNECTIONS_MAX + NBD_REFUSALS_MAX)
+    assert.is(observer.refusals.filter((reason) => reason === 'crowded').length, NBD_REFUSALS_MAX + 9)
+    for (const client of [...clients, ...crowd]) client.close()
+    await until(() => server.connections === 0)
+    assert.is(server.bytesInFlight, 0)
+  }
+  return withNbd(disk({}), task, { observer })
+})
+
+test('a handshake that takes too long ends', () => {
+  const clock = new FakeClock()
+  const observer = new RecordingObserver()
+  const task = async ({ path }: { path: string }) => {
+    const silent = await NbdClient.connect({ path })
+    await silent.read(18)
+    const serving = await NbdClient.serving(path)
+    await clock.advance(NBD_HANDSHAKE_TIMEOUT_MS)
+    await silent.rest()
+    assert.equal(observer.refusals, ['handshake'])
+    await clock.advance(86_400_000)
+    serving.send(requestBytes({ command: READ, length: 512 }))
+    assert.is((await serving.chunks()).length, 1, 'a machine may rest for days')
+    serving.close()
+    silent.close()
+  }
+  return withNbd(disk({}), task, { clock, observer })
+})
+
+test('a client that has closed its side is answered what it asked for, then the connection ends', () => {
+  const { disk: slow, letGo, state } = waitingDisk()
+  return withNbd(slow, async ({ path, server }) => {
+    const client = await NbdClient.serving(path)
+    for (let i = 0; i < 200; i++) client.send(requestBytes({ command: READ, length: 512, cookie: BigInt(i) }))
+    client.socket.end()
+    await until(() => state.begun === 128)
+    letGo()
+    await until(() => state.begun === 200)
+    letGo()
+    const bytes = await client.rest()
+    assert.is(bytes.length, 200 * (20 + 8 + 512))
+    client.close()
+    await until(() => server.connections === 0)
+  })
+})
+
+test('after DISC what is under way is answered, and nothing else is read', () => {
+  const { disk: slow, letGo, state } = waitingDisk()
+  return withNbd(slow, async ({ path }) => {
+    const client = await NbdClient.serving(path)
+    client.send(requestBytes({ command: READ, length: 4096 }))
+    client.send(requestBytes({ command: DISC }))
+    client.send(requestBytes({ command: READ, length: 4096 }))
+    await until(() => state.begun === 1)
+    letGo()
+    assert.is((await client.rest()).length, 32)
+    assert.is(state.begun, 1)
+    client.close()
+  })
+})
+
+test('reads of a client that is gone are given up', () => {
+  const clock = new FakeClock()
+  const { disk: slow, state } = waitingDisk()
+  const task = async ({
+    path,
+    server,
+  }: {
+    path: string
+    server: { connections: number; bytesInFlight: number }
+  }) => {
+    const client = await NbdClient.serving(path)
+    for (let i = 0; i < 4; i++) client.send(requestBytes({ command: READ, length: MiB }))
+    await until(() => state.begun === 4)
+    assert.ok(server.bytesInFlight > 3 * MiB)
+    client.close()
+    // a socket that is half closed looks the same for a while
+    await until(() => clock.pending > 0)
+    await until(async () => {
+      await clock.advance(NBD_LINGER_MS)
+      return server.connections === 0
+    })
+    assert.is(state.givenUp, 4)
+    assert.is(server.bytesInFlight, 0)
+  }
+  return withNbd(slow, task, { clock })
+})
+
+test('reads no further while too much of one client is under way', () => {
+  const { disk: slow, letGo, state } = waitingDisk()
+  const observer = new RecordingObserver()
+  const task = async ({ path }: { path: string }) => {
+    const client = await NbdClient.serving(path)
+    for (let i = 0; i < 3; i++) client.send(requestBytes({ command: READ, length: 16 * MiB }))
+    await until(() => state.begun === 2)
+    const other = await NbdClient.serving(path)
+    other.send(requestBytes({ command: READ, length: 4096 }))
+    await until(() => state.begun === 3)
+    letGo()
+    await until(() => state.begun === 4)
+    letGo()
+    for (let i = 0; i < 3; i++) await client.chunks()
+    assert.is(observer.stalls, 1)
+    client.close()
+    other.close()
+  }
+  return withNbd(slow, task, { observer })
+})
+
+test('many clients that ask for much share what there is, and each has a little for itself', () => {
+  const { disk: slow, letGo, state } = waitingDisk()
+  return withNbd(slow, async ({ path, server }) => {
+    const greedy = await Promise.all(Array.from({ length: 6 }, () => NbdClient.serving(path)))
+    for (const client of greedy) client.send(requestBytes({ command: READ, length: 32 * MiB }))
+    await until(() => state.begun === 4)
+    assert.ok(server.bytesInFlight <= 128 * MiB)
+    const modest = await NbdClient.serving(path)
+    for (let i = 0; i < 64; i++) modest.send(requestBytes({ command: READ, length: 4096 }))
+    await until(() => state.begun === 4 + 64)
+    letGo()
+    await until(() => state.begun === 6 + 64)
+    letGo()
+    for (const client of greedy) await client.chunks()
+    await until(() => server.bytesInFlight === 0)
+    for (const client of [...greedy, modest]) client.close()
+  })
+})
+
+test('a client that takes no answers is hung up on, and gives back what it holds', () => {
+  const clock = new FakeClock()
+  const observer = new RecordingObserver()
+  const random = disk({ read: (_offset, length) => [Buffer.alloc(length, 1)] })
+  const task = async ({
+    path,
+    server,
+  }: {
+    path: string
+    server: { connections: number; bytesInFlight: number }
+  }) => {
+    const client = await NbdClient.serving(path)
+    client.socket.pause()
+    for (let i = 0; i < 100; i++) client.send(requestBytes({ command: READ, length: MiB }))
+    await until(() => server.bytesInFlight > 16 * MiB)
+    await until(() => clock.pending > 0)
+    await clock.advance(NBD_UNREAD_MS)
+    await clock.advance(NBD_UNREAD_MS)
+    await until(() => server.connections === 0)
+    assert.equal(observer.refusals, ['unread'])
+    assert.is(server.bytesInFlight, 0)
+    client.close()
+  }
+  return withNbd(random, task, { clock, observer })
+})
+
+test('a disk that is taken away ends what is under way, and refuses the rest', () => {
+  const { disk: slow, state } = waitingDisk()
+  return withNbd(slow, async ({ path, listener }) => {
+    const client = await NbdClient.serving(path)
+    const choosing = await NbdClient.greeted(path)
+    client.send(requestBytes({ command: READ, length: 4096 }))
+    await until(() => state.begun === 1)
+    const closed = listener.close()
+    assert.equal(await client.errorReply(), { error: ESHUTDOWN, message: 'the disk was taken away' })
+    for (const command of [READ, CACHE]) {
+      client.send(requestBytes({ command, length: 512 }))
+      assert.is((await client.errorReply()).error, ESHUTDOWN)
+    }
+    assert.is(state.begun, 1)
+    assert.is((await choosing.rest()).length, 0)
+    client.send(requestBytes({ command: DISC }))
+    await client.rest()
+    client.close()
+    choosing.close()
+    await closed
+    await failureOf(stat(path))
+  })
+})
+
+test('a server that stops answers what is under way, tells nobody of errors, and hangs up', () => {
+  const { disk: slow, letGo, state } = waitingDisk()
+  return withNbd(slow, async ({ path, server }) => {
+    const client = await NbdClient.serving(path)
+    client.send(requestBytes({ command: READ, length: 4096 }))
+    await until(() => state.begun === 1)
+    const stopped = server.stop()
+    client.send(requestBytes({ command: READ, length: 512 }))
+    letGo()
+    assert.is((await client.rest()).length, 32)
+    client.close()
+    await stopped
+    await until(() => server.connections === 0)
+  })
+})
+
+test('a server that stops does not wait for long', () => {
+  const clock = new FakeClock()
+  const { disk: slow, state } = waitingDisk()
+  const task = async ({ path, server }: { path: string; server: { stop(): Promise<void> } }) => {
+    const client = await NbdClient.serving(path)
+    client.send(requestBytes({ command: READ, length: 4096 }))
+    await until(() => state.begun === 1)
+    const stopped = server.stop()
+    await clock.advance(NBD_DRAIN_MS)
+    await stopped
+    assert.is(state.givenUp, 1)
+    assert.is((await client.rest()).length, 0)
+    client.close()
+  }
+  return withNbd(slow, task, { clock })
+})
+
+test.run()
