@@ -6,6 +6,7 @@ import { RAW_BODY_IDLE_MS } from '../../src/core/registry-limits.ts'
 import { askerOf, type UserAsker } from '../access/asker.ts'
 import type { StoredImage } from '../catalog/image-rows.ts'
 import type { RouteContext } from '../context.ts'
+import type { App } from '../http/app-type.ts'
 import { bodyOf } from '../http/body.ts'
 import { boundRest } from '../http/body-time.ts'
 import type { Handler, Registration } from '../http/route.ts'
@@ -109,7 +110,8 @@ export const rawRoutes: Registration = (app, context) => {
     ...{ ...shown, url: rawHypervisor, schema: showRawHypervisorSchema },
     handler: showRawHypervisor(context),
   })
-  app.register(async (scope) => {
+  app.register(async (registered) => {
+    const scope = registered as App
     scope.removeAllContentTypeParsers()
     scope.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     const sent = { method: 'PUT', config: { readsBody: true } }
