@@ -320,7 +320,7 @@ export const HANDOUT_PEERS_MAX = 32
  */
 export const SESSION_DIALS_MAX = 8
 /** Neighbours below which a session dials more once it has settled: each uploader gives a fair share, so who has fewer of them than the others gets less than its link takes. */
-export const SESSION_NEIGHBOURS_MIN = 13
+export const SESSION_NEIGHBOURS_MIN = 17
 /** Time from the first dial until it has settled: who comes after it has dialled it by then. */
 export const SESSION_SETTLE_MS = 1000
 /** Peers that a session keeps channels with, those that have dialled it included. */

@@ -40,6 +40,12 @@ export function crossRackBytes({ racks }: Counters): number | undefined {
   return racks.reduce((sum, traffic) => sum + traffic.sentBytes, 0)
 }
 
+/** What came into each rack but the first, where the origin is, on average; undefined with one rack. */
+export function furtherRackBytes({ racks }: Counters): number | undefined {
+  if (racks.length < 2) return undefined
+  return racks.slice(1).reduce((sum, traffic) => sum + traffic.receivedBytes, 0) / (racks.length - 1)
+}
+
 function less(after: Traffic, before: Traffic): Traffic {
   return {
     sentBytes: after.sentBytes - before.sentBytes,

@@ -17,6 +17,8 @@ export interface Figures {
   readonly duplicateShare: number | undefined
   /** Bytes over the racks' uplinks in copies; undefined with one rack. */
   readonly crossRackCopies: number | undefined
+  /** Bytes that came into each rack but the origin's, in copies; undefined with one rack. */
+  readonly furtherRackCopies: number | undefined
   readonly cpuSeconds: number
   /** Of the run with the fewest. */
   readonly verified: number
@@ -59,6 +61,9 @@ export function figuresOf(system: SystemReport): Figures | undefined {
     ),
     crossRackCopies: medianOfKnown((run) =>
       run.crossRackBytes === undefined ? undefined : share(run.crossRackBytes, copyBytes(run)),
+    ),
+    furtherRackCopies: medianOfKnown((run) =>
+      run.furtherRackBytes === undefined ? undefined : share(run.furtherRackBytes, copyBytes(run)),
     ),
     cpuSeconds: medianOf((run) => run.cpuSeconds),
     verified: Math.min(...runs.map((run) => run.verified)),

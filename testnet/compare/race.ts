@@ -5,7 +5,7 @@ import type { Arena, ArenaHost } from '../arena/arena.ts'
 import { mapLimit } from '../concurrency.ts'
 import { firstDifference } from '../images/compare.ts'
 import type { Contestant, Entry, RaceResult } from '../peers/contestant.ts'
-import { type Counters, countersOf, crossRackBytes, difference, receivedBytes } from './counters.ts'
+import { type Counters, countersOf, crossRackBytes, difference, furtherRackBytes, receivedBytes } from './counters.ts'
 import { descendantsCpuSeconds } from './cpu-time.ts'
 import { Curve } from './curve.ts'
 
@@ -91,6 +91,7 @@ function resultOf(links: Counters, { receivers }: Field, seconds: readonly numbe
     originSentBytes: links.origin.sentBytes,
     fromPeersBytes: Math.max(0, receivedBytes(links) - links.origin.sentBytes),
     crossRackBytes: crossRackBytes(links),
+    furtherRackBytes: furtherRackBytes(links),
   }
 }
 

@@ -35,6 +35,11 @@ function columnsOf({ conditions }: Report): Column<Row>[] {
       right: true,
       cell: number((f) => f.crossRackCopies, 2),
     },
+    conditions.racks > 1 && {
+      title: 'into each further rack',
+      right: true,
+      cell: number((f) => f.furtherRackCopies, 2),
+    },
     { title: 'cpu s', right: true, cell: number((f) => f.cpuSeconds, 1) },
     { title: 'runs', right: true, cell: ({ system }) => String(system.runs.length) },
     { title: 'result', cell: (row) => verdictOf(row.system, conditions.nodes) },

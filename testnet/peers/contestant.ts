@@ -77,6 +77,8 @@ export interface RaceResult {
   readonly fromPeersBytes: number
   /** Bytes that crossed an uplink of a rack, counted once; undefined with one rack. */
   readonly crossRackBytes: number | undefined
+  /** Bytes that came into a rack that is not the origin's, mean of all such racks; undefined with one rack. */
+  readonly furtherRackBytes: number | undefined
   /** By the system's own count; undefined where it has none. */
   readonly duplicateBytes: number | undefined
   /** User and system time of all processes of the contestant, on the clock. */

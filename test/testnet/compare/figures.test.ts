@@ -22,11 +22,13 @@ test('a copy is what a node received less duplicates', () => {
     originSentBytes: 8 * MiB,
     duplicateBytes: 4 * MiB,
     crossRackBytes: 4 * MiB,
+    furtherRackBytes: 2 * MiB,
   })
   const figures = figuresOf(comparedSystem({ runs: [run] }))
   assert.is(figures?.originCopies, 1)
   assert.is(figures?.duplicateShare, 0.2)
   assert.is(figures?.crossRackCopies, 0.5)
+  assert.is(figures?.furtherRackCopies, 0.25)
   assert.is(figures?.peerShare, 0.25)
 })
 

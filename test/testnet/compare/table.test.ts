@@ -40,7 +40,7 @@ test('bytes between racks are a column where there are racks', () => {
   const runs = [comparedRun([1, 2], { crossRackBytes: 10 * 1024 ** 2 })]
   const racks = { racks: 2, uplinkBitsPerSecond: 50e6 }
   const text = reportText(comparison([comparedSystem({ runs })], racks))
-  assert.match(text, /CROSS-RACK COPIES/)
+  assert.match(text, /CROSS-RACK COPIES {2}INTO EACH FURTHER RACK/)
   assert.match(text, /2 racks with uplinks of 50 Mbit\/s/)
   assert.not.match(reportText(comparison([comparedSystem()])), /CROSS-RACK/)
 })
