@@ -323,8 +323,8 @@ export const SESSION_DIALS_MAX = 8
 export const SESSION_NEIGHBOURS_MIN = 17
 /** Time from the first dial until it has settled: who comes after it has dialled it by then. */
 export const SESSION_SETTLE_MS = 1000
-/** Peers that a session keeps channels with, those that have dialled it included. */
-export const SESSION_NEIGHBOURS_MAX = 20
+/** Peers that a session keeps channels with, those that have dialled it included: as many as it serves besides newcomers, for who serves 28 and has 20 sends more than it gets. */
+export const SESSION_NEIGHBOURS_MAX = 24
 /** Share of the neighbours from the same rack, and of the rest from the same zone: cross-rack traffic falls from 94 to 29 %. */
 export const NEIGHBOURS_NEAR_SHARE = 0.7
 /** Neighbours of other zones at least, while there are candidates: with two random far ones each, no rack becomes an island. */

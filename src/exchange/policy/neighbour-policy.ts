@@ -37,7 +37,7 @@ interface Known {
 }
 
 /**
- * Which peers a session keeps as neighbours: it dials up to eight, takes in up to twenty and dials more when it has fewer than seventeen after a second, most of the same rack, then of the same zone, and always some of elsewhere,
+ * Which peers a session keeps as neighbours: it dials up to eight, takes in up to twenty-four and dials more when it has fewer than seventeen after a second, most of the same rack, then of the same zone, and always some of elsewhere,
  * so that the graph of a swarm stays connected. Every 30 s the least useful one makes room for another. State only: no
  * socket, no clock; a candidate costs about 150 bytes.
  */
