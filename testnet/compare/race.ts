@@ -5,7 +5,14 @@ import type { Arena, ArenaHost } from '../arena/arena.ts'
 import { mapLimit } from '../concurrency.ts'
 import { firstDifference } from '../images/compare.ts'
 import type { Contestant, Entry, RaceResult } from '../peers/contestant.ts'
-import { type Counters, countersOf, crossRackBytes, difference, furtherRackBytes, receivedBytes } from './counters.ts'
+import {
+  type Counters,
+  countersOf,
+  crossRackBytes,
+  difference,
+  furtherRackBytes,
+  receivedBytes,
+} from './counters.ts'
 import { descendantsCpuSeconds } from './cpu-time.ts'
 import { Curve } from './curve.ts'
 
