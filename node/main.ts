@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { pino } from 'pino'
 import type { NodeEnrolment } from '../src/api/node-schemas.ts'
 import { runDaemon } from '../src/util/daemon.ts'
@@ -17,6 +18,7 @@ export async function serveNode(init: { config: string }): Promise<number> {
     () => startNode({ log }, config),
     ({ socket, peer, addresses }) => {
       process.stdout.write(`${JSON.stringify({ ready: true, socket, peer, addresses })}\n`)
+      return `peer ${peer}, control socket ${socket}`
     },
   )
 }
@@ -24,4 +26,14 @@ export async function serveNode(init: { config: string }): Promise<number> {
 /** Enrols the node of a configuration that need not run. Errors: those of loadNodeConfig, CertificateError. */
 export async function enrolNode(init: { config: string }): Promise<NodeEnrolment> {
   return await enrolOnce(await loadNodeConfig(init.config))
+}
+
+/** Where the node of a configuration keeps what. Errors: those of loadNodeConfig. */
+export async function nodePlaces(init: { config: string }) {
+  const config = await loadNodeConfig(init.config)
+  const writable = [dirname(config.control.socket), ...config.export.directories]
+  return {
+    dataDir: config.dataDir,
+    writable: writable.filter((path) => !path.startsWith(`${config.dataDir}/`)),
+  }
 }

@@ -9,6 +9,10 @@ const programs: Programs = {
   serveTracker: async (init) => (await import('../tracker/main.ts')).serveTracker(init),
   serveNode: async (init) => (await import('../node/main.ts')).serveNode(init),
   enrolNode: async (init) => (await import('../node/main.ts')).enrolNode(init),
+  servicePlaces: async ({ program, config }) =>
+    program === 'node'
+      ? (await import('../node/main.ts')).nodePlaces({ config })
+      : (await import('../tracker/main.ts')).trackerPlaces({ config }),
   runTestnet: async (argv) => (await import('../testnet/main.ts')).runTestnet(argv),
 }
 

@@ -15,6 +15,13 @@ export async function serveTracker(init: { config: string }): Promise<number> {
     () => startTracker({ log }, config),
     ({ url, httpUrl, peer, addresses }) => {
       process.stdout.write(`${JSON.stringify({ ready: true, url, httpUrl, peer, addresses })}\n`)
+      return `tracker at ${url}`
     },
   )
+}
+
+/** Where the tracker of a configuration keeps what. Errors: those of loadTrackerConfig. */
+export async function trackerPlaces(init: { config: string }) {
+  const { dataDir } = await loadTrackerConfig(init.config)
+  return { dataDir, writable: [] }
 }

@@ -11,6 +11,7 @@ import { addNamespaceCommands } from './namespace-command.ts'
 import { addNodeCommands } from './node-command.ts'
 import { addPlacementCommands } from './placement-command.ts'
 import { addRepomanCommands } from './repoman/repoman-command.ts'
+import { addServiceCommands } from './service/service-command.ts'
 import type { Shell } from './shell.ts'
 import { addTestnetCommand } from './testnet-command.ts'
 import { addTrackerCommands } from './tracker-command.ts'
@@ -46,6 +47,7 @@ export function buildProgram(shell: Shell): Command {
   addCaCommands(program, shell)
   addLoginCommand(program, shell)
   addContextCommands(program, shell)
+  addServiceCommands(program, shell)
   addTestnetCommand(program)
   addWhoamiCommand(program, shell)
   addRepomanCommands(program, shell)

@@ -18,6 +18,13 @@ export interface Sink {
   readonly columns?: number
 }
 
+/** Where a program keeps what. Paths are absolute. */
+export interface ServicePlaces {
+  readonly dataDir: string
+  /** Directories besides the data that it writes into. */
+  readonly writable: readonly string[]
+}
+
 /** Programs that the command line starts but may not import; the bin entry brings them. Those that run return the exit code. */
 export interface Programs {
   /** Makes the files of a new tracker; returns the path of its configuration. */
@@ -33,6 +40,8 @@ export interface Programs {
   serveNode(init: { config: string }): Promise<number>
   /** Enrols the node of a configuration that need not run. */
   enrolNode(init: { config: string }): Promise<NodeEnrolment>
+  /** Where the program of a configuration keeps what. */
+  servicePlaces(init: { program: 'node' | 'tracker'; config: string }): Promise<ServicePlaces>
   runTestnet(argv: string[]): Promise<number>
 }
 

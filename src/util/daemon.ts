@@ -1,4 +1,6 @@
+import { systemClock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
+import { ServiceManager } from './service-manager.ts'
 import { firstSignal } from './signals.ts'
 
 /** Time that stopping may take after a defect: what is left then is not going to end by itself. */
@@ -16,22 +18,25 @@ export interface Daemon {
 
 /**
  * Runs a program until SIGTERM or SIGINT, or until an error that nobody caught; returns the exit code, 1 after a
- * defect. `ready` is called once it runs. Errors: those of `start`.
+ * defect. `ready` is called once it runs; what it returns is what systemd shows of it. Errors: those of `start`.
  */
 export async function runDaemon<T extends Daemon>(
   components: { log: DaemonLog },
   start: () => Promise<T>,
-  ready: (daemon: T) => void,
+  ready: (daemon: T) => string,
 ): Promise<number> {
   const { log } = components
   const asked = firstSignal().then(() => 0)
   const defect = firstDefect(log).then(() => 1)
   const daemon = await Promise.race([start(), defect])
   if (typeof daemon === 'number') return daemon
-  ready(daemon)
+  const manager = new ServiceManager({ log, clock: systemClock }, { env: process.env })
+  manager.ready(ready(daemon))
   const code = await Promise.race([asked, defect])
+  manager.stopping()
   if (code === 0) await daemon.stop()
   else await stopAfterDefect(log, daemon)
+  await manager.told()
   return code
 }
 

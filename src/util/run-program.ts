@@ -12,14 +12,14 @@ export interface ProgramEnd {
 const OUTPUT_CHARS_MAX = 64 * 1024
 
 /**
- * Runs a program without a shell, in the C locale, until it ends. Undefined when it is not installed. An aborted `signal`
+ * Runs a program without a shell, in the C locale and with `env` alone, until it ends. Undefined when it is not installed. An aborted `signal`
  * ends it. Errors: whatever the system says when it cannot be started.
  */
 export async function runProgram(
   [program, ...args]: readonly [string, ...string[]],
-  options: { signal?: AbortSignal | undefined } = {},
+  options: { signal?: AbortSignal | undefined; env?: Readonly<Record<string, string>> } = {},
 ): Promise<ProgramEnd | undefined> {
-  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' }
+  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C', ...options.env }
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
   const { promise, resolve, reject } = Promise.withResolvers<ProgramEnd | undefined>()
   let stdout = ''

@@ -9,6 +9,7 @@ import { addCaCommands } from '../../src/cli/ca-command.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { exitCodeOf } from '../../src/core/errors.ts'
 import { loadIdentity } from '../../src/identity/identity-files.ts'
+import { testShell } from '../fixtures/cli.ts'
 
 const test = suite('ca command')
 let dir: string
@@ -26,14 +27,13 @@ async function run(...argv: string[]): Promise<string> {
     },
   }
   const mute = { write() {} }
-  const none = () => Promise.reject(new TypeError('no program runs here'))
   const program = new Command('bootswarm').exitOverride().configureOutput({
     writeOut: sink.write,
     writeErr: mute.write,
   })
   addCaCommands(program, {
     terminal: { stdout: sink, stderr: mute, env: {}, canAsk: false },
-    programs: { initTracker: none, serveTracker: none, serveNode: none, enrolNode: none, runTestnet: none },
+    programs: testShell().programs,
     clock: systemClock,
     exitCode: 0,
   })

@@ -1,0 +1,101 @@
+import { isAbsolute, sep } from 'node:path'
+import { ConfigError } from '../../core/errors.ts'
+import type { ServicePlaces } from '../shell.ts'
+import { ACCOUNTS, RUNTIME_DIRECTORY, type ServiceProgram, STATE_PARENT, unitText } from './unit.ts'
+
+/** A file of the system that the service of a program consists of. */
+export interface ServiceFile {
+  readonly path: string
+  readonly text: string
+}
+
+export interface ServiceInit {
+  readonly program: ServiceProgram
+  readonly runtime: string
+  readonly launcher: string
+  readonly config: string
+  readonly places: ServicePlaces
+}
+
+/** First line of each file. */
+export const MARK = '# Written by `bootswarm service install`.'
+
+/** What ProtectHome and PrivateTmp hide from the service. */
+const HIDDEN = ['/home', '/root', '/run/user', '/tmp', '/var/tmp']
+
+/** Every file of a service. Throws ConfigError when it could not run from where this installation lies. */
+export function serviceFiles(init: ServiceInit): ServiceFile[] {
+  const { program, runtime, launcher, config, places } = init
+  const { dataDir } = places
+  const own = [`${STATE_PARENT}/${program}`, ...(program === 'node' ? [RUNTIME_DIRECTORY] : [])]
+  const writable = [...new Set([dataDir, ...places.writable])].filter((path) => !isWithin(path, own))
+  for (const path of [runtime, launcher, config, ...writable]) checkVisible(path)
+  const files = [
+    {
+      path: `/etc/systemd/system/bootswarm-${program}.service`,
+      text: marked(
+        `systemctl edit bootswarm-${program}`,
+        unitText({ program, runtime, launcher, config, writable }),
+      ),
+    },
+    { path: `/etc/sysusers.d/bootswarm-${program}.conf`, text: marked('sysusers.d(5)', sysusers(program)) },
+    {
+      path: `/etc/tmpfiles.d/bootswarm-${program}.conf`,
+      text: marked('tmpfiles.d(5)', tmpfiles(program, { dataDir, writable })),
+    },
+  ]
+  return program === 'node'
+    ? [...files, { path: APPARMOR_PATH, text: marked('apparmor.d(5)', APPARMOR) }]
+    : files
+}
+
+function marked(place: string, text: string): string {
+  const where = place.startsWith('systemctl')
+    ? `What is to be different goes into a drop-in: ${place}`
+    : `See ${place}.`
+  return `${MARK} ${where}\n${text}`
+}
+
+function isWithin(path: string, directories: readonly string[]): boolean {
+  return directories.some((directory) => path === directory || path.startsWith(directory + sep))
+}
+
+function checkVisible(path: string): void {
+  if (!isAbsolute(path) || path.includes('\n'))
+    throw new ConfigError(`${JSON.stringify(path)} is no absolute path`)
+  const hidden = HIDDEN.find((directory) => isWithin(path, [directory]))
+  if (hidden === undefined) return
+  const advice = 'Install into /opt/bootswarm, configure in /etc/bootswarm, keep data in /var/lib/bootswarm.'
+  throw new ConfigError(`${path}: a service does not see what is below ${hidden}`, { data: { advice } })
+}
+
+function sysusers(program: ServiceProgram): string {
+  const { user, group, description } = ACCOUNTS[program]
+  const groupLine = group === user ? '' : `g ${group} -\n`
+  return `${groupLine}u ${user} - "${description}" ${STATE_PARENT}/${program} /usr/sbin/nologin\n`
+}
+
+/** The directory of keys, and a right to write for the service's user where a directory belongs to others. */
+function tmpfiles(program: ServiceProgram, init: { dataDir: string; writable: readonly string[] }): string {
+  const { user, group } = ACCOUNTS[program]
+  const lines = ['d /etc/bootswarm 0755 root root -']
+  for (const path of init.writable) {
+    if (path === init.dataDir) lines.push(`d ${escaped(path)} 0700 ${user} ${group} -`)
+    else lines.push(`a+ ${escaped(path)} - - - - user:${user}:rwx`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function escaped(path: string): string {
+  const text = path.replaceAll('%', '%%')
+  return /\s|["'\\]/.test(text) ? `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"` : text
+}
+
+/** Debian and Ubuntu include it in the profile that libvirt makes for each machine. */
+const APPARMOR_PATH = '/etc/apparmor.d/local/abstractions/libvirt-qemu'
+
+/** Machines reach the sockets of disks, never the node's control socket. */
+const APPARMOR = `  ${RUNTIME_DIRECTORY}/ r,
+  ${RUNTIME_DIRECTORY}/** rw,
+  audit deny ${RUNTIME_DIRECTORY}/node.sock rw,
+`

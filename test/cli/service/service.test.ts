@@ -1,0 +1,157 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { installFiles } from '../../../src/cli/service/install-files.ts'
+import { serviceFiles } from '../../../src/cli/service/service-files.ts'
+import { runProgram } from '../../../src/util/run-program.ts'
+import { runBootswarm } from '../../fixtures/cli.ts'
+import { missingPrograms, testsThatNeed } from '../../fixtures/programs.ts'
+import { withScratch } from '../../fixtures/scratch.ts'
+
+const test = suite('bootswarm service')
+const withAnalyze = testsThatNeed(test, missingPrograms('systemd-analyze'))
+const rootOnly = process.getuid?.() === 0 ? undefined : 'accounts and owners can only be made by root'
+const withAccounts = testsThatNeed(
+  test,
+  rootOnly ?? missingPrograms('systemd-sysusers', 'systemd-tmpfiles', 'getfacl'),
+)
+const withAppArmor = testsThatNeed(test, missingPrograms('apparmor_parser'))
+
+/** Of 10; what an unprotected service has is 9.6. Network access is most of what is left. */
+const EXPOSURE_MAX = 2.5
+
+const PROGRAMS = ['node', 'tracker'] as const
+
+function filesOf(program: 'node' | 'tracker', writable: readonly string[] = []) {
+  const places = { dataDir: `/var/lib/bootswarm/${program}`, writable }
+  // Programs that every machine has: what is verified is the unit, and that its programs are there.
+  const installed = { runtime: '/usr/bin/env', launcher: '/opt/bootswarm/scripts/bootswarm.js' }
+  return serviceFiles({ program, config: `/etc/bootswarm/${program}.yaml`, places, ...installed })
+}
+
+/** Writes the files of a service below a new directory. */
+function placed(
+  program: 'node' | 'tracker',
+  use: (root: string, fileOf: (part: string) => string) => Promise<void>,
+) {
+  return withScratch(async (root) => {
+    const files = filesOf(program, ['/srv/images of guests'])
+    for (const { path, text } of files) {
+      await mkdir(join(root, path, '..'), { recursive: true })
+      await writeFile(join(root, path), text)
+    }
+    await use(root, (part) => join(root, files.find(({ path }) => path.includes(part))?.path ?? ''))
+  })
+}
+
+for (const program of PROGRAMS) {
+  withAnalyze(`systemd finds nothing wrong with the unit of a ${program}`, () =>
+    placed(program, async (_root, fileOf) => {
+      const end = await runProgram(['systemd-analyze', 'verify', '--man=no', fileOf('.service')])
+      assert.equal(end, { code: 0, stdout: '', stderr: '' })
+    }),
+  )
+
+  withAnalyze(`a ${program} is exposed to little`, () =>
+    placed(program, async (_root, fileOf) => {
+      const threshold = `--threshold=${EXPOSURE_MAX * 10}`
+      const unit = fileOf('.service')
+      const end = await runProgram([
+        'systemd-analyze',
+        'security',
+        '--no-pager',
+        '--offline=true',
+        threshold,
+        unit,
+      ])
+      assert.is(end?.code, 0, `${end?.stdout}${end?.stderr}`)
+      assert.match(end?.stdout ?? '', /Overall exposure level for bootswarm-\w+\.service: \d/)
+    }),
+  )
+
+  withAccounts(`users and directories of a ${program} are made`, () =>
+    placed(program, async (root, fileOf) => {
+      const guests = join(root, 'srv/images of guests')
+      await mkdir(guests, { recursive: true })
+      const user = program === 'node' ? 'bootswarm' : 'bootswarm-tracker'
+      const made = await runProgram(['systemd-sysusers', `--root=${root}`, fileOf('sysusers')])
+      assert.is(made?.code, 0, made?.stderr)
+      const passwd = await readFile(join(root, 'etc/passwd'), 'utf8')
+      const [, uid] = passwd.match(new RegExp(`^${user}:x:(\\d+):.*:/usr/sbin/nologin$`, 'm')) ?? []
+      assert.ok(uid, passwd)
+      if (program === 'node') assert.match(await readFile(join(root, 'etc/group'), 'utf8'), /^kvm:/m)
+      // Names in ACLs are looked up in the system that runs, whatever the root.
+      const lines = (await readFile(fileOf('tmpfiles'), 'utf8')).replace(`user:${user}:`, `user:${uid}:`)
+      await writeFile(fileOf('tmpfiles'), lines)
+      const end = await runProgram(['systemd-tmpfiles', '--create', `--root=${root}`, fileOf('tmpfiles')])
+      assert.is(end?.code, 0, end?.stderr)
+      const acl = await runProgram(['getfacl', '--numeric', '--absolute-names', guests])
+      assert.match(acl?.stdout ?? '', `user:${uid}:rwx`)
+    }),
+  )
+}
+
+withAppArmor('machines may use the sockets of disks and not that of the node', () =>
+  placed('node', async (root, fileOf) => {
+    const profile = join(root, 'profile')
+    await writeFile(profile, `profile machine {\n  include "${fileOf('apparmor')}"\n}\n`)
+    const end = await runProgram([
+      'apparmor_parser',
+      '--skip-kernel-load',
+      '--skip-cache',
+      '--debug',
+      profile,
+    ])
+    assert.is(end?.code, 0, end?.stderr)
+    const said = `${end?.stdout}${end?.stderr}`
+    assert.match(said, 'Name:\t(/run/bootswarm/**)')
+    assert.match(said, 'Name:\t(/run/bootswarm/node.sock)')
+  }),
+)
+
+test('what is to be written elsewhere is writable, and odd names stay one word', () => {
+  const [unit, , tmpfiles] = filesOf('node', ['/run/bootswarm', '/srv/100% of "it"'])
+  assert.match(unit?.text ?? '', `${String.raw`ReadWritePaths="-/srv/100%% of \"it\""`}\n`)
+  assert.not.match(unit?.text ?? '', 'ReadWritePaths=-/run')
+  assert.match(tmpfiles?.text ?? '', String.raw`a+ "/srv/100%% of \"it\"" - - - - user:bootswarm:rwx`)
+})
+
+test('an installation that the service could not see is refused', () => {
+  const places = { dataDir: join('/home', 'alice'), writable: [] }
+  const init = {
+    program: 'node',
+    runtime: '/usr/bin/node',
+    launcher: '/opt/b.js',
+    config: '/etc/n.yaml',
+  } as const
+  assert.throws(() => serviceFiles({ ...init, places }), /does not see what is below \/home/)
+})
+
+test('install writes what is missing, leaves what is there, and replaces nothing that others wrote', () =>
+  withScratch(async (root) => {
+    const files = filesOf('node')
+    const states = async () => (await installFiles(files, { root })).map(({ state }) => state)
+    assert.equal(new Set(await states()), new Set(['written']))
+    assert.equal(new Set(await states()), new Set(['unchanged']))
+    const [unit] = files
+    await writeFile(join(root, unit?.path ?? ''), '[Unit]\n')
+    const refusal = await installFiles(files, { root }).catch((error) => error)
+    assert.is(refusal.code, 'E_CONFLICT')
+    assert.is(await readFile(join(root, unit?.path ?? ''), 'utf8'), '[Unit]\n')
+  }))
+
+test('the command takes the places of the configuration, and refuses what a service could not see', () =>
+  withScratch(async (root) => {
+    const config = join(root, 'node.yaml')
+    await writeFile(
+      config,
+      'dataDir: /var/lib/bootswarm/node\ntracker: { url: "https://t:1" }\nidentity: { certificate: a, key: b, ca: c }\n',
+    )
+    const { code, stderr } = await runBootswarm(['service', 'print', 'node', '--config', config])
+    assert.is(code, 2)
+    assert.match(stderr, 'a service does not see what is below /tmp')
+    assert.is((await runBootswarm(['service', 'print', 'node', '--config', '/etc/passwd'])).code, 2)
+  }))
+
+test.run()
