@@ -175,6 +175,10 @@ export const ORIGIN_UNTOLD_RUNS_MAX = 256
  * uplink, and be whole nowhere for long.
  */
 export const ORIGIN_OUT_MS = 500
+/** ... and at most, while peers wait although the origin has nothing to send: busy nodes take three seconds to plan, want, store and tell. */
+export const ORIGIN_OUT_MS_MAX = 4000
+/** An origin that has been given nothing to send for so long is idle: what its last answer left in the system's buffers, 256 KiB, takes 100 Mbit/s as long. */
+export const ORIGIN_IDLE_MS = 20
 /** Runs that it begins with, before it knows that rate: half a second at 270 Mbit/s. */
 export const ORIGIN_OUT_RUNS_START = 16
 /** Runs that may be out at the slowest origin: one on its way to each of a few, so that it never waits for a word. */

@@ -37,6 +37,11 @@ export class ServingDesk {
     return this.#order.waiting
   }
 
+  /** Milliseconds for which there has been nothing to send; infinite before the first time. */
+  get idleMs(): number {
+    return this.#order.idleMs(this.#clock.monotonic())
+  }
+
   /** Requests that were answered with `busy`. */
   get refused(): number {
     return this.#refused

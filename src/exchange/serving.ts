@@ -46,7 +46,9 @@ export class Serving {
     this.desk = new ServingDesk({ clock, rates: new RateLimit(upload ?? {}, nowMs) })
     this.received = new RateLimit(download ?? {}, nowMs)
     const fallback = () => new OriginFallback({ bytesPerSecond: fallbackBytesPerSecond, nowMs })
-    this.origin = init.origin ? { turns: new OriginTurns(), fallback: fallback() } : undefined
+    this.origin = init.origin
+      ? { turns: new OriginTurns({ idleMs: () => this.desk.idleMs }), fallback: fallback() }
+      : undefined
     this.places = {
       of: (swarm) => (init.origin ? undefined : this.#placesOf(swarm.id)),
       bytesOf: (peer) => links.of(peer).reduce((sum, { connection }) => sum + bytesOf(connection), 0),

@@ -22,7 +22,7 @@ function setUp(runs: number) {
   const clock = new FakeClock()
   const superseed = new Superseed({ runs, random: Math.random })
   const swarm = { map: { runs }, have: Bitmap.full(runs) } as unknown as Swarm
-  const turns = new OriginTurns()
+  const turns = new OriginTurns({ idleMs: () => 0 })
   const fallback = new OriginFallback({ nowMs: 0 })
   const asker = () => {
     const made = new Asker({ clock, turns, fallback }, { swarm, superseed })

@@ -46,7 +46,7 @@ export class SimOrigin implements Resident {
     const swarm = new Swarm({ id: init.manifest, manifest, have: Bitmap.full(runs), superseed })
     const asking = {
       clock: queue,
-      turns: new OriginTurns(),
+      turns: new OriginTurns({ idleMs: () => this.uploads.idleMs }),
       fallback: new OriginFallback({ nowMs: queue.monotonic() }),
     }
     this.uploads = new Uploads(

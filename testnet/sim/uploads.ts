@@ -64,6 +64,11 @@ export class Uploads {
     return this.#init.key
   }
 
+  /** Milliseconds for which there has been nothing to send. */
+  get idleMs(): number {
+    return this.#order.idleMs(this.#nowMs)
+  }
+
   get clients(): number {
     return this.#services.size
   }

@@ -1,6 +1,8 @@
 import {
   ORIGIN_ASKS_PER_SECOND,
+  ORIGIN_IDLE_MS,
   ORIGIN_OUT_MS,
+  ORIGIN_OUT_MS_MAX,
   ORIGIN_OUT_RUNS_MAX,
   ORIGIN_OUT_RUNS_MIN,
   ORIGIN_OUT_RUNS_START,
@@ -21,6 +23,11 @@ export interface TurnRequest {
   readonly starving: boolean
 }
 
+export interface TurnComponents {
+  /** Milliseconds for which the origin has had nothing to send; 0 while it has something. */
+  idleMs(nowMs: number): number
+}
+
 /** Newcomers first, then those whom nobody else can help, then the rest. */
 type Rank = 0 | 1 | 2
 
@@ -33,9 +40,11 @@ interface Out {
 /**
  * Who gets runs from an origin, and how many: so many are out (assigned, and their taker has not told that it holds them) as come back in half a second. Whoever comes when
  * that is full is told to ask later, and its peers meanwhile; places that get free go to newcomers, then to the starving, then to the others. Thus each run
- * is whole somewhere soon, also when a thousand nodes ask at nine o'clock. State only.
+ * is whole somewhere soon, also when a thousand nodes ask at nine o'clock. While peers wait and the uplink is idle, takers are slow with everything but their links: then more is out, up to what
+comes back in four seconds. State only.
  */
 export class OriginTurns {
+  readonly #components: TurnComponents
   readonly #out = new Map<unknown, Out>()
   /** Who was told to wait, the longest silent first. */
   readonly #waiting = new Map<unknown, { rank: Rank; atMs: number }>()
@@ -43,8 +52,17 @@ export class OriginTurns {
   #runsOut = 0
   /** Runs told a second; what it begins with is found out soon. */
   #rate = (ORIGIN_OUT_RUNS_START * 1000) / ORIGIN_OUT_MS
+  /** Time at that rate whose runs may be out. */
+  #outMs = ORIGIN_OUT_MS
   #windowMs: number | undefined
   #toldInWindow = 0
+  /** Time in this window that the uplink was idle while peers waited, and until when that is known. */
+  #idleInWindowMs = 0
+  #lookedMs = 0
+
+  constructor(components: TurnComponents) {
+    this.#components = components
+  }
 
   /** Runs assigned and not told yet. */
   get runsOut(): number {
@@ -58,13 +76,14 @@ export class OriginTurns {
 
   /** Runs that may be out at a time now. */
   get runsOutMax(): number {
-    const runs = Math.ceil((this.#rate * ORIGIN_OUT_MS) / 1000)
+    const runs = Math.ceil((this.#rate * this.#outMs) / 1000)
     return Math.min(ORIGIN_OUT_RUNS_MAX, Math.max(ORIGIN_OUT_RUNS_MIN, runs))
   }
 
   /** How many runs the peer may be assigned now; 0: it has to wait. */
   grant(request: TurnRequest, nowMs: number): number {
     this.#expire(nowMs)
+    const waited = this.#waiting.size > 0
     const rank: Rank = request.newcomer ? 0 : request.starving ? 1 : 2
     this.#leaveQueue(request.asker)
     const free = this.runsOutMax - this.#runsOut - this.#before(rank)
@@ -75,6 +94,7 @@ export class OriginTurns {
     if (count > 0) return count
     this.#waiting.set(request.asker, { rank, atMs: nowMs })
     this.#waitingOf[rank]++
+    this.#look(nowMs, waited)
     return 0
   }
 
@@ -136,12 +156,24 @@ export class OriginTurns {
     this.#count(nowMs)
   }
 
-  /** Measures runs told a second, while there were some out. */
+  /** Somebody waits: for how much of the time since the last look, if somebody waited all that time, was the uplink idle? */
+  #look(nowMs: number, waited: boolean): void {
+    const sinceMs = Math.max(this.#lookedMs, this.#windowMs ?? nowMs)
+    const idleMs = this.#components.idleMs(nowMs) - ORIGIN_IDLE_MS
+    if (waited) this.#idleInWindowMs += Math.max(0, Math.min(idleMs, nowMs - sinceMs))
+    this.#lookedMs = nowMs
+  }
+
+  /** Measures runs told a second, while there were some out, and looks how idle the uplink was. */
   #count(nowMs: number): void {
     if (this.#windowMs === undefined || nowMs - this.#windowMs < 1000) return
     const rate = (this.#toldInWindow * 1000) / (nowMs - this.#windowMs)
     this.#rate = Math.max(rate, this.#rate * 0.9)
+    const idleShare = this.#idleInWindowMs / (nowMs - this.#windowMs)
+    const by = idleShare > 0.5 ? 1 + idleShare : 0.9
+    this.#outMs = Math.min(ORIGIN_OUT_MS_MAX, Math.max(ORIGIN_OUT_MS, this.#outMs * by))
     this.#toldInWindow = 0
+    this.#idleInWindowMs = 0
     this.#windowMs = this.#runsOut > 0 ? nowMs : undefined
   }
 

@@ -63,6 +63,8 @@ export class ServeOrder<J extends ServeJob> {
   #slowServing = 0
   /** Guest reads that wait. */
   #guests = 0
+  /** When the last job was done. */
+  #doneMs = Number.NEGATIVE_INFINITY
 
   constructor(components: { rates: RateLimit }) {
     this.#rates = components.rates
@@ -71,6 +73,12 @@ export class ServeOrder<J extends ServeJob> {
   /** Jobs that wait. */
   get waiting(): number {
     return this.#waiting
+  }
+
+  /** For how long nothing has waited or been given to a channel that takes it; 0 while something does. */
+  idleMs(nowMs: number): number {
+    for (const client of this.#serving) if (holdsSlot(client, nowMs)) return 0
+    return this.#waiting > 0 ? 0 : nowMs - this.#doneMs
   }
 
   /** Queues a job. False: the peer, or all together, have too many. */
@@ -137,6 +145,7 @@ export class ServeOrder<J extends ServeJob> {
   done(job: J, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
+    this.#doneMs = nowMs
     this.#leaveServing(client)
     client.slow = nowMs - client.current.sinceMs >= SERVE_SLOW_MS
     client.current = undefined

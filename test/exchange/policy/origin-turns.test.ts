@@ -13,6 +13,9 @@ import { OriginTurns } from '../../../src/exchange/policy/origin-turns.ts'
 
 const test = suite('origin turns')
 
+/** Turns of an origin that always has something to send. */
+const busyOrigin = () => new OriginTurns({ idleMs: () => 0 })
+
 interface Ask {
   count?: number
   newcomer?: boolean
@@ -27,7 +30,7 @@ function ask(turns: OriginTurns, asker: string, nowMs: number, what: Ask = {}): 
 }
 
 test('one that asks alone gets what it asks for', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   for (let i = 1; i <= ORIGIN_OUT_RUNS_START / 8; i++) assert.is(ask(turns, 'a', 0), 8)
   assert.is(ask(turns, 'a', 0), 0, 'as much as comes back in half a second')
   turns.told('a', 1)
@@ -35,7 +38,7 @@ test('one that asks alone gets what it asks for', () => {
 })
 
 test('those that ask share what may be out', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   const peers = Array.from({ length: 8 }, (_, i) => `peer-${i}`)
   for (let round = 0; round < 10; round++) {
     for (const peer of peers) {
@@ -47,7 +50,7 @@ test('those that ask share what may be out', () => {
 })
 
 test('newcomers are next, then the starving, then the others', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   for (let i = 0; i < ORIGIN_OUT_RUNS_START; i++) assert.is(ask(turns, `early-${i}`, 0, { count: 1 }), 1)
   assert.is(ask(turns, 'other', 1), 0)
   assert.is(ask(turns, 'starving', 1, { starving: true }), 0)
@@ -65,7 +68,7 @@ test('newcomers are next, then the starving, then the others', () => {
 
 test('what may be out follows the rate at which it is sent', () => {
   const rateOf = (perSecond: number) => {
-    const turns = new OriginTurns()
+    const turns = busyOrigin()
     for (let nowMs = 0; nowMs < 60_000; nowMs += 10) {
       ask(turns, 'a', nowMs, { count: 64 })
       const due = Math.floor(((nowMs + 10) * perSecond) / 1000) - Math.floor((nowMs * perSecond) / 1000)
@@ -79,8 +82,56 @@ test('what may be out follows the rate at which it is sent', () => {
   assert.is(rateOf(5000), ORIGIN_OUT_RUNS_MAX)
 })
 
+/** Runs that are out at most, and told in the last second, at an origin whose takers tell each run so long after it was assigned; sent in no time or in all of it. */
+function slowTakers({ tellMs, isIdle }: { tellMs: number; isIdle: boolean }): { told: number; most: number } {
+  const turns = new OriginTurns({ idleMs: () => (isIdle ? 1000 : 0) })
+  const due: { peer: string; atMs: number }[] = []
+  let told = 0
+  let most = 0
+  for (let nowMs = 0; nowMs < 30_000; nowMs += 10) {
+    for (; due[0] !== undefined && due[0].atMs <= nowMs; due.shift()) {
+      turns.told(due[0].peer, nowMs)
+      if (nowMs >= 29_000) told++
+    }
+    for (let i = 0; i < 100; i++) {
+      const granted = nowMs % 100 === 0 ? ask(turns, `peer-${i}`, nowMs) : 0
+      for (let run = 0; run < granted; run++) due.push({ peer: `peer-${i}`, atMs: nowMs + tellMs })
+    }
+    most = Math.max(most, turns.runsOut)
+  }
+  return { told, most }
+}
+
+test('while takers are slow and the uplink idle more may be out; while it is busy no more than comes back in half a second', () => {
+  const busy = slowTakers({ tellMs: 2000, isIdle: false })
+  assert.ok(busy.most <= ORIGIN_OUT_RUNS_START, `${busy.most} runs are out`)
+  assert.ok(busy.told <= ORIGIN_OUT_RUNS_MIN, `${busy.told} a second`)
+  const idle = slowTakers({ tellMs: 2000, isIdle: true })
+  assert.is(idle.most, ORIGIN_OUT_RUNS_MAX)
+  assert.ok(idle.told >= ORIGIN_OUT_RUNS_MAX / 2 - 100, `${idle.told} a second`)
+})
+
+test('what may be out shrinks again once the uplink is busy, and does not grow while nobody waits', () => {
+  const idle = { ms: 1000 }
+  const turns = new OriginTurns({ idleMs: () => idle.ms })
+  const second = (fromMs: number, peers: number) => {
+    for (let nowMs = fromMs; nowMs < fromMs + 1000; nowMs += 10) {
+      for (let i = 0; i < peers; i++) ask(turns, `peer-${i}`, nowMs)
+      if (nowMs % 50 === 0) for (let i = 0; i < peers; i++) turns.told(`peer-${i}`, nowMs)
+    }
+  }
+  for (let s = 0; s < 8; s++) second(s * 1000, 1)
+  const alone = turns.runsOutMax
+  for (let s = 8; s < 16; s++) second(s * 1000, 40)
+  const grown = turns.runsOutMax
+  idle.ms = 0
+  for (let s = 16; s < 60; s++) second(s * 1000, 1)
+  assert.ok(grown >= 8 * alone, `${alone}, then ${grown}`)
+  assert.ok(turns.runsOutMax <= alone * 1.1, `${turns.runsOutMax} at the end, ${alone} at first`)
+})
+
 test('a thousand that come at once get their turn within the time that it takes to send, and ask at a bounded rate', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   const perSecond = 100
   const nextMs = new Map(Array.from({ length: 1000 }, (_, i) => [`peer-${i}`, i]))
   const first = new Map<string, number>()
@@ -105,7 +156,7 @@ test('a thousand that come at once get their turn within the time that it takes 
 })
 
 test('who waits is told to ask later the more they are', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   for (let i = 0; i < ORIGIN_OUT_RUNS_START; i++) ask(turns, `early-${i}`, 0, { count: 1 })
   ask(turns, 'late', 0)
   assert.is(turns.retryMs, ORIGIN_TURN_RETRY_MS)
@@ -116,7 +167,7 @@ test('who waits is told to ask later the more they are', () => {
 })
 
 test('runs that nobody wants and peers that do not come back keep nobody out', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   for (let i = 0; i < ORIGIN_OUT_RUNS_START; i++) ask(turns, `silent-${i}`, 0, { count: 1 })
   ask(turns, 'gone', 0, { newcomer: true })
   assert.is(ask(turns, 'late', 1), 0)
@@ -125,7 +176,7 @@ test('runs that nobody wants and peers that do not come back keep nobody out', (
 })
 
 test("what is being taken, however slowly, stays its taker's turn", () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   for (let i = 0; i < ORIGIN_OUT_RUNS_START; i++) ask(turns, `slow-${i}`, 0, { count: 1 })
   for (let ms = 0; ms < 4 * ORIGIN_TURN_MS; ms += ORIGIN_TURN_MS / 2) {
     for (let i = 1; i < ORIGIN_OUT_RUNS_START; i++) turns.taken(`slow-${i}`, ms)
@@ -136,7 +187,7 @@ test("what is being taken, however slowly, stays its taker's turn", () => {
 })
 
 test('what a peer has out is free when it leaves', () => {
-  const turns = new OriginTurns()
+  const turns = busyOrigin()
   for (let i = 0; i < 4; i++) ask(turns, 'a', 0)
   assert.is(turns.runsOut, ORIGIN_OUT_RUNS_START)
   turns.leave('a')

@@ -268,4 +268,21 @@ test('what nobody needs is given while nobody needs anything', () => {
   assert.is(order.next(0)?.peer, 'floods')
 })
 
+test('it is idle from when the last job is done until the next comes, whoever does not read', () => {
+  const order = orderWith()
+  assert.is(order.idleMs(0), Number.POSITIVE_INFINITY)
+  const job = { peer: 'a', class: 'requested' } as const
+  order.add(job, 10)
+  assert.is(order.idleMs(20), 0, 'it waits')
+  order.next(30)
+  assert.is(order.idleMs(40), 0, 'it is served')
+  order.done(job, 50)
+  assert.is(order.idleMs(80), 30)
+  const stuck = { peer: 'b', class: 'requested' } as const
+  order.add(stuck, 100)
+  order.next(100)
+  assert.is(order.idleMs(100 + SERVE_SLOW_MS - 1), 0)
+  assert.ok(order.idleMs(100 + SERVE_SLOW_MS) > 0)
+})
+
 test.run()
