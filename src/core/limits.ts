@@ -259,6 +259,28 @@ export const HAVE_DELAY_MS = 50
 /** Time without any source that has what is missing before a pull gives up; it resumes when asked again. */
 export const SESSION_STALL_MS = 300_000
 
+/** Inflated blocks that a node keeps for all its disks: what a machine reads twice while it boots (40 MiB measured), and some more. */
+export const DISK_CACHE_BYTES = 64 * MiB
+/** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */
+export const DISK_SEGMENTS_MAX = 256
+/** A read of a disk that nobody could serve for so long is an alarm: a guest gives its disk up after 30 s. */
+export const DISK_STALL_MS = 5000
+/** A disk that is to give errors rather than wait gives one after so long: the time after which a guest gives its disk up. */
+export const DISK_LOSS_ERROR_MS = 30_000
+/** How often a block of a disk may turn out damaged right after it was fetched before a read fails: the disk of the host is broken then. */
+export const DISK_DAMAGED_MAX = 3
+/** Blocks that one look for holes, or for what is local, goes through before it answers: 20 ms of look-ups. */
+export const DISK_EXTENT_BLOCKS_MAX = 8192
+/** Bytes of blocks up to which a read is inflated where it is asked for: below, handing it to a worker takes longer. */
+export const DISK_INLINE_BYTES_MAX = 64 * KiB
+
+/** Share of what was read in sequence that a disk fetches ahead: what a guest then does not read is within the bound of 1.3 of what it has read. */
+export const READ_AHEAD_SHARE = 0.25
+/** Most that it fetches ahead: 0.3 s at 100 Mbit/s. */
+export const READ_AHEAD_BYTES_MAX = 4 * MiB
+/** Sequences of reads that a disk tells apart: the files that a guest reads at a time. */
+export const READ_AHEAD_STREAMS_MAX = 8
+
 /** Compact JWS of a grant or record with its certificate chain. */
 export const JWS_BYTES_MAX = 64 * KiB
 /** Certificates in a chain: end entity, several proxies, intermediates. */

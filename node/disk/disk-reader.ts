@@ -1,0 +1,103 @@
+import type { CallOptions } from '../../src/core/blockstore.ts'
+import { digestKey } from '../../src/core/cid.ts'
+import { InternalError } from '../../src/core/errors.ts'
+import { DISK_EXTENT_BLOCKS_MAX, SEGMENT_BYTES_MAX } from '../../src/core/limits.ts'
+import type { BlockLoader } from './block-loader.ts'
+import type { ImageMap, ImageSpan, PlacedBlock } from './image-map.ts'
+import type { BringOptions } from './image-source.ts'
+import {
+  ALLOCATION,
+  CACHED,
+  type Extent,
+  type ExtentContext,
+  type ExtentRange,
+  type Piece,
+} from './nbd/export.ts'
+
+/** Reads ranges of one image. What is in memory is answered at once, without a promise and without copies. */
+export class DiskReader {
+  readonly #map: ImageMap
+  readonly #loader: BlockLoader
+
+  constructor(components: { map: ImageMap; loader: BlockLoader }) {
+    this.#map = components.map
+    this.#loader = components.loader
+  }
+
+  /** Pieces in order, of `length` bytes together. Errors: those of the map and the loader. */
+  read(offset: number, length: number, options: BringOptions): readonly Piece[] | Promise<readonly Piece[]> {
+    const spans = this.#map.spans(offset, length, options)
+    if (spans instanceof Promise) return this.#later(spans, options)
+    return this.#atOnce(spans) ?? this.#load(spans, options)
+  }
+
+  /** Resolves when the range is in the store. Errors: as `read`. */
+  async fetch(offset: number, length: number, options: BringOptions): Promise<void> {
+    for (let at = offset; at < offset + length; at += SEGMENT_BYTES_MAX) {
+      const part = Math.min(SEGMENT_BYTES_MAX, offset + length - at)
+      await this.#loader.fetch(blocksOf(await this.#map.spans(at, part, options)), options)
+    }
+  }
+
+  /** Extents from the start of the range on, one at least. Errors: as `read`. */
+  async extents(context: ExtentContext, range: ExtentRange, options: CallOptions): Promise<Extent[]> {
+    const extents: Extent[] = []
+    const end = range.offset + range.length
+    let looked = 0
+    for (let at = range.offset; at < end && extents.length < range.extentsMax; ) {
+      const part = Math.min(SEGMENT_BYTES_MAX, end - at)
+      const spans = await this.#map.spans(at, part, options)
+      const flags = await this.#flags(context, spans)
+      spans.forEach(({ length }, i) => void append(extents, length, flags[i] ?? 0))
+      looked += spans.length
+      at += part
+      if (looked >= DISK_EXTENT_BLOCKS_MAX) break
+    }
+    return extents.slice(0, range.extentsMax)
+  }
+
+  async #flags(context: ExtentContext, spans: readonly ImageSpan[]): Promise<number[]> {
+    if (context === 'allocation')
+      return spans.map(({ block }) => (block === undefined ? ALLOCATION.hole | ALLOCATION.zero : 0))
+    const held = await this.#loader.local(blocksOf(spans))
+    let at = 0
+    return spans.map(({ block }) => (block === undefined || held[at++] === true ? CACHED.local : 0))
+  }
+
+  async #later(spans: Promise<ImageSpan[]>, options: BringOptions): Promise<readonly Piece[]> {
+    const known = await spans
+    return this.#atOnce(known) ?? (await this.#load(known, options))
+  }
+
+  /** Undefined when a block is not in memory. */
+  #atOnce(spans: readonly ImageSpan[]): Piece[] | undefined {
+    const pieces: Piece[] = []
+    for (const span of spans) {
+      const bytes = span.block && this.#loader.cached(span.block)
+      if (span.block !== undefined && bytes === undefined) return undefined
+      pieces.push(pieceOf(span, bytes))
+    }
+    return pieces
+  }
+
+  async #load(spans: readonly ImageSpan[], options: BringOptions): Promise<readonly Piece[]> {
+    const opened = await this.#loader.open(blocksOf(spans), options)
+    return spans.map((span) => pieceOf(span, span.block && opened.get(digestKey(span.block.digest))))
+  }
+}
+
+const blocksOf = (spans: readonly ImageSpan[]): PlacedBlock[] =>
+  spans.map(({ block }) => block).filter((block) => block !== undefined)
+
+function pieceOf({ start, length, block }: ImageSpan, bytes: Uint8Array | undefined): Piece {
+  if (block === undefined) return { zeros: length }
+  const piece = bytes?.subarray(start, start + length)
+  if (piece?.length !== length) throw new InternalError('a block is shorter than its place in the image')
+  return piece
+}
+
+function append(extents: Extent[], length: number, flags: number): void {
+  const last = extents.at(-1)
+  if (last?.flags === flags) extents[extents.length - 1] = { length: last.length + length, flags }
+  else extents.push({ length, flags })
+}

@@ -1,0 +1,286 @@
+import type { ManifestId } from '../../src/core/cid.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { BootswarmError, UnreachableError } from '../../src/core/errors.ts'
+import { DISK_LOSS_ERROR_MS } from '../../src/core/limits.ts'
+import type { Log } from '../../src/core/log.ts'
+import { unless } from '../../src/util/unless.ts'
+import type { CatalogEntry } from '../image-catalog.ts'
+import { BlockLoader, type BlockLoaderComponents } from './block-loader.ts'
+import { DiskReader } from './disk-reader.ts'
+import { ImageMap } from './image-map.ts'
+import type { BringOptions, ImageSource, LackingBlocks } from './image-source.ts'
+import type { ExportOptions, Extent, ExtentContext, ExtentRange, NbdExport, Piece } from './nbd/export.ts'
+import { ReadAhead } from './read-ahead.ts'
+import type { SegmentCache } from './segment-cache.ts'
+import { StallWatch } from './stall-watch.ts'
+import { WaitHistogram } from './wait-histogram.ts'
+
+/** `wait`: a read waits for as long as nobody has what it needs; `error`: it fails after DISK_LOSS_ERROR_MS. */
+export type OnLoss = 'wait' | 'error'
+
+/** What a disk has done since it was opened. Bytes are those of blocks, uncompressed, unless the name says otherwise. */
+export interface DiskStats {
+  readonly reads: number
+  /** Bytes that were asked for by reads. */
+  readonly readBytes: number
+  /** Reads that failed. */
+  readonly errors: number
+  /** Reads that waited for other peers. */
+  readonly waits: number
+  /** Milliseconds that reads took that waited for other peers. */
+  readonly waitMs: {
+    readonly p50: number
+    readonly p95: number
+    readonly p99: number
+    readonly max: number
+    readonly sum: number
+  }
+  /** For each bucket of such waits that is not empty its upper end and their number. */
+  readonly waitBuckets: readonly { readonly upToMs: number; readonly count: number }[]
+  /** Share of the reads that were answered from what was here; 1 without any. */
+  readonly shareLocal: number
+  /** Times that a read waited for DISK_STALL_MS. */
+  readonly stalls: number
+  /** Blocks that were damaged in the store and were fetched again. */
+  readonly damagedBlocks: number
+  readonly bytes: {
+    /** Inflated from the store. */
+    readonly store: number
+    /** Fetched for its reads and ahead of them. */
+    readonly fetched: number
+    /** Wire bytes that all disks and pulls of the image have fetched since its session began. */
+    readonly wireFromOrigin: number
+    readonly wireFromPeers: number
+  }
+  /** Runs of the image that are here, and all. */
+  readonly runs: { readonly held: number; readonly total: number }
+}
+
+/** One attached image: what NBD serves, and what is known of it. */
+export interface Disk extends NbdExport {
+  readonly manifest: ManifestId
+  readonly entry: CatalogEntry
+  /** `stalled`: a read has waited for DISK_STALL_MS, and waits. */
+  readonly state: 'ready' | 'stalled'
+  /** Everything is here. */
+  readonly complete: boolean
+  stats(): DiskStats
+  /** Whether the rest of the image is fetched in the background. */
+  fill(on: boolean): void
+  /** Its reads that wait fail; what it has fetched stays. */
+  close(): Promise<void>
+}
+
+/** What disks of one image share. */
+export interface SharedImage extends ImageSource {
+  readonly complete: boolean
+  readonly runs: { readonly held: number; readonly total: number }
+  readonly wire: { readonly fromOrigin: number; readonly fromPeers: number }
+  fill(disk: object, on: boolean): void
+}
+
+export interface OpenDiskComponents extends BlockLoaderComponents {
+  image: SharedImage
+  segments: SegmentCache
+  clock: Clock
+  log: Log
+}
+
+export interface OpenDiskInit {
+  readonly name: string
+  readonly entry: CatalogEntry
+  readonly fill: boolean
+  readonly onLoss: OnLoss
+  closed(): Promise<void>
+}
+
+/** See Disk. */
+export class OpenDisk implements Disk {
+  readonly name: string
+  readonly description: string
+  readonly size: number
+  readonly entry: CatalogEntry
+  readonly #image: SharedImage
+  readonly #reader: DiskReader
+  readonly #ahead: ReadAhead
+  readonly #clock: Clock
+  readonly #init: OpenDiskInit
+  readonly #stall: StallWatch
+  readonly #waits = new WaitHistogram()
+  readonly #closing = new AbortController()
+  /** For the signal of each connection the one that is also aborted when the disk is closed. */
+  readonly #signals = new WeakMap<AbortSignal, AbortSignal>()
+  /** Reads that wait, or have waited, for other peers. */
+  readonly #waited = new WeakSet<BringOptions>()
+  readonly #counts = { reads: 0, readBytes: 0, errors: 0, stalls: 0, damaged: 0, store: 0, fetched: 0 }
+  #aheadRuns = false
+
+  constructor(components: OpenDiskComponents, init: OpenDiskInit) {
+    const { image, segments, clock, log, blocks, cache, opener } = components
+    const { entry } = init
+    this.#image = image
+    this.#clock = clock
+    this.#init = init
+    this.name = init.name
+    this.entry = entry
+    this.description = `${entry.namespace}/${entry.name}@${entry.version}`
+    this.size = image.manifest.size
+    this.#ahead = new ReadAhead({ size: this.size })
+    const source = this.#watched(image)
+    const events = {
+      opened: (bytes: number) => {
+        this.#counts.store += bytes
+      },
+      damaged: (damaged: number) => {
+        this.#counts.damaged += damaged
+        log.error(
+          { disk: this.name, blocks: damaged },
+          'blocks on this disk were damaged: fetching them again',
+        )
+      },
+    }
+    const loader = new BlockLoader({ blocks, cache, opener }, { source, events })
+    this.#reader = new DiskReader({ map: new ImageMap({ source, cache: segments }), loader })
+    this.#stall = new StallWatch({ clock }, (stalled) => {
+      const about = { disk: this.name, image: this.description }
+      if (stalled) this.#counts.stalls++
+      if (stalled) log.error(about, 'nobody gives what a disk is read for: its reads wait')
+      else log.warn(about, 'the reads of a disk go on')
+    })
+    if (init.fill) this.fill(true)
+  }
+
+  get manifest(): ManifestId {
+    return this.#image.id
+  }
+
+  get state(): 'ready' | 'stalled' {
+    return this.#stall.stalled ? 'stalled' : 'ready'
+  }
+
+  get complete(): boolean {
+    return this.#image.complete
+  }
+
+  read(
+    offset: number,
+    length: number,
+    { signal }: ExportOptions,
+  ): readonly Piece[] | Promise<readonly Piece[]> {
+    this.#counts.reads++
+    this.#counts.readBytes += length
+    const options = { signal: this.#until(signal), class: 'guest' } as const
+    const answer = this.#reader.read(offset, length, options)
+    this.#readAhead(offset, length)
+    return answer instanceof Promise ? this.#counted(answer, options) : answer
+  }
+
+  async extents(
+    context: ExtentContext,
+    range: ExtentRange,
+    { signal }: ExportOptions,
+  ): Promise<readonly Extent[]> {
+    return await this.#reader.extents(context, range, { signal: this.#until(signal) })
+  }
+
+  async prefetch(offset: number, length: number, { signal }: ExportOptions): Promise<void> {
+    await this.#reader.fetch(offset, length, { signal: this.#until(signal), class: 'boot' })
+  }
+
+  stats(): DiskStats {
+    const { reads, readBytes, errors, stalls, damaged, store, fetched } = this.#counts
+    const { fromOrigin, fromPeers } = this.#image.wire
+    const at = (share: number) => this.#waits.percentile(share)
+    const { count, sumMs, maxMs } = this.#waits
+    return {
+      ...{ reads, readBytes, errors, stalls, damagedBlocks: damaged, waits: count },
+      waitMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: maxMs, sum: sumMs },
+      waitBuckets: this.#waits.buckets(),
+      shareLocal: reads === 0 ? 1 : Math.max(0, 1 - count / reads),
+      bytes: { store, fetched, wireFromOrigin: fromOrigin, wireFromPeers: fromPeers },
+      runs: this.#image.runs,
+    }
+  }
+
+  fill(on: boolean): void {
+    this.#image.fill(this, on)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(new UnreachableError('the disk was detached'))
+    this.#stall.close()
+    this.#image.fill(this, false)
+    await this.#init.closed()
+  }
+
+  async #counted(answer: Promise<readonly Piece[]>, options: BringOptions): Promise<readonly Piece[]> {
+    const startedMs = this.#clock.monotonic()
+    try {
+      return await answer
+    } catch (error) {
+      this.#counts.errors++
+      throw error
+    } finally {
+      if (this.#waited.has(options)) this.#waits.add(this.#clock.monotonic() - startedMs)
+    }
+  }
+
+  #until(signal: AbortSignal): AbortSignal {
+    const known = this.#signals.get(signal)
+    if (known !== undefined) return known
+    const both = AbortSignal.any([signal, this.#closing.signal])
+    this.#signals.set(signal, both)
+    return both
+  }
+
+  /** One at a time; what it fails with a read will say. */
+  #readAhead(offset: number, length: number): void {
+    const range = this.#image.complete || this.#aheadRuns ? undefined : this.#ahead.read({ offset, length })
+    if (range === undefined) return
+    this.#aheadRuns = true
+    const options = { signal: this.#closing.signal, class: 'boot' } as const
+    void this.#reader
+      .fetch(range.offset, range.length, options)
+      .catch((error: unknown) => {
+        if (!(error instanceof BootswarmError)) throw error
+      })
+      .finally(() => {
+        this.#aheadRuns = false
+      })
+  }
+
+  /** The image, with what is done for this disk counted. */
+  #watched(image: SharedImage): ImageSource {
+    return {
+      id: image.id,
+      manifest: image.manifest,
+      lost: (run) => image.lost(run),
+      segment: (index, options) => this.#watch(image.segment(index, options)),
+      bring: async (wanted, options) => {
+        const bytes = await (options.class === 'guest'
+          ? this.#watch(this.#guest(image, wanted, options))
+          : image.bring(wanted, options))
+        this.#counts.fetched += bytes
+        return bytes
+      },
+    }
+  }
+
+  async #watch<T>(work: Promise<T>): Promise<T> {
+    return await work.finally(this.#stall.begin())
+  }
+
+  async #guest(image: SharedImage, wanted: LackingBlocks, options: BringOptions): Promise<number> {
+    this.#waited.add(options)
+    const bringing = image.bring(wanted, options)
+    if (this.#init.onLoss === 'wait') return await bringing
+    const late = new AbortController()
+    const cancel = this.#clock.after(DISK_LOSS_ERROR_MS, () =>
+      late.abort(
+        new UnreachableError(`nobody has given run ${wanted.run} for ${DISK_LOSS_ERROR_MS / 1000} s`),
+      ),
+    )
+    return await unless(late.signal, bringing).finally(cancel)
+  }
+}
