@@ -18,11 +18,12 @@ export class Chooser {
   readonly #partsPerRun: number
   readonly #partBytes: number
   readonly #isPlanned: () => boolean
+  readonly #peers: readonly FetchPeer[]
   #hedgeMs = Number.POSITIVE_INFINITY
 
   constructor(
     components: { picker: Picker; wants: WantList; hedges: Hedges; rack: Rack; urgency: Urgency },
-    init: { partsPerRun: number; isPlanned(): boolean },
+    init: { partsPerRun: number; peers: readonly FetchPeer[]; isPlanned(): boolean },
   ) {
     this.#picker = components.picker
     this.#wants = components.wants
@@ -31,6 +32,7 @@ export class Chooser {
     this.#urgency = components.urgency
     this.#partsPerRun = init.partsPerRun
     this.#partBytes = RUN_BYTES_MAX / init.partsPerRun
+    this.#peers = init.peers
     this.#isPlanned = init.isPlanned
   }
 
@@ -58,10 +60,10 @@ export class Chooser {
 
   want(peer: FetchPeer, nowMs: number): Want | undefined {
     if (!this.hasRoom || !this.hasRoomAt(peer)) return undefined
-    const room = Math.min(peer.depthBytes - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
     const unit = peer.origin ? this.#originUnit(peer) : this.#pick(peer)
     if (unit === undefined) return this.#hedge(peer, nowMs)
-    return this.#make(peer, { ...this.#partsFrom(peer, unit, room), copy: false }, nowMs)
+    const from = peer.origin ? peer : this.#nearest(peer, unit, nowMs)
+    return this.#make(from, { ...this.#partsFrom(from, unit), copy: false }, nowMs)
   }
 
   /** When a straggler may have to be hedged although nothing happens. */
@@ -83,6 +85,17 @@ export class Chooser {
     return undefined
   }
 
+  /** Of those that hold the unit and have room for a want now, one that is nearer than the peer: its rack, then its zone; else the peer. */
+  #nearest(peer: FetchPeer, unit: number, nowMs: number): FetchPeer {
+    let best = peer
+    for (const other of this.#peers) {
+      if (other.nearness <= best.nearness || other.origin || other.related) continue
+      if (other.pausedUntilMs > nowMs || !hasUnit(other.units, unit) || !this.hasRoomAt(other)) continue
+      best = other
+    }
+    return best
+  }
+
   /** What a guest waits for and nobody else has is wanted from an origin without asking it. */
   #originUnit(peer: FetchPeer): number | undefined {
     const { guest } = this.#urgency
@@ -101,7 +114,8 @@ export class Chooser {
   }
 
   /** The unit and more parts of its run, as many as the peer sends in WANT_MS. */
-  #partsFrom(peer: FetchPeer, unit: number, room: number): { run: number; parts: number } {
+  #partsFrom(peer: FetchPeer, unit: number): { run: number; parts: number } {
+    const room = Math.min(peer.depthBytes - peer.flightBytes, SESSION_FLIGHT_BYTES_MAX - this.#wants.bytes)
     const bytes = Math.min(room, peer.pace.rate * WANT_MS)
     let more = Math.max(0, Math.floor(bytes / this.#partBytes) - 1)
     const run = Math.floor(unit / this.#partsPerRun)

@@ -75,7 +75,7 @@ export class FetchPolicy {
         ...{ picker: this.#picker, wants: this.#wants, hedges: this.#hedges },
         ...{ rack: this.#rack, urgency: this.#urgency },
       },
-      { partsPerRun, isPlanned: () => this.#planned },
+      { partsPerRun, peers: this.#peers, isPlanned: () => this.#planned },
     )
     this.#asks = new OriginAsks({
       isMissing: (run) => this.#partsThat(run, (unit) => this.#picker.isMissing(unit)) !== 0,

@@ -56,6 +56,47 @@ test('keeps two parts under way at a peer that it does not know, and more at a f
   assert.ok(policy.flightBytes > 2 << 20, `${policy.flightBytes}`)
 })
 
+test('of those that hold a run the nearest with room is asked for it: of the zone before others', () => {
+  const policy = policyOf(1000)
+  const peers = ([0, 1, 0] as const).map((nearness, i) =>
+    policy.joined({ key: `${i}`, have: Bitmap.full(1000), origin: false, nearness, credit: CREDIT }, 0),
+  )
+  const wants = wantsOf(drain(policy, 0))
+  assert.equal(
+    wants.map(({ peer }) => peers.indexOf(peer)),
+    [1, 1, ...wants.slice(2).map(({ peer }) => peers.indexOf(peer))],
+    'that of the zone first',
+  )
+  assert.is(
+    wants.filter(({ peer }) => peer.nearness === 0).length,
+    4,
+    'the others for what it has no room for',
+  )
+})
+
+test('a nearer peer that is paused, or does not hold the run, is not asked', () => {
+  const policy = policyOf(8)
+  const have = new Bitmap(8)
+  have.set(3)
+  const zone = policy.joined({ key: 'zone', have, origin: false, nearness: 1, credit: CREDIT }, 0)
+  const far = policy.joined(
+    { key: 'far', have: Bitmap.full(8), origin: false, nearness: 0, credit: CREDIT },
+    0,
+  )
+  for (const want of wantsOf(drain(policy, 0))) assert.is(want.peer, want.run === 3 ? zone : far)
+  const paused = policyOf(8)
+  const slow = paused.joined(
+    { key: 'zone', have: Bitmap.full(8), origin: false, nearness: 1, credit: CREDIT },
+    0,
+  )
+  const [want] = wantsOf([paused.next(0) as Decision])
+  assert.ok(want !== undefined)
+  paused.failed(want, 'busy', { nowMs: 0, retryMs: 100 })
+  join(paused, 'far')
+  assert.ok(wantsOf(drain(paused, 1)).every(({ peer }) => peer !== slow))
+  assert.ok(wantsOf(drain(paused, 100)).some(({ peer }) => peer === slow))
+})
+
 test('a peer that may have anything and has nothing is asked ever more seldom', () => {
   const policy = policyOf(1000)
   const peer = join(policy, 'related')
