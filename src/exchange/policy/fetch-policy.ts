@@ -1,10 +1,6 @@
 import {
   ENDGAME_AFTER_WANTS,
   PEER_FLIGHT_BYTES_MAX,
-  PEER_LACKS_PAUSE_MS,
-  PEER_TIMEOUTS_MAX,
-  RELATED_PAUSE_MAX_MS,
-  RELATED_PAUSE_MS,
   RUN_BYTES_MAX,
   STARVING_AFTER_MS,
 } from '../../core/limits.ts'
@@ -20,6 +16,7 @@ import { partsAt, partsFor, unitsOf, unitsOfRuns } from './units.ts'
 import { Urgency } from './urgency.ts'
 import type { Decision, Want, WantFailure } from './want.ts'
 import { WantList } from './want-list.ts'
+import { WantOutcomes } from './want-outcomes.ts'
 
 /**
  * What one session wants from whom, and when: rarest first, as much under way at a peer as it delivers in its round trip and some
@@ -53,6 +50,7 @@ export class FetchPolicy {
   readonly #rack: Rack
   readonly #urgency: Urgency
   readonly #chooser: Chooser
+  readonly #outcomes: WantOutcomes
   readonly #peers: FetchPeer[] = []
   readonly #queue: Decision[] = []
   #turn = 0
@@ -77,13 +75,20 @@ export class FetchPolicy {
       },
       { partsPerRun, peers: this.#peers, isPlanned: () => this.#planned },
     )
+    this.#outcomes = new WantOutcomes(
+      {
+        ...{ picker: this.#picker, wants: this.#wants, hedges: this.#hedges },
+        ...{ chooser: this.#chooser, queue: this.#queue },
+      },
+      { partsPerRun },
+    )
     this.#asks = new OriginAsks({
-      isMissing: (run) => this.#partsThat(run, (unit) => this.#picker.isMissing(unit)) !== 0,
+      isMissing: (run) => this.#picker.isAnyMissing(run * partsPerRun, partsPerRun),
       isLacking: (run) =>
         this.heldParts(run) !== this.allParts && !this.#picker.isUnplanned(run * partsPerRun),
       isEndgame: () => this.#planned && this.#picker.missingCount === 0,
       isStalled: (nowMs) => this.#isStalled(nowMs),
-      isUnplanned: (run) => this.#picker.isUnplanned(run * this.partsPerRun),
+      isUnplanned: (run) => this.#picker.isUnplanned(run * partsPerRun),
       isAlone: () => this.#planned && this.#picker.missingCount > 0 && this.#picker.availableCount === 0,
       idleSinceMs: () => (this.#wants.size > 0 ? undefined : this.#progressMs),
     })
@@ -142,7 +147,7 @@ export class FetchPolicy {
     peer.present = false
     this.#picker.removePeer(peer)
     this.#rack.left(peer, nowMs)
-    for (const want of this.#wants.of(peer)) if (!want.answered) this.#end(want)
+    for (const want of this.#wants.of(peer)) if (!want.answered) this.#outcomes.end(want)
   }
 
   peerHas(peer: FetchPeer, run: number, news: { nowMs: number; parts?: number }): void {
@@ -205,27 +210,13 @@ export class FetchPolicy {
   /** The answer to a want is here. False: all of it came from elsewhere; drop it, and do not call `stored` or `failed`. */
   answered(want: Want, nowMs: number): boolean {
     if (!this.#wants.has(want) || want.answered) return false
-    const had = this.heldParts(want.run) | this.#wants.storing(want.run)
-    const useful = (want.parts & ~had) !== 0
     this.#progressMs = nowMs
-    want.peer.misses = 0
-    want.peer.pace.arrived(want.bytes, want.sentMs, nowMs)
-    this.#chooser.measure(want.peer)
-    this.#hedges.arrived(want, useful)
-    this.#wants.answered(want, nowMs)
-    const here = had | want.parts
-    for (const rival of this.#wants.rivals(want)) {
-      if ((rival.parts & ~here) === 0) this.#queue.push({ type: 'cancel', want: rival })
-    }
-    if (!useful) this.#end(want)
-    return useful
+    return this.#outcomes.answered(want, nowMs)
   }
 
   /** What was answered is verified and stored. */
   stored(want: Want): void {
-    if (!this.#wants.has(want)) return
-    this.#eachUnit(want, (unit) => this.#picker.setHeld(unit))
-    this.#end(want)
+    if (this.#wants.has(want)) this.#outcomes.stored(want)
   }
 
   /**
@@ -233,22 +224,12 @@ export class FetchPolicy {
    * has nothing at all, time after time, is asked ever more seldom: while it looks, nobody else is asked for the same.
    */
   lacked(want: Want, nowMs: number): void {
-    if (!this.#wants.has(want)) return
-    const { peer, answered } = want
-    this.#eachUnit(want, (unit) => this.#picker.peerLacks(peer, unit))
-    this.#end(want)
-    if (answered) return
-    const pauseMs = Math.min(RELATED_PAUSE_MAX_MS, RELATED_PAUSE_MS * 2 ** peer.misses++)
-    peer.pausedUntilMs = Math.max(peer.pausedUntilMs, nowMs + pauseMs)
+    if (this.#wants.has(want)) this.#outcomes.lacked(want, nowMs)
   }
 
   /** A want, answered or not, did not bring its parts. `retryMs`: what a busy peer asks for. */
   failed(want: Want, reason: WantFailure, now: { nowMs: number; retryMs?: number }): void {
-    if (!this.#wants.has(want)) return
-    this.#end(want)
-    const { peer } = want
-    if (reason === 'busy') this.#pause(peer, now.nowMs + (now.retryMs ?? 0))
-    else if (reason !== 'lost') this.#blame(peer, reason, now.nowMs)
+    if (this.#wants.has(want)) this.#outcomes.failed(want, reason, now)
   }
 
   /** The origin's answer to an ask; when it is empty it is asked again after `retryMs`. */
@@ -261,7 +242,7 @@ export class FetchPolicy {
   askFailed(peer: FetchPeer, reason: WantFailure, now: { nowMs: number; retryMs?: number }): void {
     peer.asking = false
     if (reason === 'busy') peer.askAfterMs = now.nowMs + (now.retryMs ?? 0)
-    else if (reason !== 'lost') this.#blame(peer, reason, now.nowMs)
+    else if (reason !== 'lost') this.#outcomes.blame(peer, reason, now.nowMs)
   }
 
   /** The next thing to do; undefined when there is nothing before the next fact or `wakeMs`. */
@@ -296,7 +277,7 @@ export class FetchPolicy {
     if (ask !== undefined) return ask
     const want = this.#chooser.want(peer, nowMs)
     if (want === undefined) return undefined
-    this.#begin(want)
+    this.#outcomes.begin(want)
     return { type: 'want', want }
   }
 
@@ -312,42 +293,5 @@ export class FetchPolicy {
   #isStalled(nowMs: number): boolean {
     const afterMs = Math.max(STARVING_AFTER_MS, this.#wants.meanMs * ENDGAME_AFTER_WANTS)
     return this.#planned && !this.complete && nowMs - this.#progressMs > afterMs
-  }
-
-  #begin(want: Want): void {
-    this.#wants.add(want)
-    this.#hedges.began(want)
-    this.#eachUnit(want, (unit) => this.#picker.started(unit))
-  }
-
-  #end(want: Want): void {
-    this.#wants.delete(want)
-    this.#hedges.ended(want)
-    this.#eachUnit(want, (unit) => this.#picker.failed(unit))
-  }
-
-  /** A peer that does not give what it promised, twice in a row, is released: start over with it. */
-  #blame(peer: FetchPeer, reason: 'lacks' | 'timeout', nowMs: number): void {
-    if (++peer.misses >= PEER_TIMEOUTS_MAX) this.#queue.push({ type: 'release', peer, reason })
-    else if (reason === 'lacks') this.#pause(peer, nowMs + PEER_LACKS_PAUSE_MS)
-  }
-
-  #pause(peer: FetchPeer, untilMs: number): void {
-    peer.paused = true
-    peer.pausedUntilMs = untilMs
-  }
-
-  #eachUnit(want: Want, visit: (unit: number) => void): void {
-    for (let part = 0; part < this.partsPerRun; part++) {
-      if ((want.parts & (1 << part)) !== 0) visit(want.run * this.partsPerRun + part)
-    }
-  }
-
-  #partsThat(run: number, holds: (unit: number) => boolean): number {
-    let parts = 0
-    for (let part = 0; part < this.partsPerRun; part++) {
-      if (holds(run * this.partsPerRun + part)) parts |= 1 << part
-    }
-    return parts
   }
 }

@@ -61,6 +61,12 @@ export class Picker {
     return this.#state[unit] === MISSING
   }
 
+  /** Whether one of so many units from `first` on is missing. */
+  isAnyMissing(first: number, count: number): boolean {
+    for (let unit = first; unit < first + count; unit++) if (this.isMissing(unit)) return true
+    return false
+  }
+
   isUnplanned(unit: number): boolean {
     return this.#state[unit] === UNPLANNED
   }
