@@ -2,19 +2,16 @@ import type { Admission } from '../core/admission.ts'
 import type { Channel } from '../core/carrier.ts'
 import type { Digest, ManifestId } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
-import { BootswarmError, GrantError, ProtocolError, TimeoutError, UnreachableError } from '../core/errors.ts'
+import { BootswarmError, GrantError, TimeoutError, UnreachableError } from '../core/errors.ts'
 import {
-  EXCHANGE_CREDIT_BYTES,
   EXCHANGE_DRAIN_TIMEOUT_MS,
   EXCHANGE_HELLO_TIMEOUT_MS,
-  EXCHANGE_RENEW_INTERVAL_MS,
   EXCHANGE_WANT_TIMEOUT_MS,
-  HAVE_PARTS_RUNS_MAX,
 } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
-import { encodeMessage, HAVE_RUNS_MAX } from '../wire/message-codec.ts'
+import { encodeMessage } from '../wire/message-codec.ts'
 import { MessageReader } from '../wire/message-reader.ts'
 import type {
   Assign,
@@ -23,15 +20,14 @@ import type {
   HaveParts,
   Hello,
   Message,
-  NewPass,
   Opened,
   Refused,
 } from '../wire/message-types.ts'
+import { Greeting, type GreetingLine } from './greeting.ts'
+import { haveMessages, havePartsMessages } from './have-messages.ts'
 import { MessageAllowance } from './message-allowance.ts'
 import { Requests } from './requests.ts'
 import type { Solid } from './solid.ts'
-
-const VERSION = 1
 
 /** What a connection tells its owner. */
 export interface ConnectionEvents {
@@ -61,8 +57,7 @@ export interface ConnectionComponents {
 }
 
 /**
- * One channel with the exchange protocol on it: hello, our requests and their answers, the other side's requests. Whoever
- * was dialled says nothing of itself before the pass of the other side is accepted.
+ * One channel with the exchange protocol on it: a greeting, our requests and their answers, the other side's requests.
  */
 export class Connection {
   readonly peer: PeerKey
@@ -70,23 +65,18 @@ export class Connection {
   wireSentBytes = 0
   readonly #channel: Channel
   readonly #clock: Clock
-  readonly #admission: Admission
   readonly #events: ConnectionEvents
   readonly #buffers: BufferPool
   readonly #solid: Solid | undefined
   readonly #requests: Requests
   readonly #allowance: MessageAllowance
   readonly #reader: MessageReader
-  readonly #hello = Promise.withResolvers<Hello>()
-  #agent = ''
-  #greeted = false
+  readonly #greeting: Greeting
   #closed = false
-  #passMs = Number.NEGATIVE_INFINITY
 
   constructor(components: ConnectionComponents) {
     this.#channel = components.channel
     this.#clock = components.clock
-    this.#admission = components.admission
     this.#events = components.events
     this.#buffers = components.buffers
     this.#solid = components.solid
@@ -96,10 +86,10 @@ export class Connection {
     this.#allowance = new MessageAllowance(components)
     this.#reader = new MessageReader({
       expectsBulk: () => this.#requests.expectsBulk,
-      greeted: () => this.#greeted,
+      greeted: () => this.#greeting.done,
       allocate: (length) => this.#buffers.take(length),
     })
-    this.#hello.promise.catch(() => {})
+    this.#greeting = new Greeting({ ...components, line: this.#line() })
   }
 
   get wireReceivedBytes(): number {
@@ -112,23 +102,22 @@ export class Connection {
 
   /** Whether the pass of the other side was accepted. */
   get greeted(): boolean {
-    return this.#greeted
+    return this.#greeting.done
   }
 
   /** Begins to read; sends our hello, or answers with it. */
   start(agent: string): void {
-    this.#agent = agent
-    if (!this.inbound) this.#sayHello()
+    this.#greeting.start(agent)
     const cancel = this.#clock.after(EXCHANGE_HELLO_TIMEOUT_MS, () =>
       this.drop(new TimeoutError('peer did not say hello in time')),
     )
-    this.#hello.promise.then(cancel, cancel)
+    this.#greeting.hello.then(cancel, cancel)
     void this.#read()
   }
 
   /** The other side's hello. Rejects when the connection ends before it. */
   hello(): Promise<Hello> {
-    return this.#hello.promise
+    return this.#greeting.hello
   }
 
   /** Queues a message. False: the channel is full, await `drained`. */
@@ -159,7 +148,7 @@ export class Connection {
 
   /** Shows the other side a newer pass of ours. */
   renewPass(pass: string): void {
-    if (this.#greeted) this.send({ type: 'pass', pass })
+    if (this.greeted) this.send({ type: 'pass', pass })
   }
 
   /** Joins a swarm at the other side; `id` is then ours for it in this connection. Errors: GrantError when refused. */
@@ -197,19 +186,12 @@ export class Connection {
 
   /** Tells of runs held here. */
   have(have: { id: number; byOpener: boolean; runs: readonly number[] }): void {
-    for (let i = 0; i < have.runs.length; i += HAVE_RUNS_MAX) {
-      this.send({ type: 'have', ...have, runs: have.runs.slice(i, i + HAVE_RUNS_MAX) })
-    }
+    for (const message of haveMessages(have)) this.send(message)
   }
 
   /** Tells of parts of runs held here, in a swarm that the other side has opened. */
   haveParts(id: number, parts: ReadonlyMap<number, number>): void {
-    const all = [...parts]
-    for (let i = 0; i < all.length; i += HAVE_PARTS_RUNS_MAX) {
-      const some = all.slice(i, i + HAVE_PARTS_RUNS_MAX)
-      const held = Uint8Array.from(some, ([, mask]) => mask)
-      this.send({ type: 'haveParts', id, runs: some.map(([run]) => run), parts: held })
-    }
+    for (const message of havePartsMessages(id, parts)) this.send(message)
   }
 
   /** Gives up a want; its late answer is dropped. */
@@ -249,7 +231,7 @@ export class Connection {
     try {
       for await (const piece of this.#channel.receive(this.#reader)) {
         for (const message of this.#reader.push(piece)) {
-          if (message.type === 'hello') await this.#onHello(message)
+          if (message.type === 'hello') await this.#greeting.onHello(message)
           else this.#dispatch(message)
           if (this.#closed) return
           // What comes meanwhile stays with the carrier, which tells the other side to wait.
@@ -278,7 +260,7 @@ export class Connection {
       case 'haveParts':
         return this.#events.have(this, message)
       case 'pass':
-        return void this.#onNewPass(message)
+        return void this.#greeting.onPass(message)
       case 'denied':
         return this.drop(new GrantError('peer does not accept our pass'))
       default:
@@ -286,45 +268,18 @@ export class Connection {
     }
   }
 
-  #sayHello(): void {
-    const pass = this.#admission.own()
-    if (pass === undefined) return this.drop(new GrantError('this peer has no pass'))
-    this.send({ type: 'hello', version: VERSION, credit: EXCHANGE_CREDIT_BYTES, agent: this.#agent, pass })
-  }
-
-  /** Reads nothing more before the pass is checked. */
-  async #onHello(hello: Hello): Promise<void> {
-    if (this.#greeted) throw new ProtocolError('second hello')
-    if (hello.version !== VERSION)
-      throw new ProtocolError(`peer speaks version ${hello.version}, not ${VERSION}`)
-    try {
-      await this.#admission.admit(this.peer, hello.pass)
-    } catch (error) {
-      if (error instanceof BootswarmError) return await this.#deny(error)
-      throw error
-    }
-    if (this.inbound) this.#sayHello()
-    if (this.#closed) return
-    this.#greeted = true
-    this.#hello.resolve(hello)
-  }
-
-  /** One answer for every reason. */
-  async #deny(reason: Error): Promise<void> {
-    this.send({ type: 'denied' })
-    this.#end(reason)
-    await this.#channel.close()
-  }
-
-  /** A pass that is not accepted changes nothing: the one before counts to its end. */
-  async #onNewPass({ pass }: NewPass): Promise<void> {
-    const nowMs = this.#clock.monotonic()
-    if (nowMs - this.#passMs < EXCHANGE_RENEW_INTERVAL_MS) return
-    this.#passMs = nowMs
-    try {
-      await this.#admission.admit(this.peer, pass)
-    } catch (error) {
-      if (!(error instanceof BootswarmError)) this.drop(asError(error))
+  #line(): GreetingLine {
+    return {
+      peer: this.peer,
+      inbound: this.inbound,
+      closed: () => this.#closed,
+      send: (message) => this.send(message),
+      deny: async (reason) => {
+        this.send({ type: 'denied' })
+        this.#end(reason)
+        await this.#channel.close()
+      },
+      drop: (reason) => this.drop(asError(reason)),
     }
   }
 
@@ -332,7 +287,7 @@ export class Connection {
     if (this.#closed) return
     this.#closed = true
     const error = new UnreachableError('connection to the peer ended', { cause: reason })
-    this.#hello.reject(reason instanceof GrantError ? reason : error)
+    this.#greeting.end(reason instanceof GrantError ? reason : error)
     this.#requests.failAll(error)
     this.#events.closed(this, reason)
   }
