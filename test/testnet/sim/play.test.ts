@@ -20,21 +20,28 @@ function resultOf({ played: { cost: _, ...result } }: Judged): string {
 const SMALLER = { nodes: 40, sizeBytes: 64 * MiB }
 
 test('the same seed gives the same result to the byte, another one another', () => {
-  const first = resultOf(run('nodes-die', { ...SMALLER, seed: 3 }))
-  assert.is(resultOf(run('nodes-die', { ...SMALLER, seed: 3 })), first)
-  assert.is.not(resultOf(run('nodes-die', { ...SMALLER, seed: 4 })), first)
+  for (const name of ['nodes-die', 'many-racks', 'small']) {
+    const first = resultOf(run(name, { ...SMALLER, seed: 3 }))
+    assert.is(resultOf(run(name, { ...SMALLER, seed: 3 })), first, name)
+    assert.is.not(resultOf(run(name, { ...SMALLER, seed: 4 })), first, name)
+  }
 })
 
-/**
- * What 200 nodes reach today, so that a change that makes it worse is seen: the goal for p99 is 1.15, at 256 MiB and more. At half of that, which is what a test has time for, the first
- * hops weigh twice as much.
- */
-test('two hundred nodes are complete within 1.3 of the bound, for one copy of the origin', () => {
-  const { figures } = run('small', { sizeBytes: 128 * MiB }).played
-  assert.is(figures.unfinished, 0)
-  assert.ok(figures.p99 <= 1.3, `p99 is ${figures.p99}`)
-  assert.ok(figures.originCopies <= 1.1, `the origin sent ${figures.originCopies} copies`)
-  assert.ok(figures.duplicateShare <= 0.01, `${figures.duplicateShare} of the bytes came twice`)
+/** What p99 is held to until its goal of 1.15 is met: seeds 1 to 3 come to 1.17, so that a change that makes it worse is seen. */
+const SMALL_P99_MAX = 1.2
+
+test('two hundred nodes meet the goals of their scenario, but for 1.2 instead of 1.15 for p99', () => {
+  const { verdicts } = run('small')
+  assert.equal(verdicts.map(({ measure }) => measure).sort(), [
+    'duplicateShare',
+    'originCopies',
+    'p99',
+    'unfinished',
+  ])
+  for (const { measure, value, atMost } of verdicts) {
+    const most = measure === 'p99' ? SMALL_P99_MAX : atMost
+    assert.ok(value <= most, `${measure} is ${value}, at most ${most}`)
+  }
 })
 
 test('with runs of twice the size the figures stay within a tenth, for half of the work', () => {
