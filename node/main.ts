@@ -1,8 +1,11 @@
 import { dirname } from 'node:path'
 import { pino } from 'pino'
+import type { Finding } from '../src/api/finding.ts'
 import type { NodeEnrolment } from '../src/api/node-schemas.ts'
+import type { Clock } from '../src/core/clock.ts'
 import { runDaemon } from '../src/util/daemon.ts'
 import { loadNodeConfig } from './config.ts'
+import { examineNode } from './doctor/doctor.ts'
 import { enrolOnce } from './enrol-once.ts'
 import { startNode } from './node.ts'
 
@@ -36,4 +39,9 @@ export async function nodePlaces(init: { config: string }) {
     dataDir: config.dataDir,
     writable: writable.filter((path) => !path.startsWith(`${config.dataDir}/`)),
   }
+}
+
+/** What a node of this configuration finds on its host: `bootswarm doctor`. */
+export async function examine({ config, clock }: { config: string; clock: Clock }): Promise<Finding[]> {
+  return await examineNode({ config }, { clock })
 }

@@ -9,6 +9,7 @@ const programs: Programs = {
   serveTracker: async (init) => (await import('../tracker/main.ts')).serveTracker(init),
   serveNode: async (init) => (await import('../node/main.ts')).serveNode(init),
   enrolNode: async (init) => (await import('../node/main.ts')).enrolNode(init),
+  examineNode: async (init) => (await import('../node/main.ts')).examine(init),
   servicePlaces: async ({ program, config }) =>
     program === 'node'
       ? (await import('../node/main.ts')).nodePlaces({ config })

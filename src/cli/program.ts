@@ -3,6 +3,7 @@ import { addAclCommands } from './acl-command.ts'
 import { addCaCommands } from './ca-command.ts'
 import { addCompletionCommand } from './completion/completion-command.ts'
 import { addContextCommands } from './context-command.ts'
+import { addDoctorCommand } from './doctor-command.ts'
 import { addGroupCommands } from './group-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
 import { addImageCommands } from './image-command.ts'
@@ -47,6 +48,7 @@ export function buildProgram(shell: Shell): Command {
   addCaCommands(program, shell)
   addLoginCommand(program, shell)
   addContextCommands(program, shell)
+  addDoctorCommand(program, shell)
   addServiceCommands(program, shell)
   addTestnetCommand(program)
   addWhoamiCommand(program, shell)

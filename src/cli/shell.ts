@@ -1,3 +1,4 @@
+import type { Finding } from '../api/finding.ts'
 import type { NodeEnrolment } from '../api/node-schemas.ts'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError, exitCodeOf } from '../core/errors.ts'
@@ -40,6 +41,8 @@ export interface Programs {
   serveNode(init: { config: string }): Promise<number>
   /** Enrols the node of a configuration that need not run. */
   enrolNode(init: { config: string }): Promise<NodeEnrolment>
+  /** Looks at everything that the node of a configuration needs of its host. */
+  examineNode(init: { config: string; clock: Clock }): Promise<Finding[]>
   /** Where the program of a configuration keeps what. */
   servicePlaces(init: { program: 'node' | 'tracker'; config: string }): Promise<ServicePlaces>
   runTestnet(argv: string[]): Promise<number>
