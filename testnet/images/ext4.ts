@@ -25,13 +25,21 @@ export async function checkE2fsprogs(): Promise<void> {
   }
 }
 
+export interface Ext4Init {
+  readonly tree: string
+  readonly target: string
+  readonly sizeBytes: number
+  /** Nothing is left for the first mount to do: a guest would write its inode tables for as long as it runs. */
+  readonly isSettled?: boolean
+}
+
 /** Makes `target` a sparse ext4 image of `sizeBytes` with the files of `tree`; no root needed. Throws StateError when they do not fit. */
-export async function makeExt4(init: { tree: string; target: string; sizeBytes: number }): Promise<void> {
+export async function makeExt4(init: Ext4Init): Promise<void> {
   await rm(init.target, { force: true })
   await writeFile(init.target, '')
   await truncate(init.target, init.sizeBytes)
   const args = ['-q', '-F', '-t', 'ext4', '-b', '4096', '-m', '1', '-L', 'bootswarm', '-U', UUID]
-  const extended = `hash_seed=${UUID},root_owner=0:0,lazy_itable_init=1`
+  const extended = `hash_seed=${UUID},root_owner=0:0,lazy_itable_init=${init.isSettled === true ? 0 : 1}`
   const env = { ...process.env, PATH: PATH_WITH_SBIN, E2FSPROGS_FAKE_TIME: NOW_SECONDS }
   try {
     await run('mke2fs', [...args, '-E', extended, '-i', '8192', '-d', init.tree, init.target], { env })
