@@ -116,6 +116,12 @@ export const SESSION_FLIGHT_BYTES_MAX = 8 * MiB
 export const RUN_BUFFERS_KEPT_MAX = 8
 /** Bytes wanted from one peer that have not arrived, at most: deep enough to hide a round trip at 10 Gbit/s, fair among neighbours. */
 export const PEER_FLIGHT_BYTES_MAX = 4 * MiB
+/** Bytes of exact blocks wanted from one peer for guests and boots, besides the above: together what it takes. */
+export const GUEST_FLIGHT_BYTES_MAX = 4 * MiB
+/** Time after a read of a guest in which nothing is fetched in the background: a boot reads again within a tenth of that. */
+export const FILL_PAUSE_MS = 500
+/** Segments of an image up to which a session looks at all of them although it fetches on demand: 16 GiB of a typical image, 40 MB of nodes. */
+export const PLAN_AT_ONCE_SEGMENTS_MAX = 1024
 /** What is wanted from a peer ahead, as time at its measured rate besides its round trip: hides its disk and the waits of both processes, and nothing waits long behind it. */
 export const PIPELINE_MS = 250
 /** Most that the round trip adds to that: a peer whose answers take longer has a queue, not a distance. */
@@ -263,6 +269,8 @@ export const SESSION_STALL_MS = 300_000
 export const DISK_CACHE_BYTES = 64 * MiB
 /** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */
 export const DISK_SEGMENTS_MAX = 256
+/** Time for somebody to give the manifest of an image before opening it as a disk fails. */
+export const DISK_OPEN_TIMEOUT_MS = 30_000
 /** A read of a disk that nobody could serve for so long is an alarm: a guest gives its disk up after 30 s. */
 export const DISK_STALL_MS = 5000
 /** A disk that is to give errors rather than wait gives one after so long: the time after which a guest gives its disk up. */
@@ -434,6 +442,10 @@ function assertRelations(): void {
     [RUN_BYTES_MAX >= BLOCK_BYTES_MAX, 'a run holds the largest block'],
     [SEGMENT_BYTES_MAX >= RUN_BYTES_MAX, 'a segment holds the largest run'],
     [EXCHANGE_MESSAGE_BYTES_MAX > RUN_BYTES_MAX + RUN_BLOCKS_MAX * 12, 'a message holds a run and its table'],
+    [
+      PEER_FLIGHT_BYTES_MAX + GUEST_FLIGHT_BYTES_MAX <= EXCHANGE_CREDIT_BYTES,
+      'what guests want fits into what a peer takes',
+    ],
     [EXCHANGE_CREDIT_BYTES >= 2 * RUN_BYTES_MAX, 'credit allows pipelining'],
     [EXCHANGE_GRANT_TIMEOUT_MS > EXCHANGE_HELLO_TIMEOUT_MS, 'an open that waits for a manifest is answered'],
     [ANNOUNCE_EXPIRY_MS > 2 * ANNOUNCE_INTERVAL_MS, 'one lost announce does not drop a peer'],

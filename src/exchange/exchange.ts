@@ -26,6 +26,7 @@ import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
 import { Serving, type ServingStats } from './serving.ts'
 import { Session } from './session.ts'
+import type { SessionInit } from './session-components.ts'
 import type { Solid } from './solid.ts'
 import { Superseed } from './superseed.ts'
 import { Swarm } from './swarm.ts'
@@ -187,7 +188,7 @@ export class Exchange implements Lifecycle {
   }
 
   /** A session for a manifest; its `run` fetches. Errors: StateError when one is under way already. */
-  openSession(init: { manifest: ManifestId; grant: string; class?: TrafficClass }): Session {
+  openSession(init: Omit<SessionInit, 'class'> & { class?: TrafficClass }): Session {
     if (this.#sessions.has(init.manifest)) throw new StateError('a session for this manifest is under way')
     const { blocks, nodes, seeds, verifier, clock, log, random } = this.#components
     const session = new Session(

@@ -24,6 +24,8 @@ export interface FetcherComponents extends WantFetchComponents {
 }
 
 export interface FetcherEvents extends Omit<WantFetchEvents, 'answered'> {
+  /** Milliseconds for which nothing is to be wanted; infinite until `pump` is called. */
+  holdMs(nowMs: number): number
   /** Its bytes or messages were wrong: it is not asked again in this session. */
   ban(peer: SessionPeer, reason: Error): void
   /** It does not give what it promised; it may come back. */
@@ -42,6 +44,8 @@ export class Fetcher {
   /** When `pump` is called at the latest; infinite without a timer. */
   #wakeMs = Number.POSITIVE_INFINITY
   #stopped = false
+  /** Nothing was wanted for a while because there was something better to do. */
+  #held = false
 
   constructor(components: FetcherComponents, init: { swarm: Swarm; events: FetcherEvents }) {
     this.#components = components
@@ -104,11 +108,20 @@ export class Fetcher {
   pump(): void {
     if (this.#stopped) return
     const nowMs = this.#clock.monotonic()
+    const holdMs = this.#events.holdMs(nowMs)
+    if (holdMs > 0) return this.#hold(holdMs)
+    if (this.#held) this.#policy.resumed(nowMs)
+    this.#held = false
     const waitMs = this.#components.rates.waitMs(this.#events.classOf(), nowMs)
     if (waitMs > 0) return this.#wakeAfter(waitMs)
     for (let next = this.#policy.next(nowMs); next !== undefined; next = this.#policy.next(nowMs))
       this.#do(next)
     this.#wakeAfter(this.#policy.wakeMs - nowMs)
+  }
+
+  #hold(ms: number): void {
+    this.#held = true
+    if (ms !== Number.POSITIVE_INFINITY) this.#wakeAfter(ms)
   }
 
   /** A timer that rings too soon costs less than another one for each fact. */

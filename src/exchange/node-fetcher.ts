@@ -1,4 +1,4 @@
-import { type Digest, digestOf } from '../core/cid.ts'
+import { type Digest, type DigestKey, digestKey, digestOf } from '../core/cid.ts'
 import { AbortedError, BootswarmError, IntegrityError, TimeoutError } from '../core/errors.ts'
 import { PEER_TIMEOUTS_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
@@ -12,6 +12,7 @@ export class NodeFetcher {
   readonly #log: Log
   readonly #random: Random
   #wake = Promise.withResolvers<void>()
+  readonly #underWay = new Map<DigestKey, Promise<Uint8Array>>()
   #stopped = false
 
   constructor(components: { neighbours: Neighbours; log: Log; random: Random }) {
@@ -20,8 +21,17 @@ export class NodeFetcher {
     this.#random = components.random
   }
 
-  /** Waits for neighbours when none has it. Errors: AbortedError after `stop`. */
-  async fetch(digest: Digest): Promise<Uint8Array> {
+  /** Waits for neighbours when none has it; one fetch for all who ask. Errors: AbortedError after `stop`. */
+  fetch(digest: Digest): Promise<Uint8Array> {
+    const key = digestKey(digest)
+    const known = this.#underWay.get(key)
+    if (known !== undefined) return known
+    const fetching = this.#fetch(digest).finally(() => this.#underWay.delete(key))
+    this.#underWay.set(key, fetching)
+    return fetching
+  }
+
+  async #fetch(digest: Digest): Promise<Uint8Array> {
     while (!this.#stopped) {
       const peers = this.#neighbours.all
       const start = Math.floor(this.#random() * peers.length)

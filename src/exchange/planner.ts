@@ -12,7 +12,7 @@ import { CODEC_RAW } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { SEGMENT_FETCHES_MAX } from '../core/limits.ts'
 import { decodeManifest, type Manifest, type SegmentLink } from '../core/manifest.ts'
-import { decodeSegment } from '../core/segment.ts'
+import { decodeSegment, type Segment } from '../core/segment.ts'
 import { partsOfBlocks } from './run-fetch.ts'
 import type { RunMap } from './run-map.ts'
 import { checkSegment, type RunBlocks, type SegmentReader } from './segment-reader.ts'
@@ -54,6 +54,14 @@ async function ensureNode(
   return bytes
 }
 
+/** A segment, from the store or fetched. Errors: ManifestError when the signed manifest names no such segment. */
+export async function ensureSegment(components: PlannerComponents, link: SegmentLink): Promise<Segment> {
+  const bytes = await ensureNode(components, link.digest, (node) => checkSegment(decodeSegment(node), link))
+  const segment = decodeSegment(bytes)
+  checkSegment(segment, link)
+  return segment
+}
+
 /** The node from the local store. A damaged one is forgotten, so that it can be fetched again. */
 async function localNode(nodes: BlockStore, digest: Digest): Promise<Uint8Array | undefined> {
   try {
@@ -78,9 +86,7 @@ export async function* planSegments(
   { map, partsPerRun }: { map: RunMap; partsPerRun: number },
 ): AsyncGenerator<SegmentPlan> {
   const ahead: Promise<unknown>[] = []
-  const ensure = async (link: SegmentLink) => {
-    await ensureNode(components, link.digest, (bytes) => checkSegment(decodeSegment(bytes), link))
-  }
+  const ensure = (link: SegmentLink) => ensureSegment(components, link)
   for (const [index, link] of manifest.segments.entries()) {
     while (ahead.length < SEGMENT_FETCHES_MAX && index + ahead.length < manifest.segments.length) {
       const next = ensure(manifest.segments[index + ahead.length] as SegmentLink)

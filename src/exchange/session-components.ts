@@ -44,4 +44,6 @@ export interface SessionInit {
   readonly grant: string
   /** What its bytes are wanted for. */
   readonly class: TrafficClass
+  /** Fetches by itself nothing but the manifest and segments, until it is to fill. */
+  readonly onDemand?: boolean
 }

@@ -4,16 +4,17 @@ import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
 import type { PeerAddress, PeerKey, RackPlace } from '../core/router.ts'
+import type { Segment } from '../core/segment.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
+import { unless } from '../util/unless.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
+import type { ReadClass, WantedBlocks } from './block-read.ts'
 import type { Connection } from './connection.ts'
-import { Fetcher } from './fetcher.ts'
+import { Download } from './download.ts'
 import { MilestoneBook } from './milestones.ts'
 import { Neighbours } from './neighbours.ts'
-import { News } from './news.ts'
 import { NodeFetcher } from './node-fetcher.ts'
-import { loadManifest, type PlannerComponents, planSegments } from './planner.ts'
-import { FetchPolicy } from './policy/fetch-policy.ts'
+import { loadManifest, type PlannerComponents } from './planner.ts'
 import { RelatedNeighbours, type RelatedSwarm } from './related-neighbours.ts'
 import type { SessionComponents, SessionInit } from './session-components.ts'
 import type { SessionPeer } from './session-peer.ts'
@@ -21,7 +22,7 @@ import { SessionSeeds } from './session-seeds.ts'
 import { SessionStats } from './session-stats.ts'
 import type { Swarm } from './swarm.ts'
 
-/** Fetching one manifest from its swarm, until the store holds all of it. */
+/** Taking part in the swarm of one manifest, until the store holds all of it: fetches everything, or on demand only what is read. */
 export class Session {
   readonly manifest: ManifestId
   readonly stats = new SessionStats()
@@ -36,16 +37,13 @@ export class Session {
   readonly #done = Promise.withResolvers<void>()
   readonly #prepared = Promise.withResolvers<Swarm | undefined>()
   #grant: string
-  #swarm: Swarm | undefined
-  #policy: FetchPolicy | undefined
-  #fetcher: Fetcher | undefined
-  #planned = false
-  #news: News | undefined
+  #download: Download | undefined
+  #onDemand: boolean
+  #fill: boolean
   /** Peers of the own rack that are in the swarm. */
   readonly #mates = new Set<PeerKey>()
   #rackPlace: RackPlace | undefined
   #cancelTick = () => {}
-  #ignoreDrops = () => {}
   #startedMs = 0
   #finished = false
 
@@ -54,6 +52,8 @@ export class Session {
     this.manifest = init.manifest
     this.#grant = init.grant
     this.class = init.class
+    this.#onDemand = init.onDemand === true
+    this.#fill = !this.#onDemand
     const { clock, log, random, connect, labelsOf } = components
     this.milestones = new MilestoneBook(() => clock.monotonic())
     this.#neighbours = new Neighbours(
@@ -74,7 +74,17 @@ export class Session {
   }
 
   get swarm(): Swarm | undefined {
-    return this.#swarm
+    return this.#download?.swarm
+  }
+
+  /** Whether it is known what is missing. */
+  get planned(): boolean {
+    return this.#download?.planned === true
+  }
+
+  /** Whether nobody has asked for all of it: then it never gives up, and waits for peers while nothing can be had. */
+  get onDemand(): boolean {
+    return this.#onDemand
   }
 
   /** The swarm, as soon as the manifest is known; undefined when the session ends before, or after some seconds. */
@@ -82,6 +92,47 @@ export class Session {
     const late = Promise.withResolvers<undefined>()
     const cancel = this.#components.clock.after(EXCHANGE_HELLO_TIMEOUT_MS, () => late.resolve(undefined))
     return Promise.race([this.#prepared.promise, late.promise]).finally(cancel)
+  }
+
+  /** The manifest's swarm, however long it takes. Errors: those of the session, when it ends before; AbortedError or the reason of the signal. */
+  async opened({ signal }: CallOptions = {}): Promise<Swarm> {
+    const opened = Promise.race([this.#prepared.promise, this.#failure()]).then((swarm) => {
+      if (swarm === undefined) throw new AbortedError('session has ended')
+      return swarm
+    })
+    return await (signal === undefined ? opened : unless(signal, opened))
+  }
+
+  /** Somebody asks for all of it after all: it is fetched, and no more in the background. */
+  demand(): void {
+    this.#onDemand = false
+    this.class = 'requested'
+    this.fill(true)
+  }
+
+  /** Whether what nobody has read is fetched as well: in the background, which pauses while guests read. */
+  fill(on: boolean): void {
+    this.#fill = on
+    this.#download?.fill(on)
+  }
+
+  /**
+   * Resolves when these blocks are in the store, with the bytes of those that were fetched for this call. They are wanted ahead of everything else, from whoever has them, once for
+   * all who read them; waits while nobody does. Errors: AbortedError or the reason of the signal; those of the session when it ends before; those of the store.
+   */
+  async read(wanted: WantedBlocks, options: CallOptions & { class: ReadClass }): Promise<number> {
+    return await (await this.#opened(options)).read(wanted, options)
+  }
+
+  /** A segment, fetched when it is not here. Errors: as `read`, ManifestError. */
+  async segment(index: number, options: CallOptions = {}): Promise<Segment> {
+    const segment = (await this.#opened(options)).segment(index)
+    return await (options.signal === undefined ? segment : unless(options.signal, segment))
+  }
+
+  /** A run lacks blocks that it had, because they were damaged: it is not told and served any more before they are here again. */
+  lost(run: number): void {
+    this.#download?.lost(run)
   }
 
   get peers(): number {
@@ -96,15 +147,15 @@ export class Session {
   /** Peers that may hold runs, and which one of its rack this peer is among them. May be called at any time, with known ones as well. */
   learn(addresses: readonly PeerAddress[], rack?: RackPlace): void {
     this.#neighbours.learn(addresses)
-    const { labels, clock } = this.#components
+    const { labels } = this.#components
     const mates = addresses.filter(
       (address) => nearness(address.labels, labels) === 2 && address.origin !== true,
     )
     for (const { peer } of mates) this.#mates.add(peer)
-    if (mates.length > 0) this.#policy?.mates([...this.#mates], clock.monotonic())
+    if (mates.length > 0) this.#download?.mates([...this.#mates])
     if (rack === undefined) return
     this.#rackPlace = rack
-    this.#policy?.placed(rack, clock.monotonic())
+    this.#download?.placed(rack)
   }
 
   /**
@@ -137,9 +188,12 @@ export class Session {
     this.#tick()
     try {
       const swarm = await Promise.race([this.#prepare(), this.#failure()])
-      void this.#plan(swarm).catch((error: unknown) => this.#done.reject(error))
+      void this.#download?.plan().catch((error: unknown) => this.#done.reject(error))
       await this.#done.promise
       return swarm
+    } catch (error) {
+      this.#done.reject(error)
+      throw error
     } finally {
       options.signal?.removeEventListener('abort', stop)
       await this.#finish()
@@ -149,15 +203,8 @@ export class Session {
   onHave(connection: Connection, message: Have | HaveParts): void {
     const peer = this.#neighbours.of(connection)
     if (peer === undefined || peer.id !== message.id) return
-    const before = peer.fetch?.interest ?? 0
-    message.runs.forEach((run, i) => {
-      if (run >= peer.runs) return
-      if (message.type === 'haveParts') this.#fetcher?.peerHas(peer, run, message.parts[i] ?? 0)
-      else if (this.#fetcher === undefined) peer.have.set(run)
-      else this.#fetcher.peerHas(peer, run)
-    })
-    // Only who was of no use, or has nothing to send, changes what is decided; of the others it is decided at their next answer.
-    if (before === 0 || peer.fetch?.flightBytes === 0) this.#fetcher?.pump()
+    if (this.#download !== undefined) return this.#download.told(peer, message)
+    if (message.type === 'have') for (const run of message.runs) if (run < peer.runs) peer.have.set(run)
   }
 
   /** The other side needs the place in its swarm for somebody else. */
@@ -176,6 +223,12 @@ export class Session {
     this.#related.lost(connection)
   }
 
+  async #opened(options: CallOptions): Promise<Download> {
+    if (this.#download === undefined) await this.opened(options)
+    if (this.#download === undefined || this.#finished) throw new AbortedError('session has ended')
+    return this.#download
+  }
+
   /** Rejects when the session fails before it is prepared. */
   async #failure(): Promise<never> {
     await this.#done.promise
@@ -185,42 +238,28 @@ export class Session {
   async #prepare(): Promise<Swarm> {
     const manifest = await loadManifest(this.#planner(), this.manifest)
     if (this.#finished) throw new AbortedError('session has ended')
-    const { random, clock, blocks, segments, verifier, buffers, rates } = this.#components
     const swarm = this.#components.swarmOf(this.manifest, manifest)
     this.milestones.mark('manifest')
-    const { self, labels, labelsOf } = this.#components
-    const nowMs = clock.monotonic()
-    const policy = new FetchPolicy({
-      ...{ runs: swarm.map.runs, random, nowMs, self },
-      class: 'background',
-    })
-    policy.mates([...this.#mates], nowMs)
-    if (this.#rackPlace !== undefined) policy.placed(this.#rackPlace, nowMs)
-    this.#swarm = swarm
-    this.#policy = policy
-    const news = new News({ clock, policy }, (held, partly) => this.#tell(held, partly))
-    this.#news = news
-    this.#ignoreDrops = swarm.listenDrops((run) => this.#lost(run))
-    this.#fetcher = new Fetcher(
+    const { stats, milestones } = this
+    const download = new Download(
       {
-        ...{ blocks, segments, verifier, buffers, rates, clock, policy },
-        nearness: (peer) => nearness(labelsOf(peer), labels),
+        ...{ ...this.#components, stats, milestones, planner: this.#planner() },
+        neighbours: () => this.#neighbours.all,
       },
       {
         swarm,
+        fill: this.#fill,
         events: {
-          stored: (run) => news.add(run),
           classOf: () => this.class,
-          arrived: (peer, amount) => {
-            this.milestones.mark('firstBlocks')
-            this.stats.add(peer.origin, amount)
-          },
-          ban: (peer, reason) => this.#drop(peer, reason, { forGood: true }),
-          release: (peer, reason) => this.#drop(peer, reason, { forGood: false }),
-          broken: (error) => this.#done.reject(error),
+          drop: (peer, reason, how) => this.#drop(peer, reason, how),
+          failed: (error) => this.#done.reject(error),
+          complete: () => this.#done.resolve(),
         },
       },
     )
+    download.mates([...this.#mates])
+    if (this.#rackPlace !== undefined) download.placed(this.#rackPlace)
+    this.#download = download
     for (const peer of this.#neighbours.all) this.#joined(peer)
     for (const peer of this.#related.all) this.#relatedJoined(peer)
     this.#prepared.resolve(swarm)
@@ -234,44 +273,19 @@ export class Session {
     return seeds === undefined ? parts : { ...parts, bring: (digests) => seeds.bring(digests) }
   }
 
-  async #plan(swarm: Swarm): Promise<void> {
-    const { clock } = this.#components
-    const partsPerRun = this.#policy?.partsPerRun ?? 1
-    const use = { map: swarm.map, partsPerRun }
-    for await (const plan of planSegments(this.#planner(), swarm.manifest, use)) {
-      if (this.#finished) return
-      this.stats.plan(plan)
-      for (const run of plan.held) this.#policy?.held(run, clock.monotonic())
-      for (const { run, parts } of plan.missing) {
-        swarm.drop(run)
-        this.#policy?.missing(run, clock.monotonic(), parts)
-      }
-      this.#announce(plan.held)
-      this.#fetcher?.pump()
-    }
-    this.#planned = true
-    this.milestones.mark('planned')
-    this.#policy?.planned(clock.monotonic())
-    this.#fetcher?.pump()
-    this.#checkDone()
-  }
-
   #joined(peer: SessionPeer): void {
-    if (this.#swarm !== undefined && peer.runs !== this.#swarm.map.runs) {
+    if (this.swarm !== undefined && peer.runs !== this.swarm.map.runs) {
       this.#neighbours.ban(peer, new IntegrityError('peer gives the manifest another number of runs'))
       return
     }
     this.milestones.mark('firstPeer')
-    this.#fetcher?.joined(peer)
-    if (peer.origin && this.#swarm !== undefined) {
-      peer.connection.have({ id: peer.id, byOpener: true, runs: [...this.#swarm.have] })
-    }
+    this.#download?.joined(peer)
     this.#awake()
   }
 
   #relatedJoined(peer: SessionPeer): void {
-    this.#fetcher?.joined(peer)
-    this.#fetcher?.pump()
+    this.#download?.joined(peer)
+    this.#download?.pump()
   }
 
   #drop(peer: SessionPeer, reason: Error, { forGood }: { forGood: boolean }): void {
@@ -281,41 +295,17 @@ export class Session {
   }
 
   #left(peer: SessionPeer): void {
-    this.#fetcher?.left(peer)
-  }
-
-  /** A run that was held is not any more: it is fetched again. */
-  #lost(run: number): void {
-    this.#policy?.lost(run)
-    this.#fetcher?.pump()
-  }
-
-  #tell(held: readonly number[], partly: ReadonlyMap<number, number>): void {
-    this.#swarm?.holdParts(partly)
-    this.#announce(held)
-    this.#checkDone()
-  }
-
-  #announce(runs: readonly number[]): void {
-    if (runs.length === 0) return
-    this.#swarm?.hold(runs)
-    this.milestones.holds(this.#swarm?.have.count ?? 0, this.#swarm?.map.runs ?? 0)
-    for (const peer of this.#neighbours.all) {
-      if (peer.origin) peer.connection.have({ id: peer.id, byOpener: true, runs })
-    }
-  }
-
-  #checkDone(): void {
-    if (this.#planned && this.#swarm?.complete === true) this.#done.resolve()
+    this.#download?.left(peer)
   }
 
   #tick(): void {
     this.#cancelTick = this.#components.clock.after(SESSION_TICK_MS, () => this.#tick())
     this.#neighbours.tick()
     this.#awake()
-    const idleMs = this.#fetcher?.idleMs ?? this.#components.clock.monotonic() - this.#startedMs
+    if (this.#onDemand) return
+    const idleMs = this.#download?.idleMs ?? this.#components.clock.monotonic() - this.#startedMs
     if (idleMs > SESSION_STALL_MS) {
-      const missing = this.#policy?.missingRuns ?? 0
+      const missing = this.#download?.missingRuns ?? 0
       this.#done.reject(
         new UnreachableError(
           `nobody gave anything for ${Math.round(idleMs / 1000)} s; ${missing} runs are missing`,
@@ -326,18 +316,25 @@ export class Session {
 
   #awake(): void {
     this.#nodes.awake()
-    this.#fetcher?.pump()
+    this.#download?.pump()
   }
 
   async #finish(): Promise<void> {
     this.#finished = true
     this.#cancelTick()
-    this.#ignoreDrops()
     this.#nodes.stop()
     this.#prepared.resolve(undefined)
-    await Promise.all([this.#fetcher?.stop(), this.#seeds?.stop()])
-    this.#news?.flush()
+    const ended = await this.#ending()
+    await Promise.all([this.#download?.stop(ended), this.#seeds?.stop()])
     this.#neighbours.close()
     this.#related.close()
+  }
+  /** Why reads that still wait fail. */
+  async #ending(): Promise<Error> {
+    return await this.#done.promise.then(
+      () => new AbortedError('session has ended'),
+      (error: unknown) =>
+        error instanceof BootswarmError ? error : new AbortedError('session has ended', { cause: error }),
+    )
   }
 }

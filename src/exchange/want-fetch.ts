@@ -5,7 +5,7 @@ import type { FrameVerifier } from '../core/frame.ts'
 import { moreUrgent, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
-import { Flights } from './flights.ts'
+import type { Flights } from './flights.ts'
 import type { FetchPolicy } from './policy/fetch-policy.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
 import type { Want } from './policy/want.ts'
@@ -32,6 +32,8 @@ export interface WantFetchComponents {
   rates: RateLimit
   clock: Clock
   policy: FetchPolicy
+  /** Blocks on their way in the session. */
+  flights: Flights
 }
 
 export interface WantFetchEvents {
@@ -54,7 +56,7 @@ export class WantFetch {
   readonly #policy: FetchPolicy
   readonly #swarm: Swarm
   readonly #events: WantFetchEvents
-  readonly #flights = new Flights()
+  readonly #flights: Flights
   /** Numbers of the requests under way. */
   readonly #requests = new Map<Want, number>()
   readonly #cancelled = new WeakSet<Want>()
@@ -67,6 +69,7 @@ export class WantFetch {
   constructor(components: WantFetchComponents, init: { swarm: Swarm; events: WantFetchEvents }) {
     this.#components = components
     this.#policy = components.policy
+    this.#flights = components.flights
     this.#swarm = init.swarm
     this.#events = init.events
   }

@@ -31,6 +31,7 @@ import { WantOutcomes } from './want-outcomes.ts'
  *  cancel    decision `cancel` → `failed`, or `answered` when the answer was on its way
  *  ask       decision `ask` → `assigned` or `askFailed`
  *  loss      `lost` for a run that was held and is not any more
+ *  apart     `found` for parts that came without a want; `resumed` after a time in which `next` was not called
  *  rack      `mates` with peers of the own rack that are in the swarm, neighbours or not, whenever more are known; `placed` with the
  *            tracker's count of them
  *  class     `raise` for a run that a guest waits for or a boot will read
@@ -189,6 +190,18 @@ export class FetchPolicy {
   held(run: number, nowMs: number): void {
     this.#progressMs = nowMs
     for (let part = 0; part < this.partsPerRun; part++) this.#picker.setHeld(run * this.partsPerRun + part)
+  }
+
+  /** These parts of a run have come in another way, whether it was planned or not. */
+  found(run: number, parts: number, nowMs: number): void {
+    this.#progressMs = nowMs
+    for (let part = 0; part < this.partsPerRun; part++)
+      if ((parts & (1 << part)) !== 0) this.#picker.setHeld(run * this.partsPerRun + part)
+  }
+
+  /** Nothing was to be decided for a while: that nothing came meanwhile means nothing. */
+  resumed(nowMs: number): void {
+    this.#progressMs = nowMs
   }
 
   /** Every run was `missing` or `held`: from now on what is missing is known. */

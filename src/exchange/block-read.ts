@@ -1,0 +1,92 @@
+import type { TrafficClass } from '../core/traffic-class.ts'
+import type { RunBlocks } from './segment-reader.ts'
+import type { SessionPeer } from './session-peer.ts'
+
+/** Blocks of a run that somebody waits for. */
+export interface WantedBlocks {
+  readonly run: number
+  /** Indices in the run, ascending. */
+  readonly indices: readonly number[]
+}
+
+/** For what blocks are read: a guest waits for them, or a boot will read them. */
+export type ReadClass = Extract<TrafficClass, 'guest' | 'boot'>
+
+/** A want for the blocks of a read, at one peer. */
+export interface ReadAttempt {
+  readonly peer: SessionPeer
+  /** When another peer is asked as well. */
+  readonly lateMs: number
+  request: number
+}
+
+/** Blocks of one part of one run that are wanted now, for however many readers. State only. */
+export class BlockRead {
+  readonly run: number
+  /** Bit k: part k of the run. */
+  readonly parts: number
+  readonly blocks: RunBlocks
+  readonly indices: readonly number[]
+  class: ReadClass
+  readonly attempts = new Set<ReadAttempt>()
+  readonly #avoidedUntilMs = new Map<string, number>()
+  readonly #done = Promise.withResolvers<number>()
+  #readers = 0
+  #ended = false
+
+  constructor(init: { wanted: WantedBlocks; parts: number; blocks: RunBlocks; class: ReadClass }) {
+    this.run = init.wanted.run
+    this.indices = init.wanted.indices
+    this.parts = init.parts
+    this.blocks = init.blocks
+    this.class = init.class
+    this.#done.promise.catch(() => {})
+  }
+
+  /** Resolves with the bytes that were fetched when all is stored. */
+  get done(): Promise<number> {
+    return this.#done.promise
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  get bytes(): number {
+    return this.indices.reduce((sum, i) => sum + (this.blocks.lengths[i] ?? 0), 0)
+  }
+
+  joined(): void {
+    this.#readers++
+  }
+
+  /** Returns whether nobody waits for it any more. */
+  left(): boolean {
+    return --this.#readers === 0
+  }
+
+  /** The peer is not asked for these for a while. */
+  avoid(peer: SessionPeer, untilMs: number): void {
+    this.#avoidedUntilMs.set(peer.key, untilMs)
+  }
+
+  mayAsk(peer: SessionPeer, nowMs: number): boolean {
+    if ((this.#avoidedUntilMs.get(peer.key) ?? 0) > nowMs) return false
+    for (const attempt of this.attempts) if (attempt.peer === peer) return false
+    return true
+  }
+
+  /** When the latest attempt is late; infinite without any. */
+  get lateMs(): number {
+    let lateMs = Number.NEGATIVE_INFINITY
+    for (const attempt of this.attempts) lateMs = Math.max(lateMs, attempt.lateMs)
+    return this.attempts.size === 0 ? Number.POSITIVE_INFINITY : lateMs
+  }
+
+  end(outcome: { bytes: number } | { error: unknown }): void {
+    if (this.#ended) return
+    this.#ended = true
+    if ('error' in outcome) this.#done.reject(outcome.error)
+    else this.#done.resolve(outcome.bytes)
+  }
+}

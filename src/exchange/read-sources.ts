@@ -1,0 +1,68 @@
+import { GUEST_FLIGHT_BYTES_MAX, HEDGE_SLACK_MS } from '../core/limits.ts'
+import type { BlockRead } from './block-read.ts'
+import { hasUnit, partsAt } from './policy/units.ts'
+import type { SessionPeer } from './session-peer.ts'
+
+/** What a peer whose rate is not known may take before another is asked as well, and what it counts as when one is chosen. */
+const UNKNOWN_MS = 100
+
+/** Whom to ask for the blocks of a read: the peer that should give them first of those that told that they have them; an origin when nobody has. State only. */
+export class ReadSources {
+  readonly #allParts: number
+  readonly #partsPerRun: number
+  readonly #flightBytes = new Map<SessionPeer, number>()
+
+  constructor(init: { partsPerRun: number }) {
+    this.#partsPerRun = init.partsPerRun
+    this.#allParts = 2 ** init.partsPerRun - 1
+  }
+
+  began(peer: SessionPeer, bytes: number): void {
+    this.#flightBytes.set(peer, this.#flightOf(peer) + bytes)
+  }
+
+  ended(peer: SessionPeer, bytes: number): void {
+    const left = this.#flightOf(peer) - bytes
+    if (left > 0) this.#flightBytes.set(peer, left)
+    else this.#flightBytes.delete(peer)
+  }
+
+  choose(read: BlockRead, peers: readonly SessionPeer[], nowMs: number): SessionPeer | undefined {
+    let best: SessionPeer | undefined
+    for (const peer of peers) {
+      if (!this.#mayGive(peer, read) || !read.mayAsk(peer, nowMs)) continue
+      if (best === undefined || this.#isBetter(peer, best, read.bytes)) best = peer
+    }
+    return best
+  }
+
+  /** When a want that goes to the peer now is late: twice what its rate explains, or so much that a full queue on the way is not it. */
+  lateMs(peer: SessionPeer, nowMs: number): number {
+    return nowMs + Math.max(HEDGE_SLACK_MS, 2 * this.#expectedMs(peer, 0))
+  }
+
+  #mayGive(peer: SessionPeer, read: BlockRead): boolean {
+    const { fetch, connection } = peer
+    if (fetch === undefined || peer.related !== undefined || connection.closed) return false
+    const flight = this.#flightOf(peer)
+    if (flight > 0 && flight + read.bytes > GUEST_FLIGHT_BYTES_MAX) return false
+    if (peer.origin) return true
+    const first = read.run * this.#partsPerRun
+    if (this.#partsPerRun === 1) return hasUnit(fetch.units, first)
+    return (read.parts & ~partsAt(fetch.units, first, this.#allParts)) === 0
+  }
+
+  #isBetter(peer: SessionPeer, other: SessionPeer, bytes: number): boolean {
+    if (peer.origin !== other.origin) return other.origin
+    return this.#expectedMs(peer, bytes) < this.#expectedMs(other, bytes)
+  }
+
+  #expectedMs(peer: SessionPeer, bytes: number): number {
+    const ms = peer.fetch?.pace.expectedMs(this.#flightOf(peer) + bytes) ?? UNKNOWN_MS
+    return Number.isFinite(ms) ? ms : UNKNOWN_MS + this.#flightOf(peer) / 1024
+  }
+
+  #flightOf(peer: SessionPeer): number {
+    return this.#flightBytes.get(peer) ?? 0
+  }
+}
