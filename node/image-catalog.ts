@@ -17,6 +17,8 @@ const Entry = Type.Object({
   size: Type.Integer(),
   sha256: Type.Union([Type.String(), Type.Null()]),
   complete: Type.Boolean(),
+  /** Nobody has asked for all of it: disks read it on demand. */
+  onDemand: Type.Optional(Type.Boolean()),
   /** Milliseconds since the epoch. */
   pulledAt: Type.Integer(),
   /** The tracker's signed record, compact JWS. */

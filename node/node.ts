@@ -35,6 +35,7 @@ import { passPath } from './enrol-once.ts'
 import { Enrolment } from './enrolment.ts'
 import { Exporter } from './exporter.ts'
 import { ImageCatalog } from './image-catalog.ts'
+import { Joiner } from './joiner.ts'
 import { KnownPeers } from './known-peers.ts'
 import { listenForProbes, listenOnSocket } from './listen.ts'
 import { Maintenance } from './maintenance.ts'
@@ -195,8 +196,9 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
     },
   )
   const router = new FallbackRouter({ routers: [tracker, dht], log })
+  const joiner = new Joiner({ catalog, link, clock, log })
   const puller: Puller = new Puller({
-    ...{ catalog, exchange, link, router, clock, log },
+    ...{ catalog, exchange, joiner, router, clock, log },
     related: new RelatedFinder({ link, clock, log }),
     synced: () => parts.synced(),
     began: () => announcer.began(),

@@ -8,24 +8,23 @@ import {
   NotAuthorisedError,
   NotFoundError,
   StateError,
-  TimeoutError,
-  UnreachableError,
 } from '../src/core/errors.ts'
 import { REFUSED_RETRY_MS, RESUME_RETRY_MS } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
-import { DEFAULT_TAG, formatReference, parseReference, type Reference } from '../src/core/reference.ts'
+import { parseReference, type Reference } from '../src/core/reference.ts'
 import type { Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
+import type { Joiner } from './joiner.ts'
 import type { PullTotals } from './metrics.ts'
 import { Pull } from './pull.ts'
 import type { RelatedFinder } from './related-finder.ts'
-import type { Joined, TrackerLink } from './tracker-link.ts'
+import type { Joined } from './tracker-link.ts'
 
 export interface PullerComponents {
   catalog: ImageCatalog
   exchange: Exchange
-  link: TrackerLink
+  joiner: Joiner
   /** The tracker, then the DHT. */
   router: Router
   related: Pick<RelatedFinder, 'follow'>
@@ -85,17 +84,46 @@ export class Puller {
     options: { delegation?: string | undefined; background?: boolean } = {},
   ): Promise<{ pull: Pull; result: Promise<PullResult> }> {
     this.#checkOpen()
-    const { joined, entry } = await this.#join(reference, options.delegation)
+    const { delegation } = options
+    const { joined, entry } = await this.#components.joiner.join(reference, { delegation })
     const running = this.#running.get(joined.manifest)
     const urgency = options.background === true ? 'background' : 'requested'
-    if (running !== undefined && urgency === 'requested') running.pull.session.class = urgency
-    if (running !== undefined) return this.#follow(running, entry)
+    if (running !== undefined) return await this.#take(running, entry, urgency)
     this.#checkOpen()
-    const { exchange, clock, catalog } = this.#components
+    const { exchange, clock } = this.#components
     const { manifest, grant } = joined
     const session = exchange.openSession({ manifest, grant, class: urgency })
+    return this.#begin(new Pull({ clock, session }), { ...entry, onDemand: false }, joined)
+  }
+
+  /**
+   * Takes part in the swarm of an image without fetching it, for disks that are read; or joins what is under way with it; undefined when all of it is here. Errors: as `start`; GrantError when the tracker is away and what
+   * it said before does not hold any more.
+   */
+  async open(
+    reference: Reference,
+    options: { delegation?: string | undefined } = {},
+  ): Promise<{ pull: Pull | undefined; entry: CatalogEntry }> {
+    this.#checkOpen()
+    const { joiner, exchange, clock, catalog } = this.#components
+    const { delegation } = options
+    const { joined, entry, away } = await joiner.join(reference, { delegation })
+    if (away && !entry.complete) await joiner.checkGrant(entry)
+    const { manifest, grant } = joined
+    const running = this.#running.get(manifest)
+    if (running !== undefined || entry.complete) {
+      await catalog.save({ ...entry, onDemand: running?.pull.session.onDemand === true })
+      return { pull: running?.pull, entry }
+    }
+    this.#checkOpen()
+    const session = exchange.openSession({ manifest, grant, class: 'background', onDemand: true })
     const pull = new Pull({ clock, session })
-    const result = catalog.save(entry).then(() => this.#run(pull, entry, joined))
+    this.#begin(pull, { ...entry, onDemand: true }, joined)
+    return { pull, entry }
+  }
+
+  #begin(pull: Pull, entry: CatalogEntry, joined: Joined): Running {
+    const result = this.#components.catalog.save(entry).then(() => this.#run(pull, entry, joined))
     result.catch(() => {})
     const started = { pull, result: result.finally(() => this.#ended(pull)) }
     started.result.catch(() => {})
@@ -104,22 +132,34 @@ export class Puller {
     return started
   }
 
+  /** All of an image is wanted that is on its way already, or of which so far only parts were. */
+  async #take(running: Running, entry: CatalogEntry, urgency: 'requested' | 'background'): Promise<Running> {
+    const { session } = running.pull
+    if (session.onDemand) session.demand()
+    if (urgency === 'requested') session.class = urgency
+    const { catalog } = this.#components
+    for (const known of catalog.withManifest(session.manifest))
+      if (known.onDemand === true) await catalog.update(known, { onDemand: false })
+    return this.#follow(running, entry)
+  }
+
   /** Another name of a manifest that is being pulled already: it is complete with it. */
   #follow({ pull, result }: Running, entry: CatalogEntry): Running {
     const { catalog } = this.#components
     const reference = `${entry.namespace}/${entry.name}@${entry.version}`
     const followed = catalog.save(entry).then(async () => {
       const done = await result
-      await catalog.update(entry, { complete: true })
+      await catalog.update(entry, { complete: true, onDemand: false })
       return { ...done, reference, version: entry.version }
     })
     followed.catch(() => {})
     return { pull, result: followed }
   }
 
-  /** Keeps new pulls out while `work` runs. Throws StateError when one is under way. */
+  /** Keeps new pulls out while `work` runs. Throws StateError when one is under way; a disk that is read on demand is none once all its segments are here. */
   async exclusively<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#paused || this.#running.size > 0) {
+    const busy = this.running().some(({ session }) => !session.onDemand || !session.planned)
+    if (this.#paused || busy) {
       throw new StateError('a pull is under way: try again when it has ended')
     }
     this.#paused = true
@@ -130,9 +170,9 @@ export class Puller {
     }
   }
 
-  /** Takes up what a stop or a crash has interrupted; tries again for as long as the tracker is away. */
+  /** Takes up what a stop or a crash has interrupted; tries again for as long as the tracker is away. What was read on demand alone is opened again by its disk. */
   resume(): void {
-    const open = this.#components.catalog.all().filter((entry) => !entry.complete)
+    const open = this.#components.catalog.all().filter((entry) => !entry.complete && entry.onDemand !== true)
     for (const entry of open) void this.#resume(entry)
   }
 
@@ -173,50 +213,7 @@ export class Puller {
     const now = this.#components.catalog.find(
       parseReference(`${entry.namespace}/${entry.name}@${entry.version}`),
     )
-    if (now !== undefined && !now.complete && !this.#stopped) void this.#resume(now)
-  }
-
-  /** Asks the tracker; while it is away, what is known from an earlier answer will do. */
-  async #join(
-    reference: Reference,
-    delegation: string | undefined,
-  ): Promise<{ joined: Joined; entry: CatalogEntry }> {
-    const { link, catalog, log } = this.#components
-    try {
-      const joined = await link.join(reference, { delegation })
-      const entry = this.#entryOf(reference, joined)
-      return { joined, entry: { ...entry, ...(delegation === undefined ? {} : { delegation }) } }
-    } catch (error) {
-      const away = error instanceof UnreachableError || error instanceof TimeoutError
-      const known = away ? catalog.find(reference) : undefined
-      if (known === undefined) throw error
-      log.warn({ image: formatReference(reference) }, 'tracker is away: going on with what it said before')
-      const { record: recordToken, grant } = known
-      const record = await link.record(recordToken)
-      const joined = { manifest: record.manifest, record, recordToken, grant, peers: [] }
-      return { joined, entry: known }
-    }
-  }
-
-  #entryOf(reference: Reference, joined: Joined): CatalogEntry {
-    const { record, recordToken, grant } = joined
-    const { namespace, name, version, manifest, size, sha256 } = record
-    const known = this.#components.catalog.find({ namespace, name, version })
-    const asked = reference.version === undefined && reference.manifest === undefined
-    const tag = asked ? (reference.tag ?? DEFAULT_TAG) : known?.tag
-    return {
-      namespace,
-      name,
-      version,
-      manifest,
-      size,
-      sha256,
-      complete: known?.complete ?? false,
-      pulledAt: known?.pulledAt ?? this.#components.clock.now(),
-      record: recordToken,
-      grant,
-      ...(tag === undefined ? {} : { tag }),
-    }
+    if (now?.complete === false && now.onDemand !== true && !this.#stopped) void this.#resume(now)
   }
 
   async #run(pull: Pull, entry: CatalogEntry, joined: Joined): Promise<PullResult> {
@@ -229,7 +226,8 @@ export class Puller {
     await pull.session.run({ signal: pull.signal })
     await this.#components.synced()
     pull.state = 'complete'
-    await catalog.update(entry, { complete: true })
+    for (const known of catalog.withManifest(pull.manifest))
+      await catalog.update(known, { complete: true, onDemand: false })
     this.#components.completed(pull.manifest)
     const result = pull.result({ reference, version: entry.version, imageBytes: entry.size })
     log.info({ image: reference, seconds: result.seconds, bytes: result.bytes }, 'image is complete')

@@ -1,19 +1,26 @@
 import type { BlockStore } from '../../src/core/blockstore.ts'
 import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { NotFoundError, StateError } from '../../src/core/errors.ts'
+import { NotFoundError, UnreachableError } from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
+import { DISK_OPEN_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
-import { decodeManifest, decodeSegmentOf } from '../../src/core/manifest.ts'
-import { formatReference, type Reference } from '../../src/core/reference.ts'
+import { decodeManifest, type Manifest } from '../../src/core/manifest.ts'
+import type { Reference } from '../../src/core/reference.ts'
+import type { Exchange } from '../../src/exchange/exchange.ts'
 import type { FramePool } from '../../src/store/frame-pool.ts'
-import type { ImageCatalog } from '../image-catalog.ts'
+import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
+import type { Pull } from '../pull.ts'
+import type { Puller } from '../puller.ts'
 import { BlockCache } from './block-cache.ts'
-import { type Disk, type OnLoss, OpenDisk, type SharedImage } from './disk.ts'
+import { type Disk, type OnLoss, OpenDisk } from './disk.ts'
+import { DiskImage } from './disk-image.ts'
 import { SegmentCache } from './segment-cache.ts'
 
 export interface DiskOpenerComponents {
   catalog: ImageCatalog
+  puller: Pick<Puller, 'open'>
+  exchange: Pick<Exchange, 'swarm'>
   blocks: BlockStore
   nodes: BlockStore
   opener: Pick<FramePool, 'inflate'>
@@ -31,55 +38,94 @@ export interface OpenDiskOptions {
   readonly delegation?: string | undefined
 }
 
+/** An image and the disks that read it. */
+interface Opened {
+  readonly image: DiskImage
+  disks: number
+}
+
 /** Opens images as disks. All disks of a node share the cache of blocks, all of one image what fetches it. */
 export class DiskOpener {
   readonly #components: DiskOpenerComponents
   readonly #cache = new BlockCache()
   readonly #segments = new SegmentCache()
+  readonly #opened = new Map<ManifestId, Opened>()
 
   constructor(components: DiskOpenerComponents) {
     this.#components = components
   }
 
-  /** Errors: those of the tracker; StateError while the image is not complete here. */
+  /**
+   * Joins the swarm of an image and opens it as a disk; nothing of it has to be here. While the tracker is away its last answer will do. Errors: those of the tracker; GrantError when it
+   * is away and its last grant has ended; UnreachableError when nobody gives the manifest; StateError while stopping or collecting garbage.
+   */
   async open(reference: Reference, init: OpenDiskOptions): Promise<Disk> {
-    const { catalog, blocks, opener, clock, log } = this.#components
-    const entry = catalog.find(reference)
-    if (entry?.complete !== true)
-      throw new StateError(`${formatReference(reference)} is not complete here: pull it first`)
-    const image = await this.#localImage(entry.manifest as ManifestId)
+    const { blocks, opener, clock, log } = this.#components
+    const { entry, pull } = await this.#join(reference, init.delegation)
+    const manifest = await this.#manifest(entry, pull)
+    const opened = this.#take(entry.manifest as ManifestId, () => {
+      const { delegation } = init
+      return new DiskImage(this.#components, { entry, manifest, pull, delegation })
+    })
+    const { image } = opened
     return new OpenDisk(
       { image, blocks, opener, clock, log, cache: this.#cache, segments: this.#segments },
-      { name: init.name, entry, fill: init.fill, onLoss: init.onLoss, closed: async () => {} },
+      {
+        ...{ name: init.name, entry, fill: init.fill, onLoss: init.onLoss },
+        closed: async () => this.#release(opened),
+      },
     )
   }
 
-  async #localImage(id: ManifestId): Promise<SharedImage> {
-    const node = async (digest: Uint8Array) => {
-      const [frame] = await this.#components.nodes.get([digest])
-      if (frame === undefined) throw new NotFoundError('a node of the image is not here')
-      return decodeFrame(frame)
+  /** A version that is whole here is opened without a question to anybody. */
+  async #join(
+    reference: Reference,
+    delegation: string | undefined,
+  ): Promise<{ entry: CatalogEntry; pull: Pull | undefined }> {
+    const { catalog, puller } = this.#components
+    const exact = reference.version !== undefined || reference.manifest !== undefined
+    const known = exact ? catalog.find(reference) : undefined
+    if (known?.complete === true) return { entry: known, pull: undefined }
+    return await puller.open(reference, { delegation })
+  }
+
+  async #manifest(entry: CatalogEntry, pull: Pull | undefined): Promise<Manifest> {
+    if (pull !== undefined) return await this.#manifestOf(pull, entry)
+    const [frame] = await this.#components.nodes.get([parseManifestId(entry.manifest)])
+    if (frame === undefined) throw new NotFoundError('the manifest of the image is not here')
+    return decodeManifest(decodeFrame(frame))
+  }
+
+  async #manifestOf(pull: Pull, entry: CatalogEntry): Promise<Manifest> {
+    const late = new AbortController()
+    const cancel = this.#components.clock.after(DISK_OPEN_TIMEOUT_MS, () =>
+      late.abort(
+        new UnreachableError(
+          `nobody gives the manifest of ${entry.namespace}/${entry.name}@${entry.version}`,
+        ),
+      ),
+    )
+    try {
+      return (await pull.session.opened({ signal: late.signal })).manifest
+    } catch (error) {
+      const read = this.#opened.has(entry.manifest as ManifestId)
+      if (pull.session.onDemand && !read) pull.stop()
+      throw error
+    } finally {
+      cancel()
     }
-    const manifest = decodeManifest(await node(parseManifestId(id)))
-    const total = manifest.segments.reduce((sum, { runs }) => sum + runs, 0)
-    return {
-      ...{
-        id,
-        manifest,
-        complete: true,
-        runs: { held: total, total },
-        wire: { fromOrigin: 0, fromPeers: 0 },
-      },
-      segment: async (index) => {
-        const link = manifest.segments[index]
-        if (link === undefined) throw new NotFoundError('no such segment')
-        return decodeSegmentOf(link, await node(link.digest))
-      },
-      bring: async () => {
-        throw new NotFoundError('blocks of the image were lost')
-      },
-      lost: () => {},
-      fill: () => {},
-    }
+  }
+
+  #take(id: ManifestId, make: () => DiskImage): Opened {
+    const opened = this.#opened.get(id) ?? { image: make(), disks: 0 }
+    opened.disks++
+    this.#opened.set(id, opened)
+    return opened
+  }
+
+  #release(opened: Opened): void {
+    if (--opened.disks > 0) return
+    this.#opened.delete(opened.image.id)
+    opened.image.close()
   }
 }

@@ -167,6 +167,7 @@ export class OpenDisk implements Disk {
     length: number,
     { signal }: ExportOptions,
   ): readonly Piece[] | Promise<readonly Piece[]> {
+    if (this.#closing.signal.aborted) throw new UnreachableError('the disk was detached')
     this.#counts.reads++
     this.#counts.readBytes += length
     const options = { signal: this.#until(signal), class: 'guest' } as const

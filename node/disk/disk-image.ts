@@ -1,0 +1,186 @@
+import type { BlockStore, CallOptions } from '../../src/core/blockstore.ts'
+import type { ManifestId } from '../../src/core/cid.ts'
+import type { Clock } from '../../src/core/clock.ts'
+import { BootswarmError, type ErrorCode, IntegrityError, NotFoundError } from '../../src/core/errors.ts'
+import { decodeFrame } from '../../src/core/frame-codec.ts'
+import { PEER_RETRY_MS } from '../../src/core/limits.ts'
+import type { Log } from '../../src/core/log.ts'
+import { decodeSegmentOf, type Manifest, runCount } from '../../src/core/manifest.ts'
+import { parseReference } from '../../src/core/reference.ts'
+import type { Segment } from '../../src/core/segment.ts'
+import type { Exchange } from '../../src/exchange/exchange.ts'
+import type { Session } from '../../src/exchange/session.ts'
+import { unless } from '../../src/util/unless.ts'
+import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
+import type { Pull } from '../pull.ts'
+import type { Puller } from '../puller.ts'
+import type { SharedImage } from './disk.ts'
+import type { BringOptions, LackingBlocks } from './image-source.ts'
+
+export interface DiskImageComponents {
+  puller: Pick<Puller, 'open'>
+  catalog: Pick<ImageCatalog, 'update' | 'withManifest'>
+  exchange: Pick<Exchange, 'swarm'>
+  nodes: Pick<BlockStore, 'get' | 'delete'>
+  clock: Clock
+  log: Log
+}
+
+export interface DiskImageInit {
+  readonly entry: CatalogEntry
+  readonly manifest: Manifest
+  readonly delegation?: string | undefined
+  /** What takes part in its swarm; undefined while all of it is here. */
+  readonly pull: Pull | undefined
+}
+
+/** Before a session that has ended is followed by another; the pause doubles up to PEER_RETRY_MS. */
+const PAUSE_FIRST_MS = 10
+
+/** Failures of the local store, and defects: waiting does not help. */
+const LASTING: readonly ErrorCode[] = [
+  'E_STORAGE',
+  'E_STORAGE_FULL',
+  'E_QUOTA',
+  'E_INTEGRITY',
+  'E_MANIFEST',
+  'E_INTERNAL',
+]
+
+/** One image that disks read: takes part in its swarm while anything of it is not here, for all its disks together. */
+export class DiskImage implements SharedImage {
+  readonly id: ManifestId
+  readonly manifest: Manifest
+  readonly #components: DiskImageComponents
+  readonly #init: DiskImageInit
+  readonly #filling = new Set<object>()
+  readonly #before = { fromOrigin: 0, fromPeers: 0 }
+  #pull: Pull | undefined
+  #joining: Promise<Session> | undefined
+  /** Resolves when the catalog knows what was lost. */
+  #noted: Promise<unknown> = Promise.resolve()
+
+  constructor(components: DiskImageComponents, init: DiskImageInit) {
+    this.#components = components
+    this.#init = init
+    this.id = init.entry.manifest as ManifestId
+    this.manifest = init.manifest
+    this.#pull = init.pull
+  }
+
+  get complete(): boolean {
+    return this.#components.exchange.swarm(this.id)?.complete === true
+  }
+
+  get runs(): { held: number; total: number } {
+    const held = this.#components.exchange.swarm(this.id)?.have.count ?? 0
+    return { held, total: runCount(this.manifest) }
+  }
+
+  get wire(): { fromOrigin: number; fromPeers: number } {
+    const bytes = this.#pull?.session.stats.bytes
+    return {
+      fromOrigin: this.#before.fromOrigin + (bytes?.wireFromOrigin ?? 0),
+      fromPeers: this.#before.fromPeers + (bytes?.wireFromPeers ?? 0),
+    }
+  }
+
+  fill(disk: object, on: boolean): void {
+    if (on) this.#filling.add(disk)
+    else this.#filling.delete(disk)
+    if (this.#pull?.ended === false) this.#tellFill(this.#pull.session)
+  }
+
+  async segment(index: number, options: CallOptions = {}): Promise<Segment> {
+    return (
+      (await this.#localSegment(index)) ??
+      (await this.#patiently(options, (session) => session.segment(index, options)))
+    )
+  }
+
+  async bring(wanted: LackingBlocks, options: BringOptions): Promise<number> {
+    // Whoever told that the run is here was wrong.
+    if (this.#components.exchange.swarm(this.id)?.have.has(wanted.run) === true) this.lost(wanted.run)
+    return await this.#patiently(options, (session) => session.read(wanted, options))
+  }
+
+  lost(run: number): void {
+    const { exchange, catalog, log } = this.#components
+    if (this.#pull?.ended === false) this.#pull.session.lost(run)
+    else exchange.swarm(this.id)?.drop(run)
+    const whole = catalog.withManifest(this.id).filter(({ complete }) => complete)
+    const notes = whole.map((entry) => catalog.update(entry, { complete: false, onDemand: true }))
+    this.#noted = Promise.all([this.#noted, ...notes]).catch((error: unknown) => {
+      log.error({ manifest: this.id, err: error }, 'could not note that an image is not complete any more')
+    })
+  }
+
+  /** No disk reads it any more: unless somebody pulls it, nothing more is fetched of it. */
+  close(): void {
+    if (this.#pull?.session.onDemand === true) this.#pull.stop()
+  }
+
+  /** While nobody can be asked, or the session ends, it is tried again; what fails here is an error. */
+  async #patiently<T>({ signal }: CallOptions, work: (session: Session) => Promise<T>): Promise<T> {
+    const given = signal ?? new AbortController().signal
+    for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(PEER_RETRY_MS, 2 * pauseMs)) {
+      try {
+        return await work(await unless(given, this.#session()))
+      } catch (error) {
+        const lasts = !(error instanceof BootswarmError) || LASTING.includes(error.code)
+        if (lasts || given.aborted) throw error
+        this.#components.log.warn(
+          { manifest: this.id, err: error.message },
+          'a disk cannot be read at the moment',
+        )
+      }
+      await this.#pause(given, pauseMs)
+    }
+  }
+
+  async #pause(signal: AbortSignal, ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#components.clock.after(ms, resolve)
+    await unless(signal, promise).finally(cancel)
+  }
+
+  /** The session of what runs, or of what is begun now. */
+  #session(): Promise<Session> {
+    if (this.#pull?.ended === false) return Promise.resolve(this.#pull.session)
+    this.#joining ??= this.#join().finally(() => {
+      this.#joining = undefined
+    })
+    return this.#joining
+  }
+
+  async #join(): Promise<Session> {
+    await this.#noted
+    const { namespace, name, version } = this.#init.entry
+    const reference = parseReference(`${namespace}/${name}@${version}`)
+    const { pull } = await this.#components.puller.open(reference, { delegation: this.#init.delegation })
+    if (pull === undefined) throw new NotFoundError('the image counts as complete, and is not')
+    Object.assign(this.#before, this.wire)
+    this.#pull = pull
+    this.#tellFill(pull.session)
+    return pull.session
+  }
+
+  #tellFill(session: Session): void {
+    if (session.onDemand) session.fill(this.#filling.size > 0)
+  }
+
+  /** Undefined when it is not here, or damaged. */
+  async #localSegment(index: number): Promise<Segment | undefined> {
+    const link = this.manifest.segments[index]
+    if (link === undefined) throw new NotFoundError('no such segment')
+    const { nodes } = this.#components
+    try {
+      const [frame] = await nodes.get([link.digest])
+      return frame && decodeSegmentOf(link, decodeFrame(frame))
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error
+      await nodes.delete([link.digest])
+      return undefined
+    }
+  }
+}
