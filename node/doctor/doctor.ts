@@ -9,6 +9,7 @@ import { checkControlSocket, checkEnrolment, checkLeftovers, checkOpenFiles, che
 import { checkDataDirectory, checkFreeSpace } from './data-directory.ts'
 import { type Check, failure, messageOf, ok } from './examination.ts'
 import { checkGroup, checkLabels, checkQemu } from './host.ts'
+import { checkOwners } from './owners.ts'
 import { checkAnnounced, checkListening } from './ports.ts'
 import { checkNames, checkTracker } from './tracker.ts'
 
@@ -34,6 +35,7 @@ const CHECKS: readonly Named[] = [
   ['address', checkAnnounced],
   ['data', checkDataDirectory],
   ['space', checkFreeSpace],
+  ['owners', checkOwners],
   ['leftovers', checkLeftovers],
   ['files', checkOpenFiles],
   ['group', checkGroup],

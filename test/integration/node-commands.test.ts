@@ -75,6 +75,17 @@ test('what is here is listed, and the node tells how it is doing', async ({ test
   assert.match((await testnet.cli(['node', 'peers'])).stdout, /^PEER +NODE +KIND/)
 })
 
+test('nothing fails at a node that runs', async ({ testnet }) => {
+  const findings = await json(testnet, 'doctor', '--config', testnet.layout.config('node-1'))
+  const states = new Map(findings.map(({ check, state }: { check: string; state: string }) => [check, state]))
+  for (const check of ['certificate', 'tracker', 'clock', 'enrolment', 'data', 'ports'])
+    assert.is(states.get(check), 'ok', check)
+  assert.match(
+    (await testnet.cli(['doctor', '--config', testnet.layout.config('node-1')])).stdout,
+    /^ok +clock/m,
+  )
+})
+
 test('every block of the store verifies', async ({ testnet }) => {
   const { blocks, corrupt } = await json(testnet, 'node', 'verify')
   assert.ok(blocks > 0)
