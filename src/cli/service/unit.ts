@@ -75,6 +75,8 @@ WatchdogSec=60
 # After a power cut it looks through what was written last.
 TimeoutStartSec=15min
 TimeoutStopSec=90
+# It ends what it started itself; a systemd-notify that is ended could not say that it stops.
+KillMode=mixed
 
 User=${user}
 Group=${group}
