@@ -17,7 +17,10 @@ export interface ReadAttempt {
   readonly peer: SessionPeer
   /** When another peer is asked as well. */
   readonly lateMs: number
-  request: number
+  /** By digest, of a peer that may have fetched them: it gives what it has. */
+  readonly byDigest: boolean
+  readonly request: number
+  answered: boolean
 }
 
 /** Blocks of one part of one run that are wanted now, for however many readers. State only. */
@@ -26,20 +29,31 @@ export class BlockRead {
   /** Bit k: part k of the run. */
   readonly parts: number
   readonly blocks: RunBlocks
-  readonly indices: readonly number[]
+  readonly beganMs: number
+  /** What is not here yet. */
+  indices: readonly number[]
   class: ReadClass
+  /** Bytes that were fetched so far. */
+  fetchedBytes = 0
   readonly attempts = new Set<ReadAttempt>()
   readonly #avoidedUntilMs = new Map<string, number>()
   readonly #done = Promise.withResolvers<number>()
   #readers = 0
   #ended = false
 
-  constructor(init: { wanted: WantedBlocks; parts: number; blocks: RunBlocks; class: ReadClass }) {
+  constructor(init: {
+    wanted: WantedBlocks
+    parts: number
+    blocks: RunBlocks
+    class: ReadClass
+    nowMs: number
+  }) {
     this.run = init.wanted.run
     this.indices = init.wanted.indices
     this.parts = init.parts
     this.blocks = init.blocks
     this.class = init.class
+    this.beganMs = init.nowMs
     this.#done.promise.catch(() => {})
   }
 
@@ -54,6 +68,13 @@ export class BlockRead {
 
   get bytes(): number {
     return this.indices.reduce((sum, i) => sum + (this.blocks.lengths[i] ?? 0), 0)
+  }
+
+  /** These are in the store now. Returns whether all are. */
+  stored(indices: readonly number[], bytes: number): boolean {
+    this.indices = this.indices.filter((i) => !indices.includes(i))
+    this.fetchedBytes += bytes
+    return this.indices.length === 0
   }
 
   joined(): void {
@@ -76,17 +97,19 @@ export class BlockRead {
     return true
   }
 
-  /** When the latest attempt is late; infinite without any. */
+  /** When the latest attempt is late; infinite without any. A guest does not wait for who only may have it. */
   get lateMs(): number {
     let lateMs = Number.NEGATIVE_INFINITY
-    for (const attempt of this.attempts) lateMs = Math.max(lateMs, attempt.lateMs)
+    for (const attempt of this.attempts)
+      if (this.class !== 'guest' || !attempt.byDigest) lateMs = Math.max(lateMs, attempt.lateMs)
     return this.attempts.size === 0 ? Number.POSITIVE_INFINITY : lateMs
   }
 
-  end(outcome: { bytes: number } | { error: unknown }): void {
+  /** `error`: why it failed. */
+  end(outcome: { error?: unknown } = {}): void {
     if (this.#ended) return
     this.#ended = true
     if ('error' in outcome) this.#done.reject(outcome.error)
-    else this.#done.resolve(outcome.bytes)
+    else this.#done.resolve(this.fetchedBytes)
   }
 }

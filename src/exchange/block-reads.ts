@@ -1,4 +1,4 @@
-import type { BlockStore, CallOptions } from '../core/blockstore.ts'
+import type { CallOptions } from '../core/blockstore.ts'
 import { type DigestKey, digestKey } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import {
@@ -10,26 +10,26 @@ import {
   TimeoutError,
   UnreachableError,
 } from '../core/errors.ts'
-import type { FrameVerifier } from '../core/frame.ts'
-import { FILL_PAUSE_MS, HEDGE_SLACK_MS, PEER_LACKS_PAUSE_MS, PEER_RETRY_MS } from '../core/limits.ts'
+import {
+  FILL_PAUSE_MS,
+  HEDGE_SLACK_MS,
+  PEER_LACKS_PAUSE_MS,
+  PEER_RETRY_MS,
+  SESSION_TICK_MS,
+} from '../core/limits.ts'
+import type { PeerKey } from '../core/router.ts'
 import { moreUrgent } from '../core/traffic-class.ts'
-import type { BufferPool } from '../util/buffer-pool.ts'
 import { unless } from '../util/unless.ts'
-import { BlockRead, type ReadAttempt, type ReadClass, type WantedBlocks } from './block-read.ts'
+import { BlockRead, type ReadClass, type WantedBlocks } from './block-read.ts'
 import type { Flights } from './flights.ts'
-import type { RateLimit } from './policy/rate-limit.ts'
-import { ReadSources } from './read-sources.ts'
-import { framesOf, indicesOfParts, partsOfBlocks, runWant, storeVerified } from './run-fetch.ts'
+import { ReadFetch, type ReadFetchComponents } from './read-fetch.ts'
+import { type ReadSource, ReadSources } from './read-sources.ts'
+import { indicesOfParts } from './run-fetch.ts'
 import type { RunBlocks } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
 import type { Arrived } from './session-stats.ts'
 
-export interface BlockReadsComponents {
-  blocks: BlockStore
-  verifier: FrameVerifier
-  buffers: BufferPool
-  rates: RateLimit
-  clock: Clock
+export interface BlockReadsComponents extends ReadFetchComponents {
   /** Blocks that are on their way for the session as a whole. */
   flights: Flights
   /** The blocks of a run; brings their segment when it is not here. */
@@ -55,18 +55,35 @@ export class BlockReads {
   readonly #partsPerRun: number
   readonly #events: BlockReadsEvents
   readonly #sources: ReadSources
+  readonly #fetch: ReadFetch
   readonly #reads = new Set<BlockRead>()
   readonly #byBlock = new Map<DigestKey, BlockRead>()
   #cancelWake = () => {}
   #guestMs = Number.NEGATIVE_INFINITY
   #stopped: Error | undefined
 
-  constructor(components: BlockReadsComponents, init: { partsPerRun: number; events: BlockReadsEvents }) {
+  constructor(
+    components: BlockReadsComponents,
+    init: { partsPerRun: number; self: PeerKey; events: BlockReadsEvents },
+  ) {
     this.#components = components
     this.#clock = components.clock
     this.#partsPerRun = init.partsPerRun
     this.#events = init.events
-    this.#sources = new ReadSources({ partsPerRun: init.partsPerRun })
+    this.#sources = new ReadSources(init)
+    this.#fetch = new ReadFetch(components, {
+      partsPerRun: init.partsPerRun,
+      sources: this.#sources,
+      events: {
+        stored: (run, parts) => this.#events.stored(run, parts),
+        arrived: (peer, amount) => this.#events.arrived(peer, amount),
+        ended: (read, outcome) => this.#end(read, outcome),
+        failed: (read, source, error) => this.#failed(read, source, error),
+        settled: () => {
+          if (this.#stopped === undefined) this.pump()
+        },
+      },
+    })
   }
 
   /** Milliseconds for which nothing else is to be fetched: a guest reads, or did a moment ago. */
@@ -155,6 +172,7 @@ export class BlockReads {
       if (indices.length === 0) continue
       const read = new BlockRead({
         ...{ wanted: { run, indices }, parts: of.parts, blocks, class: trafficClass },
+        nowMs: this.#clock.monotonic(),
       })
       const digests = indices.map((i) => blocks.digests[i] as Uint8Array)
       for (const digest of digests) this.#byBlock.set(digestKey(digest), read)
@@ -192,87 +210,17 @@ export class BlockReads {
     const { size } = read.attempts
     if (read.ended || size > 1 || (size === 1 && nowMs < read.lateMs)) return
     if (this.#components.rates.waitMs(read.class, nowMs) > 0) return
-    const peer = this.#sources.choose(read, this.#components.peers(), nowMs)
-    if (peer !== undefined) void this.#ask(read, peer, nowMs)
-  }
-
-  async #ask(read: BlockRead, peer: SessionPeer, nowMs: number): Promise<void> {
-    const { rates } = this.#components
-    const want = runWant(read.run, read.blocks, read.indices)
-    const { class: trafficClass } = read
-    const { id, connection } = peer
-    const { request, answer } = connection.want({
-      id,
-      run: read.run,
-      missing: want.missing,
-      class: trafficClass,
-    })
-    const attempt: ReadAttempt = { peer, request, lateMs: this.#sources.lateMs(peer, nowMs) }
-    read.attempts.add(attempt)
-    this.#sources.began(peer, want.bytes)
-    rates.take(trafficClass, want.bytes, nowMs)
-    let wireBytes = 0
-    try {
-      const blocks = await answer
-      wireBytes = blocks.payload.length
-      read.attempts.delete(attempt)
-      if (read.ended) return this.#drop(peer, blocks.payload)
-      const frames = framesOf(want, blocks)
-      await this.#store(read, peer, { frames, wireBytes })
-    } catch (error) {
-      this.#failed(read, peer, error)
-    } finally {
-      read.attempts.delete(attempt)
-      this.#sources.ended(peer, want.bytes)
-      rates.take(trafficClass, wireBytes - want.bytes, this.#clock.monotonic())
-      if (this.#stopped === undefined) this.pump()
-    }
-  }
-
-  async #store(
-    read: BlockRead,
-    peer: SessionPeer,
-    { frames, wireBytes }: { frames: ReturnType<typeof framesOf>; wireBytes: number },
-  ): Promise<void> {
-    const { blocks: store, verifier, buffers } = this.#components
-    let wrong = 0
-    try {
-      const stored = await storeVerified({ store, verifier, buffers }, frames)
-      this.#events.arrived(peer, { ...stored, wireBytes, duplicate: false, fallback: false })
-      wrong = stored.wrong
-      const held = await this.#wholeParts(read)
-      if (wrong === 0) this.#end(read, { bytes: stored.bytes })
-      this.#events.stored(read.run, held)
-    } catch (error) {
-      // What fails here is blamed on no peer.
-      this.#end(read, { error })
-    }
-    if (wrong > 0) throw new IntegrityError(`peer sent ${wrong} wrong blocks of run ${read.run}`)
-  }
-
-  /** Parts of the run of a read that lack nothing. */
-  async #wholeParts({ blocks }: BlockRead): Promise<number> {
-    const held = await this.#components.blocks.has(blocks.digests)
-    const partOf = partsOfBlocks(blocks.lengths, this.#partsPerRun)
-    let parts = 2 ** this.#partsPerRun - 1
-    held.forEach((here, i) => {
-      if (!here) parts &= ~(1 << (partOf[i] ?? 0))
-    })
-    return parts
-  }
-
-  #drop(peer: SessionPeer, payload: Uint8Array): void {
-    const nothing = { blocks: 0, bytes: 0, fallback: false }
-    this.#events.arrived(peer, { ...nothing, wireBytes: payload.length, duplicate: true })
-    this.#components.buffers.give(payload.buffer)
+    const source = this.#sources.choose(read, this.#components.peers(), nowMs)
+    if (source !== undefined) void this.#fetch.ask(read, source, nowMs)
   }
 
   /** A peer that fails is not asked for this for a while; one whose bytes were wrong not at all. */
-  #failed(read: BlockRead, peer: SessionPeer, error: unknown): void {
+  #failed(read: BlockRead, { peer, byDigest }: ReadSource, error: unknown): void {
     const nowMs = this.#clock.monotonic()
     if (error instanceof IntegrityError || error instanceof ProtocolError) this.#events.ban(peer, error)
     else if (error instanceof BusyError) read.avoid(peer, nowMs + Number(error.data['retryMs'] ?? 0))
-    else if (error instanceof NotFoundError) read.avoid(peer, nowMs + PEER_LACKS_PAUSE_MS)
+    else if (error instanceof NotFoundError)
+      read.avoid(peer, nowMs + (byDigest ? SESSION_TICK_MS : PEER_LACKS_PAUSE_MS))
     else if (error instanceof TimeoutError) {
       read.avoid(peer, nowMs + PEER_RETRY_MS)
       this.#events.release(peer, error)
@@ -280,11 +228,11 @@ export class BlockReads {
       this.#end(read, { error })
   }
 
-  #end(read: BlockRead, outcome: { bytes: number } | { error: unknown }): void {
+  #end(read: BlockRead, outcome: { error?: unknown } = {}): void {
     if (read.class === 'guest') this.#guestMs = this.#clock.monotonic()
     this.#reads.delete(read)
     read.end(outcome)
-    for (const { peer, request } of read.attempts)
-      peer.connection.cancel(request, new AbortedError('not needed any more'))
+    for (const { peer, request, answered } of read.attempts)
+      if (!answered) peer.connection.cancel(request, new AbortedError('not needed any more'))
   }
 }

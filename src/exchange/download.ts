@@ -223,6 +223,7 @@ export class Download {
       },
       {
         partsPerRun: this.#policy.partsPerRun,
+        self: this.#components.self,
         events: {
           ...this.#peerEvents(),
           stored: (run, parts) => {

@@ -1,18 +1,31 @@
-import { GUEST_FLIGHT_BYTES_MAX, HEDGE_SLACK_MS } from '../core/limits.ts'
+import { GUEST_FLIGHT_BYTES_MAX, HEDGE_SLACK_MS, STEWARD_WAIT_MS } from '../core/limits.ts'
+import type { PeerKey } from '../core/router.ts'
 import type { BlockRead } from './block-read.ts'
+import { hashOf, mix } from './policy/stewards.ts'
 import { hasUnit, partsAt } from './policy/units.ts'
 import type { SessionPeer } from './session-peer.ts'
 
 /** What a peer whose rate is not known may take before another is asked as well, and what it counts as when one is chosen. */
 const UNKNOWN_MS = 100
 
-/** Whom to ask for the blocks of a read: the peer that should give them first of those that told that they have them; an origin when nobody has. State only. */
+/** Whom to ask, and how. */
+export interface ReadSource {
+  readonly peer: SessionPeer
+  readonly byDigest: boolean
+}
+
+/**
+ * Whom to ask for the blocks of a read: the peer that should give them first of those that told that they have them; an origin when nobody has. Of what boots will read each of the
+ * peers that lack it brings in a share, by rendezvous hashing of the part and their names; the others ask that one by digest for a while, because nobody tells of less than a part. State only.
+ */
 export class ReadSources {
   readonly #allParts: number
   readonly #partsPerRun: number
+  readonly #self: number
   readonly #flightBytes = new Map<SessionPeer, number>()
 
-  constructor(init: { partsPerRun: number }) {
+  constructor(init: { partsPerRun: number; self: PeerKey }) {
+    this.#self = hashOf(init.self)
     this.#partsPerRun = init.partsPerRun
     this.#allParts = 2 ** init.partsPerRun - 1
   }
@@ -27,13 +40,32 @@ export class ReadSources {
     else this.#flightBytes.delete(peer)
   }
 
-  choose(read: BlockRead, peers: readonly SessionPeer[], nowMs: number): SessionPeer | undefined {
+  choose(read: BlockRead, peers: readonly SessionPeer[], nowMs: number): ReadSource | undefined {
     let best: SessionPeer | undefined
     for (const peer of peers) {
       if (!this.#mayGive(peer, read) || !read.mayAsk(peer, nowMs)) continue
       if (best === undefined || this.#isBetter(peer, best, read.bytes)) best = peer
     }
-    return best
+    if (best?.origin === false || read.class === 'guest' || nowMs - read.beganMs > STEWARD_WAIT_MS)
+      return best && { peer: best, byDigest: false }
+    const steward = this.#stewardOf(read, peers)
+    if (steward === undefined) return best && { peer: best, byDigest: false }
+    return read.mayAsk(steward, nowMs) ? { peer: steward, byDigest: true } : undefined
+  }
+
+  /** Who is to bring in the part; undefined for this peer itself. */
+  #stewardOf(read: BlockRead, peers: readonly SessionPeer[]): SessionPeer | undefined {
+    const key = read.run * this.#partsPerRun + (31 - Math.clz32(read.parts))
+    let highest = mix(this.#self, key)
+    let steward: SessionPeer | undefined
+    for (const peer of peers) {
+      if (peer.origin || peer.related !== undefined || peer.connection.closed) continue
+      const hash = mix(hashOf(peer.key), key)
+      if (hash <= highest) continue
+      highest = hash
+      steward = peer
+    }
+    return steward
   }
 
   /** When a want that goes to the peer now is late: twice what its rate explains, or so much that a full queue on the way is not it. */

@@ -256,6 +256,29 @@ test('a pull that is asked for takes a session on demand over', async () => {
   await Promise.all([peer, full].map(({ exchange }) => exchange.stop()))
 })
 
+test('of what boots will read each peer brings in a share, and gives it to the others', async () => {
+  const network = new MemoryNetwork()
+  const blocks = new GatedStore()
+  const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE, blocks })
+  const peers = await Promise.all(['one', 'two', 'three'].map((name) => startPeer(network, name)))
+  const opened = peers.map(openAt)
+  for (const [i, { session }] of opened.entries())
+    session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
+  await until(() => opened.every(({ session }) => session.peers === 3 && session.planned))
+  const some = [0, 5, 10, 15]
+  const reads = opened.flatMap(({ session }) =>
+    [0, 1, 2, 3].map((run) => session.read({ run, indices: some }, { class: 'boot' })),
+  )
+  await Promise.all(reads)
+  for (const peer of peers) assert.is((await heldAt(peer)).length, 16)
+  assert.is(
+    blocks.given.reduce((sum, each) => sum + each, 0),
+    16,
+  )
+  await Promise.all(opened.map(({ stop }) => stop()))
+  await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
+})
+
 test('a run that was damaged is told to nobody until it is whole again', async () => {
   const network = new MemoryNetwork()
   const peer = await startPeer(network, 'peer')

@@ -149,7 +149,8 @@ export class Stewards {
 }
 
 /** FNV-1a of a name, 32 bits. */
-function hashOf(name: string): number {
+/** Of a name, for `mix`. */
+export function hashOf(name: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)
   return hash >>> 0
@@ -167,7 +168,7 @@ function jump(key: number, places: number): number {
 }
 
 /** Mixes a name's hash with a run (the finalizer of MurmurHash3). */
-function mix(name: number, run: number): number {
+export function mix(name: number, run: number): number {
   let hash = name ^ Math.imul(run + 1, 0x9e3779b1)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)

@@ -1,0 +1,133 @@
+import type { BlockStore } from '../core/blockstore.ts'
+import type { Clock } from '../core/clock.ts'
+import { IntegrityError } from '../core/errors.ts'
+import type { FrameVerifier } from '../core/frame.ts'
+import { SESSION_TICK_MS } from '../core/limits.ts'
+import type { BufferPool } from '../util/buffer-pool.ts'
+import type { Blocks } from '../wire/message-types.ts'
+import type { BlockRead, ReadAttempt, ReadClass } from './block-read.ts'
+import type { RateLimit } from './policy/rate-limit.ts'
+import type { ReadSource, ReadSources } from './read-sources.ts'
+import { framesOf, givenOf, partsOfBlocks, type RunWant, runWant, storeVerified } from './run-fetch.ts'
+import type { SessionPeer } from './session-peer.ts'
+import type { Arrived } from './session-stats.ts'
+
+export interface ReadFetchComponents {
+  blocks: BlockStore
+  verifier: FrameVerifier
+  buffers: BufferPool
+  rates: RateLimit
+  clock: Clock
+}
+
+export interface ReadFetchEvents {
+  /** Some blocks of a run were stored; `parts` of it (bit k: part k) lack nothing now. */
+  stored(run: number, parts: number): void
+  arrived(peer: SessionPeer, amount: Arrived): void
+  /** All of a read is here, or the local store failed. */
+  ended(read: BlockRead, outcome: { error?: unknown }): void
+  /** A peer did not give what it was asked for. */
+  failed(read: BlockRead, source: ReadSource, error: unknown): void
+  /** A want has come to its end, whichever: others may be decided. */
+  settled(): void
+}
+
+/** Asks one peer for the blocks of a read, verifies and stores what it gives. */
+export class ReadFetch {
+  readonly #components: ReadFetchComponents
+  readonly #partsPerRun: number
+  readonly #sources: ReadSources
+  readonly #events: ReadFetchEvents
+
+  constructor(
+    components: ReadFetchComponents,
+    init: { partsPerRun: number; sources: ReadSources; events: ReadFetchEvents },
+  ) {
+    this.#components = components
+    this.#partsPerRun = init.partsPerRun
+    this.#sources = init.sources
+    this.#events = init.events
+  }
+
+  /** Does not throw. */
+  async ask(read: BlockRead, source: ReadSource, nowMs: number): Promise<void> {
+    const { rates, clock } = this.#components
+    const { peer, byDigest } = source
+    const want = runWant(read.run, read.blocks, read.indices)
+    const { class: trafficClass } = read
+    const { request, answer } = requestOf(peer, want, { byDigest, class: trafficClass })
+    const lateMs = this.#sources.lateMs(peer, nowMs)
+    const attempt: ReadAttempt = { peer, byDigest, request, lateMs, answered: false }
+    read.attempts.add(attempt)
+    this.#sources.began(peer, want.bytes)
+    rates.take(trafficClass, want.bytes, nowMs)
+    let wireBytes = 0
+    try {
+      const blocks = await answer
+      attempt.answered = true
+      wireBytes = blocks.payload.length
+      if (read.ended) return this.#drop(peer, blocks.payload)
+      await this.#store(read, peer, givenOf({ related: byDigest || undefined }, want, blocks))
+    } catch (error) {
+      this.#events.failed(read, source, error)
+    } finally {
+      read.attempts.delete(attempt)
+      this.#sources.ended(peer, want.bytes)
+      rates.take(trafficClass, wireBytes - want.bytes, clock.monotonic())
+      this.#events.settled()
+    }
+  }
+
+  async #store(
+    read: BlockRead,
+    peer: SessionPeer,
+    { want, answer }: { want: RunWant; answer: Blocks },
+  ): Promise<void> {
+    const { blocks: store, verifier, buffers } = this.#components
+    const frames = framesOf(want, answer)
+    const wireBytes = answer.payload.length
+    let wrong = 0
+    try {
+      const stored = await storeVerified({ store, verifier, buffers }, frames)
+      this.#events.arrived(peer, { ...stored, wireBytes, duplicate: false, fallback: false })
+      wrong = stored.wrong
+      const held = await this.#wholeParts(read)
+      if (wrong === 0 && read.stored(want.indices, stored.bytes)) this.#events.ended(read, {})
+      this.#events.stored(read.run, held)
+    } catch (error) {
+      // What fails here is blamed on no peer.
+      this.#events.ended(read, { error })
+    }
+    if (wrong > 0) throw new IntegrityError(`peer sent ${wrong} wrong blocks of run ${read.run}`)
+    // It had a part of them.
+    if (!read.ended) read.avoid(peer, this.#components.clock.monotonic() + SESSION_TICK_MS)
+  }
+
+  /** Parts of the run of a read that lack nothing. */
+  async #wholeParts({ blocks }: BlockRead): Promise<number> {
+    const held = await this.#components.blocks.has(blocks.digests)
+    const partOf = partsOfBlocks(blocks.lengths, this.#partsPerRun)
+    let parts = 2 ** this.#partsPerRun - 1
+    held.forEach((here, i) => {
+      if (!here) parts &= ~(1 << (partOf[i] ?? 0))
+    })
+    return parts
+  }
+
+  #drop(peer: SessionPeer, payload: Uint8Array): void {
+    const nothing = { blocks: 0, bytes: 0, fallback: false }
+    this.#events.arrived(peer, { ...nothing, wireBytes: payload.length, duplicate: true })
+    this.#components.buffers.give(payload.buffer)
+  }
+}
+
+/** By run; or by digest, from who may have them. */
+function requestOf(
+  { connection, id }: SessionPeer,
+  want: RunWant,
+  how: { byDigest: boolean; class: ReadClass },
+): { request: number; answer: Promise<Blocks> } {
+  if (!how.byDigest) return connection.want({ id, run: want.run, missing: want.missing, class: how.class })
+  const digests = want.indices.map((i) => want.blocks.digests[i] as Uint8Array)
+  return connection.wantDigests({ id, digests, class: how.class })
+}
