@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/blockstore.ts'
-import { NotFoundError } from '../core/errors.ts'
+import { IntegrityError, NotFoundError } from '../core/errors.ts'
 import { PLAN_AT_ONCE_SEGMENTS_MAX } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
 import type { PeerKey, RackPlace } from '../core/router.ts'
@@ -257,8 +257,14 @@ export class Download {
     const { segment, index } = this.swarm.map.locate(run)
     const link = this.swarm.manifest.segments[segment]
     if (link === undefined) throw new NotFoundError('no such segment')
-    await ensureSegment(this.#components.planner, link)
-    return await this.#components.segments.run(link, index)
+    const { segments, planner } = this.#components
+    try {
+      return await segments.run(link, index)
+    } catch (error) {
+      if (!(error instanceof NotFoundError || error instanceof IntegrityError)) throw error
+      await ensureSegment(planner, link)
+      return await segments.run(link, index)
+    }
   }
 
   /** A run that was held is not any more: it is fetched again. */
