@@ -1,4 +1,4 @@
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
 import { ConfigError } from '../src/core/errors.ts'
 import { GRANT_GRACE_S } from '../src/core/limits.ts'
@@ -13,6 +13,7 @@ import {
   resolveIdentity,
 } from '../src/identity/identity-config.ts'
 import { type ListenAddress, parseConfig, parseListen, readConfigFile } from '../src/util/config-file.ts'
+import { SOCKET_PATH_BYTES_MAX } from './socket-file.ts'
 
 const closed = { additionalProperties: false }
 const HostPort = Type.String({ pattern: '^(\\[[0-9a-fA-F:.]+\\]|[^:\\[\\]]+):[0-9]{1,5}$' })
@@ -32,6 +33,9 @@ export const NodeConfigSchema = Type.Object(
       Type.Object({ listen: Type.Optional(Multiaddrs), announce: Type.Optional(Multiaddrs) }, closed),
     ),
     control: Type.Optional(Type.Object({ socket: Type.String({ minLength: 1 }) }, closed)),
+    disk: Type.Optional(
+      Type.Object({ socketDirectory: Type.Optional(Type.String({ minLength: 1 })) }, closed),
+    ),
     labels: Type.Optional(
       Type.Partial(Type.Object(Object.fromEntries(LABELS.map((label) => [label, Type.String()])), closed)),
     ),
@@ -67,6 +71,8 @@ export interface NodeConfig {
   readonly identity: IdentityConfig
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
   readonly control: { readonly socket: string }
+  /** Where the sockets of disks are. */
+  readonly disk: { readonly socketDirectory: string }
   readonly labels: Readonly<Record<string, string>>
   readonly grants: { readonly graceSeconds: number }
   /** Compression of answers, and limits. */
@@ -84,8 +90,6 @@ const DEFAULT_P2P_LISTEN = ['/ip4/0.0.0.0/tcp/4002']
 /** Where libvirt keeps disks unless told otherwise. */
 const DEFAULT_SEED_DIRECTORIES = ['/var/lib/libvirt/images']
 const DEFAULT_SOCKET = '/run/bootswarm/node.sock'
-/** `sun_path` of unix(7) holds 108 bytes with the final NUL. */
-const SOCKET_PATH_BYTES_MAX = 107
 
 /** Throws ConfigError, which names the file and the key, when it cannot be read or is wrong. */
 export async function loadNodeConfig(path: string): Promise<NodeConfig> {
@@ -100,12 +104,15 @@ export function parseNodeConfig(text: string, init: { path: string }): NodeConfi
 function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeConfig {
   const absolute = (relative: string) => resolve(dirname(path), relative)
   const dataDir = absolute(file.dataDir)
+  const socket = socketPath(absolute(file.control?.socket ?? DEFAULT_SOCKET), path)
+  const socketDirectory = absolute(file.disk?.socketDirectory ?? join(dirname(socket), 'disks'))
   return {
     dataDir,
     tracker: { url: file.tracker.url, name: file.tracker.name ?? hostOf(file.tracker.url, path) },
     identity: resolveIdentity(file.identity, absolute),
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
-    control: { socket: socketPath(absolute(file.control?.socket ?? DEFAULT_SOCKET), path) },
+    control: { socket },
+    disk: { socketDirectory },
     labels: (file.labels ?? {}) as Record<string, string>,
     grants: { graceSeconds: file.grants?.graceSeconds ?? GRANT_GRACE_S },
     exchange: resolveExchange(file.exchange, path),

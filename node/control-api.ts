@@ -15,6 +15,7 @@ import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.t
 import { BootswarmError, httpStatusOf, InvalidError, NotFoundError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
+import { addDisks, type DiskRoutesComponents } from './disk/disk-routes.ts'
 import type { Enrolment } from './enrolment.ts'
 import { eventStream } from './event-stream.ts'
 import type { Exporter } from './exporter.ts'
@@ -35,6 +36,7 @@ export interface ControlComponents {
   enrolment: Enrolment
   exporter: Exporter
   seeds: SeedRoutesComponents['seeds']
+  disks: DiskRoutesComponents['disks']
 }
 
 /** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */
@@ -49,6 +51,7 @@ export function buildControlApi(components: ControlComponents): FastifyInstance 
   addPulls(app, components)
   addMaintenance(app, components)
   addExports(app, components)
+  addDisks(app, components)
   addSeeds(app, { seeds: components.seeds, failed: (error) => logFailure(components.log, error) })
   return app
 }

@@ -7,7 +7,8 @@ import type { Log } from '../src/core/log.ts'
 import { DEFAULT_TAG, type Reference } from '../src/core/reference.ts'
 import { writeWhole } from '../src/util/write-whole.ts'
 
-const Entry = Type.Object({
+/** An image version as it is kept on disk. */
+export const CatalogEntrySchema = Type.Object({
   namespace: Type.String(),
   name: Type.String(),
   version: Type.Integer(),
@@ -29,8 +30,8 @@ const Entry = Type.Object({
   delegation: Type.Optional(Type.String()),
 })
 
-/** An image that is here or on its way, as it is kept on disk. */
-export type CatalogEntry = Static<typeof Entry>
+/** An image that is here or on its way. */
+export type CatalogEntry = Static<typeof CatalogEntrySchema>
 
 /** The images of this node: one JSON file for each version, written whole or not at all. */
 export class ImageCatalog {
@@ -70,16 +71,9 @@ export class ImageCatalog {
     return found.sort((a, b) => b.pulledAt - a.pulledAt)[0]?.delegation
   }
 
-  /** What a reference means here: a version, a manifest, or the newest version asked for by that tag. */
+  /** What a reference means here. */
   find(reference: Reference): CatalogEntry | undefined {
-    const { namespace, name, version, manifest } = reference
-    const tag = reference.tag ?? DEFAULT_TAG
-    const found = this.all().filter((entry) => {
-      if (entry.namespace !== namespace || entry.name !== name) return false
-      if (version !== undefined) return entry.version === version
-      return manifest !== undefined ? entry.manifest === manifest : entry.tag === tag
-    })
-    return found.sort((a, b) => b.version - a.version)[0]
+    return findEntry(this.all(), reference)
   }
 
   /** Errors: those of the file system. */
@@ -120,12 +114,24 @@ export class ImageCatalog {
   }
 }
 
+/** What a reference means among entries: a version, a manifest, or the newest version asked for by that tag. */
+export function findEntry(entries: readonly CatalogEntry[], reference: Reference): CatalogEntry | undefined {
+  const { namespace, name, version, manifest } = reference
+  const tag = reference.tag ?? DEFAULT_TAG
+  const found = entries.filter((entry) => {
+    if (entry.namespace !== namespace || entry.name !== name) return false
+    if (version !== undefined) return entry.version === version
+    return manifest !== undefined ? entry.manifest === manifest : entry.tag === tag
+  })
+  return found.sort((a, b) => b.version - a.version)[0]
+}
+
 const keyOf = (entry: CatalogEntry) => `${entry.namespace}/${entry.name}@${entry.version}`
 
 function parse(text: string): CatalogEntry | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return Value.Check(Entry, value) ? value : undefined
+    return Value.Check(CatalogEntrySchema, value) ? value : undefined
   } catch {
     return undefined
   }

@@ -1,6 +1,6 @@
 import type { CallOptions } from '../src/core/blockstore.ts'
 import type { Clock } from '../src/core/clock.ts'
-import { GrantError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
+import { BootswarmError, GrantError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
 import { checkGrant } from '../src/core/grant.ts'
 import type { Log } from '../src/core/log.ts'
 import { DEFAULT_TAG, formatReference, type Reference } from '../src/core/reference.ts'
@@ -54,10 +54,18 @@ export class Joiner {
       const known = away ? (catalog.find(reference) ?? knownElsewhere?.(reference)) : undefined
       if (known === undefined) throw error
       log.warn({ image: formatReference(reference) }, 'tracker is away: going on with what it said before')
-      const { record: recordToken, grant } = known
-      const record = await link.record(recordToken)
-      const joined = { manifest: record.manifest, record, recordToken, grant, peers: [] }
-      return { joined, entry: known, away: true }
+      return await this.#recalled(known)
+    }
+  }
+
+  /** What the tracker said before, without asking it again; undefined when that does not hold any more. */
+  async recall(entry: CatalogEntry): Promise<JoinAnswer | undefined> {
+    try {
+      await this.checkGrant(entry)
+      return await this.#recalled(entry)
+    } catch (error) {
+      if (error instanceof BootswarmError) return undefined
+      throw error
     }
   }
 
@@ -74,6 +82,13 @@ export class Joiner {
         cause,
       })
     }
+  }
+
+  async #recalled(entry: CatalogEntry): Promise<JoinAnswer> {
+    const { record: recordToken, grant } = entry
+    const record = await this.#components.link.record(recordToken)
+    const joined = { manifest: record.manifest, record, recordToken, grant, peers: [] }
+    return { joined, entry, away: true }
   }
 
   #entryOf(reference: Reference, joined: Joined): CatalogEntry {

@@ -34,10 +34,14 @@ export async function enrolNode(init: { config: string }): Promise<NodeEnrolment
 /** Where the node of a configuration keeps what. Errors: those of loadNodeConfig. */
 export async function nodePlaces(init: { config: string }) {
   const config = await loadNodeConfig(init.config)
-  const writable = [dirname(config.control.socket), ...config.export.directories]
+  const { socketDirectory } = config.disk
+  const runtime = dirname(config.control.socket)
+  const sockets = socketDirectory.startsWith(`${runtime}/`) ? [runtime] : [runtime, socketDirectory]
   return {
     dataDir: config.dataDir,
-    writable: writable.filter((path) => !path.startsWith(`${config.dataDir}/`)),
+    writable: [...sockets, ...config.export.directories].filter(
+      (path) => !path.startsWith(`${config.dataDir}/`),
+    ),
   }
 }
 

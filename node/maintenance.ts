@@ -1,7 +1,7 @@
 import type { GcAnswer, VerifyAnswer, VerifyProgress } from '../src/api/node-schemas.ts'
 import { Bitmap } from '../src/core/bitmap.ts'
 import { type Digest, type ManifestId, parseManifestId } from '../src/core/cid.ts'
-import { IntegrityError, ManifestError } from '../src/core/errors.ts'
+import { IntegrityError, ManifestError, StateError } from '../src/core/errors.ts'
 import { decodeFrame } from '../src/core/frame-codec.ts'
 import { decodeManifest, type Manifest, runCount } from '../src/core/manifest.ts'
 import { decodeSegment } from '../src/core/segment.ts'
@@ -10,6 +10,7 @@ import type { FsStore } from '../src/store/fs-store.ts'
 import { collectGarbage } from '../src/store/gc.ts'
 import type { PackStore } from '../src/store/pack-store.ts'
 import type { Announcer } from './announcer.ts'
+import type { Disks } from './disk/disks.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
 import type { Puller } from './puller.ts'
 
@@ -20,6 +21,7 @@ export interface MaintenanceComponents {
   exchange: Exchange
   puller: Puller
   announcer: Announcer
+  disks: Pick<Disks, 'exclusively' | 'images' | 'namesOf'>
 }
 
 /** What keeps the store of a node in order: loading, removing, collecting, verifying. */
@@ -40,9 +42,15 @@ export class Maintenance {
     }
   }
 
-  /** Forgets an image; stops its pull. Its blocks stay until the next collection. */
+  /** Forgets an image; stops its pull. Its blocks stay until the next collection. Throws StateError while it is attached as a disk. */
   async remove(entry: CatalogEntry): Promise<void> {
-    const { catalog, exchange, puller, announcer } = this.#components
+    const { catalog, exchange, puller, announcer, disks } = this.#components
+    const [disk] = disks.namesOf(entry)
+    if (disk !== undefined) {
+      const advice = `Take the disk away first: bootswarm disk detach ${disk}`
+      const image = `${entry.namespace}/${entry.name}@${entry.version}`
+      throw new StateError(`${image} is attached as disk ${disk}`, { data: { advice } })
+    }
     await catalog.remove(entry)
     const manifest = entry.manifest as ManifestId
     if (catalog.withManifest(manifest).length > 0) return
@@ -55,19 +63,23 @@ export class Maintenance {
     )
   }
 
-  /** Errors: StateError while a pull is under way. */
+  /** What images here and disks need stays. Errors: StateError while a pull is under way, or a disk is being attached. */
   collect(init: { dryRun: boolean }): Promise<GcAnswer> {
-    const { blocks, nodes, catalog, puller } = this.#components
-    return puller.exclusively(async () => {
-      const roots = catalog.all().map((entry) => parseManifestId(entry.manifest))
-      const report = await collectGarbage({ blocks, nodes, roots }, { dryRun: init.dryRun, partial: true })
-      return {
-        dryRun: init.dryRun,
-        blocksKept: report.kept,
-        blocksDeleted: report.blocks,
-        storedBytesFreed: init.dryRun ? report.bytes : (await blocks.compact()).freedBytes,
-      }
-    })
+    const { puller, disks } = this.#components
+    return puller.exclusively(() => disks.exclusively(() => this.#collect(init)))
+  }
+
+  async #collect(init: { dryRun: boolean }): Promise<GcAnswer> {
+    const { blocks, nodes, catalog, disks } = this.#components
+    const kept = [...catalog.all(), ...disks.images()].map(({ manifest }) => manifest)
+    const roots = [...new Set(kept)].map((manifest) => parseManifestId(manifest))
+    const report = await collectGarbage({ blocks, nodes, roots }, { dryRun: init.dryRun, partial: true })
+    return {
+      dryRun: init.dryRun,
+      blocksKept: report.kept,
+      blocksDeleted: report.blocks,
+      storedBytesFreed: init.dryRun ? report.bytes : (await blocks.compact()).freedBytes,
+    }
   }
 
   /** Hashes every block again; images that lost one become incomplete. */

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { TrackerClient } from '../src/api/tracker-client.ts'
 import type { BlockStore } from '../src/core/blockstore.ts'
+import type { ManifestId } from '../src/core/cid.ts'
 import { type Clock, systemClock } from '../src/core/clock.ts'
 import { InternalError } from '../src/core/errors.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
@@ -31,6 +32,7 @@ import { onHangup } from '../src/util/signals.ts'
 import { Announcer } from './announcer.ts'
 import type { NodeConfig } from './config.ts'
 import { buildControlApi } from './control-api.ts'
+import { type WiredDisks, wireDisks } from './disk/wire-disks.ts'
 import { passPath } from './enrol-once.ts'
 import { Enrolment } from './enrolment.ts'
 import { Exporter } from './exporter.ts'
@@ -83,8 +85,10 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
 
   const { blocks, nodes, seeds, frames } = stores
   const parts = { ...stores, log, clock, identity, catalog, host, carrier, passes }
-  const swarm = wireSwarm({ ...parts, client, enrolled: () => enrolment.asked() }, config)
+  const renewed = (manifest: ManifestId, grant: string) => void disks.renewed(manifest, grant)
+  const swarm = wireSwarm({ ...parts, renewed, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer, placer, budget } = swarm
+  const { disks, addMetrics }: WiredDisks = wireDisks({ ...parts, ...swarm }, config)
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
     {
@@ -92,10 +96,10 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
       ...{ tracker: config.tracker.name, path: passPath(config) },
     },
   )
-  const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer })
+  const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer, disks })
   const report = new NodeReport(
     {
-      ...{ carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock, budget },
+      ...{ carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock, budget, disks },
       dhtPeers: () => host.dhtPeers().length,
     },
     { config, principal: identity.principal.dn },
@@ -104,9 +108,10 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const metrics = nodeMetrics(report.figures(), packageVersion())
   const watcher = opened.adopt(new TrustWatcher({ identity, clock, log }), (it) => it.stop())
   opened.defer(onHangup(() => void watcher.reload()))
+  addMetrics(metrics)
   addTrustMetrics(metrics, { prefix: 'bootswarm_node', identity, watcher })
   const control = buildControlApi({
-    ...{ catalog, puller, maintenance, exporter, seeds, report, enrolment, metrics, log },
+    ...{ catalog, puller, maintenance, exporter, seeds, report, enrolment, metrics, log, disks },
   })
 
   await maintenance.load()
@@ -114,7 +119,8 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const known = new KnownPeers({ host, clock, log }, { path: join(config.dataDir, 'peers.json') })
   for (const part of [host, carrier, known, exchange, announcer]) await started(part)
   opened.defer(() => puller.stop())
-  await started(placer)
+  // Disks stop before what they read from: machines get answers or nothing, never an error.
+  for (const part of [disks, placer]) await started(part)
   const probes = await listenForProbes(metrics, config.metrics?.listen)
   opened.defer(async () => probes?.close())
   opened.defer(() => control.close())
@@ -122,13 +128,12 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   await listenOnSocket(control, config.control.socket)
   puller.resume()
 
-  const closing = opened.move()
-  return {
-    socket: config.control.socket,
-    peer: host.self,
-    addresses: host.addresses(),
-    stop: () => closing.disposeAsync(),
-  }
+  return running(opened.move(), { socket: config.control.socket, host })
+}
+
+function running(closing: AsyncDisposableStack, init: { socket: string; host: Libp2pHost }): RunningNode {
+  const { socket, host } = init
+  return { socket, peer: host.self, addresses: host.addresses(), stop: () => closing.disposeAsync() }
 }
 
 interface SwarmParts {
@@ -140,6 +145,8 @@ interface SwarmParts {
   carrier: TlsCarrier
   passes: PassBook
   enrolled(): Promise<void>
+  /** A fresh grant has come. */
+  renewed(manifest: ManifestId, grant: string): void
   /** Everything that is stored is on the disk. */
   synced(): Promise<void>
   frames: FramePool
@@ -163,7 +170,10 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       enrolled: () => parts.enrolled(),
       addresses: () => host.addresses(),
       met: (peers) => host.introduce(peers),
-      renewed: (manifest, grant) => void puller.renewed(manifest, grant),
+      renewed: (manifest, grant) => {
+        void puller.renewed(manifest, grant)
+        parts.renewed(manifest, grant)
+      },
     },
   )
   const solid = new Solid(
@@ -214,7 +224,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
     },
     { self: host.self },
   )
-  return { link, exchange, puller, announcer, placer, budget }
+  return { link, exchange, joiner, puller, announcer, placer, budget }
 }
 
 /** `packs` is the store of blocks as it is on disk, `blocks` the same within its limit. */

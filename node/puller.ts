@@ -15,7 +15,7 @@ import { parseReference, type Reference } from '../src/core/reference.ts'
 import type { Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
-import type { Joiner } from './joiner.ts'
+import type { JoinAnswer, Joiner } from './joiner.ts'
 import type { PullTotals } from './metrics.ts'
 import { Pull } from './pull.ts'
 import type { RelatedFinder } from './related-finder.ts'
@@ -102,12 +102,12 @@ export class Puller {
    */
   async open(
     reference: Reference,
-    options: { delegation?: string | undefined } = {},
+    options: { delegation?: string | undefined; answer?: JoinAnswer | undefined } = {},
   ): Promise<{ pull: Pull | undefined; entry: CatalogEntry }> {
     this.#checkOpen()
     const { joiner, exchange, clock, catalog } = this.#components
-    const { delegation } = options
-    const { joined, entry, away } = await joiner.join(reference, { delegation })
+    const { delegation, answer } = options
+    const { joined, entry, away } = answer ?? (await joiner.join(reference, { delegation }))
     if (away && !entry.complete) await joiner.checkGrant(entry)
     const { manifest, grant } = joined
     const running = this.#running.get(manifest)

@@ -1,3 +1,4 @@
+import type { DiskObject } from '../src/api/disk-schemas.ts'
 import type { NodePeer, NodeStatus } from '../src/api/node-schemas.ts'
 import type { BlockStore } from '../src/core/blockstore.ts'
 import type { Carrier } from '../src/core/carrier.ts'
@@ -7,6 +8,7 @@ import type { PassBook } from '../src/identity/pass-book.ts'
 import type { AnnounceBudget } from '../src/routing/announce-budget.ts'
 import { packageVersion } from '../src/util/package-version.ts'
 import type { NodeConfig } from './config.ts'
+import type { Disks } from './disk/disks.ts'
 import type { Enrolment } from './enrolment.ts'
 import type { ImageCatalog } from './image-catalog.ts'
 import type { NodeFigures } from './metrics.ts'
@@ -23,6 +25,7 @@ export interface ReportComponents {
   enrolment: Pick<Enrolment, 'status'>
   passes: Pick<PassBook, 'refused'>
   budget: Pick<AnnounceBudget, 'stat'>
+  disks: Pick<Disks, 'list'>
   dhtPeers(): number
   clock: Clock
 }
@@ -42,7 +45,7 @@ export class NodeReport {
   }
 
   async status(): Promise<NodeStatus> {
-    const { carrier, exchange, blocks, catalog, puller, link, enrolment, clock } = this.#components
+    const { carrier, exchange, blocks, catalog, puller, link, enrolment, clock, disks } = this.#components
     return {
       version: packageVersion(),
       principal: this.#principal,
@@ -56,6 +59,7 @@ export class NodeReport {
       store: await blocks.stat(),
       images: catalog.all().filter(({ complete }) => complete).length,
       pulls: puller.progress(),
+      disks: countOf(disks.list()),
       peers: exchange.peers().length,
       residentBytes: process.memoryUsage.rss(),
       uptimeSeconds: (clock.monotonic() - this.#startedMs) / 1000,
@@ -88,4 +92,9 @@ export class NodeReport {
       serving: () => exchange.serving,
     }
   }
+}
+
+function countOf(disks: readonly DiskObject[]): NodeStatus['disks'] {
+  const inState = (wanted: DiskObject['state']) => disks.filter(({ state }) => state === wanted).length
+  return { attached: disks.length, stalled: inState('stalled'), unavailable: inState('unavailable') }
 }

@@ -7,6 +7,9 @@ import { Limiter } from '../src/util/limiter.ts'
 /** Group of those who run virtual machines; its members may use the sockets of a node. */
 const SOCKET_GROUP = 'kvm'
 
+/** `sun_path` of unix(7) holds 108 bytes with the final NUL. */
+export const SOCKET_PATH_BYTES_MAX = 107
+
 /** The mask of the process is one for all: two that changed it at a time would leave it changed. */
 const masked = new Limiter({ max: 1 })
 

@@ -10,6 +10,7 @@ import type { Reference } from '../../src/core/reference.ts'
 import type { Exchange } from '../../src/exchange/exchange.ts'
 import type { FramePool } from '../../src/store/frame-pool.ts'
 import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
+import type { JoinAnswer } from '../joiner.ts'
 import type { Pull } from '../pull.ts'
 import type { Puller } from '../puller.ts'
 import { BlockCache } from './block-cache.ts'
@@ -36,6 +37,8 @@ export interface OpenDiskOptions {
   readonly onLoss: OnLoss
   /** What a user has signed for this node. */
   readonly delegation?: string | undefined
+  /** What the tracker has said of the image already; else it is asked. */
+  readonly answer?: JoinAnswer | undefined
 }
 
 /** An image and the disks that read it. */
@@ -61,7 +64,7 @@ export class DiskOpener {
    */
   async open(reference: Reference, init: OpenDiskOptions): Promise<Disk> {
     const { blocks, opener, clock, log } = this.#components
-    const { entry, pull } = await this.#join(reference, init.delegation)
+    const { entry, pull } = await this.#join(reference, init)
     const manifest = await this.#manifest(entry, pull)
     const opened = this.#take(entry.manifest as ManifestId, () => {
       const { delegation } = init
@@ -80,13 +83,13 @@ export class DiskOpener {
   /** A version that is whole here is opened without a question to anybody. */
   async #join(
     reference: Reference,
-    delegation: string | undefined,
+    { delegation, answer }: Pick<OpenDiskOptions, 'delegation' | 'answer'>,
   ): Promise<{ entry: CatalogEntry; pull: Pull | undefined }> {
     const { catalog, puller } = this.#components
     const exact = reference.version !== undefined || reference.manifest !== undefined
     const known = exact ? catalog.find(reference) : undefined
     if (known?.complete === true) return { entry: known, pull: undefined }
-    return await puller.open(reference, { delegation })
+    return await puller.open(reference, { delegation, answer })
   }
 
   async #manifest(entry: CatalogEntry, pull: Pull | undefined): Promise<Manifest> {

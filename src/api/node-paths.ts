@@ -10,6 +10,8 @@ export const NODE_PATHS = {
   gc: '/api/gc',
   verify: '/api/verify',
   seeds: '/api/seeds',
+  disks: '/api/disks',
+  disk: '/api/disks/:name',
 } as const
 
 /** Media type of streamed answers: one JSON event a line. */

@@ -120,6 +120,11 @@ export const NodeStatus = Type.Object({
   store: Type.Object({ blocks: Type.Integer(), storedBytes: Type.Integer() }),
   images: Type.Integer(),
   pulls: Type.Array(PullProgress),
+  disks: Type.Object({
+    attached: Type.Integer({ description: 'disks that machines may use' }),
+    stalled: Type.Integer({ description: 'of these, disks that wait for blocks that nobody has' }),
+    unavailable: Type.Integer({ description: 'of these, disks that could not be opened' }),
+  }),
   peers: Type.Integer(),
   residentBytes: Type.Integer(),
   uptimeSeconds: Type.Number(),

@@ -34,6 +34,7 @@ function describe(status: NodeStatus): string {
     ['tracker', `${tracker.url}, ${reachText(tracker.reachable)}`],
     ['enrolment', enrolmentText(enrolment)],
     ['store', `${store.blocks} blocks in ${formatBytes(store.storedBytes)}, ${status.images} images`],
+    ['disks', disksText(status.disks)],
     ['peers', String(status.peers)],
     ['memory', formatBytes(status.residentBytes)],
     ...running,
@@ -45,6 +46,13 @@ export function enrolmentText({ state, name, reason, passUntil }: NodeEnrolment)
   const who = name === undefined ? state : `${name}, ${state}`
   const until = passUntil === undefined ? '' : `, pass until ${passUntil}`
   return `${who}${until}${reason === undefined ? '' : `: ${reason}`}`
+}
+
+function disksText({ attached, stalled, unavailable }: NodeStatus['disks']): string {
+  const parts = [`${attached} attached`]
+  if (stalled > 0) parts.push(`${stalled} stalled`)
+  if (unavailable > 0) parts.push(`${unavailable} unavailable`)
+  return parts.join(', ')
 }
 
 function reachText(reachable: boolean | undefined): string {

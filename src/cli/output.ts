@@ -4,7 +4,7 @@ import type { Shell } from './shell.ts'
 import { type Column, formatTable } from './table.ts'
 import { printable } from './units.ts'
 
-const FORMATS = ['table', 'json', 'yaml', 'name'] as const
+export const FORMATS = ['table', 'json', 'yaml', 'name'] as const
 export type Format = (typeof FORMATS)[number]
 
 export interface FormatFlags {

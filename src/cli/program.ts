@@ -3,6 +3,7 @@ import { addAclCommands } from './acl-command.ts'
 import { addCaCommands } from './ca-command.ts'
 import { addCompletionCommand } from './completion/completion-command.ts'
 import { addContextCommands } from './context-command.ts'
+import { addDiskCommands } from './disk-command.ts'
 import { addDoctorCommand } from './doctor-command.ts'
 import { addGroupCommands } from './group-command.ts'
 import { addExitCodesHelp, teach } from './help.ts'
@@ -38,6 +39,7 @@ export function buildProgram(shell: Shell): Command {
     .exitOverride()
     .showSuggestionAfterError()
   addImageCommands(program, shell)
+  addDiskCommands(program, shell)
   addUserCommands(program, shell)
   addGroupCommands(program, shell)
   addNamespaceCommands(program, shell)
@@ -60,6 +62,7 @@ export function buildProgram(shell: Shell): Command {
     ['bootswarm testnet run mass-boot', 'see it work: a tracker and eight nodes on this machine'],
     ['bootswarm image push debian.img site/debian:12', 'publish a disk image'],
     ['bootswarm image pull site/debian:12', 'have the node of this machine fetch it from its peers'],
+    ['bootswarm disk attach site/debian:12 --overlay vm1.qcow2', 'or give a machine a disk of it at once'],
   ])
   adviseHelp(program, 'bootswarm')
   return program

@@ -46,6 +46,14 @@ export const NBD_DRAIN_MS = 5_000
 export const NBD_UNREAD_MS = 60_000
 /** How often the certificate of a connection over TCP is judged again. */
 export const NBD_TLS_RECHECK_MS = 5_000
+/** Disks of one node: several for each of the machines that a hypervisor runs. */
+export const DISKS_MAX = 1024
+/** Longest name of a disk; it is part of the path of a socket, which has 107 bytes. */
+export const DISK_NAME_CHARS_MAX = 64
+/** Time between two tries to bring back a disk that could not be opened when the node started. */
+export const DISK_RETRY_MS = 15_000
+/** Time that the start of a node waits for its disks; QEMU waits 10 s for one that it opens. The rest come up behind. */
+export const DISK_START_MS = 5_000
 
 function assertRelations(): void {
   const relations: [boolean, string][] = [

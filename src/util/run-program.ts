@@ -8,6 +8,14 @@ export interface ProgramEnd {
   readonly stderr: string
 }
 
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Beside those that every program gets. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Pieces of standard output as they come. */
+  onStdout?(text: string): void
+}
+
 /** Characters of each output that are kept: the last of them say what went wrong. */
 const OUTPUT_CHARS_MAX = 64 * 1024
 
@@ -17,7 +25,7 @@ const OUTPUT_CHARS_MAX = 64 * 1024
  */
 export async function runProgram(
   [program, ...args]: readonly [string, ...string[]],
-  options: { signal?: AbortSignal | undefined; env?: Readonly<Record<string, string>> } = {},
+  options: RunOptions = {},
 ): Promise<ProgramEnd | undefined> {
   const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C', ...options.env }
   const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -26,6 +34,7 @@ export async function runProgram(
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout = (stdout + text).slice(-OUTPUT_CHARS_MAX)
+    options.onStdout?.(text)
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-OUTPUT_CHARS_MAX)

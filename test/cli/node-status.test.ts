@@ -19,6 +19,7 @@ const STATUS: NodeStatus = {
   store: { blocks: 0, storedBytes: 0 },
   images: 0,
   pulls: [],
+  disks: { attached: 0, stalled: 0, unavailable: 0 },
   peers: 0,
   residentBytes: 1,
   uptimeSeconds: 1,

@@ -32,6 +32,8 @@ export interface NbdServerComponents {
 export interface NbdListener {
   /** The port of TCP; undefined for unix sockets. */
   readonly port: number | undefined
+  /** Clients that are connected here. */
+  readonly connections: number
   /** The disks are taken away: listens no more, requests are answered with ESHUTDOWN, and clients that do not go are hung up on. */
   close(): Promise<void>
 }
@@ -120,7 +122,13 @@ export class NbdServer {
     this.#listening.add(listening)
     const address = listening.server.address()
     const port = address === null || typeof address === 'string' ? undefined : address.port
-    return { port, close: () => this.#close(listening) }
+    return {
+      port,
+      get connections() {
+        return listening.connections.size
+      },
+      close: () => this.#close(listening),
+    }
   }
 
   #onConnection(

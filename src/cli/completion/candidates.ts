@@ -6,8 +6,8 @@ export interface Candidate {
   readonly meaning: string
 }
 
-/** Names that only the tracker or a file can tell. */
-export type Lookup = 'images' | 'contexts' | 'users' | 'groups' | 'nodes'
+/** Names that only the tracker, the node or a file can tell. */
+export type Lookup = 'images' | 'contexts' | 'users' | 'groups' | 'nodes' | 'disks'
 
 /** What may stand at the cursor: known words, names to be looked up, and whether it may be a file. */
 export interface Wanted {
@@ -24,6 +24,7 @@ const LOOKUPS: Readonly<Record<string, Lookup>> = {
   users: 'users',
   group: 'groups',
   node: 'nodes',
+  disk: 'disks',
 }
 
 const NOTHING: Wanted = { candidates: [], lookup: undefined, files: false }

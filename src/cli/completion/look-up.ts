@@ -3,14 +3,14 @@ import { TRACKER_PATHS } from '../../api/tracker-paths.ts'
 import { BootswarmError } from '../../core/errors.ts'
 import { COMPLETION_TIMEOUT_MS } from '../../core/registry-limits.ts'
 import { configFilePath, readConfigFile } from '../config-file.ts'
-import { withTracker } from '../connect.ts'
+import { withNode, withTracker } from '../connect.ts'
 import type { SettingFlags } from '../settings.ts'
 import type { Shell } from '../shell.ts'
 import type { Lookup } from './candidates.ts'
 
 type Ask = (client: TrackerClient, signal: AbortSignal) => Promise<string[]>
 
-const AT_TRACKER: Readonly<Record<Exclude<Lookup, 'contexts'>, Ask>> = {
+const AT_TRACKER: Readonly<Record<Exclude<Lookup, 'contexts' | 'disks'>, Ask>> = {
   images: async (client, signal) =>
     (await client.listImages({ signal })).map(({ namespace, name }) => `${namespace}/${name}`),
   users: async ({ repoman }, signal) => namesIn(await repoman.urls(TRACKER_PATHS.users, { signal })),
@@ -40,6 +40,10 @@ async function namesOf(shell: Shell, lookup: Lookup, words: readonly string[]): 
     return Object.keys(contexts)
   }
   const signal = AbortSignal.timeout(COMPLETION_TIMEOUT_MS)
+  if (lookup === 'disks') {
+    const disks = await withNode(shell, flagsOf(words), (client) => client.disks.list({ signal }))
+    return disks.map(({ name }) => name)
+  }
   return await withTracker(shell, flagsOf(words), ({ client }) => AT_TRACKER[lookup](client, signal))
 }
 

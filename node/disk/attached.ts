@@ -1,0 +1,68 @@
+import type { DiskFigures, DiskObject } from '../../src/api/disk-schemas.ts'
+import { DISK_NAME_CHARS_MAX } from '../../src/core/disk-limits.ts'
+import { ConfigError } from '../../src/core/errors.ts'
+import type { CatalogEntry } from '../image-catalog.ts'
+import { SOCKET_PATH_BYTES_MAX } from '../socket-file.ts'
+import type { Disk, DiskStats } from './disk.ts'
+import type { DiskRecord } from './disk-files.ts'
+import type { NbdListener } from './nbd/server.ts'
+
+/** A disk that is attached; `disk` and `listener` are missing while it is unavailable. */
+export interface Attached {
+  record: DiskRecord
+  readonly socket: string
+  disk?: Disk
+  listener?: NbdListener
+  /** Why it is unavailable. */
+  reason?: string
+  cancelRetry?: () => void
+}
+
+/** Of the version, not of the tag, which may move: attaching the new one makes a disk beside the old one. */
+export function defaultName({ namespace, name, version }: CatalogEntry): string {
+  return `${namespace}-${name}-${version}`.slice(-DISK_NAME_CHARS_MAX)
+}
+
+/** Names the bytes: an overlay never finds others below it, whatever is attached by the same name later. */
+export function exportName({ namespace, name, manifest }: CatalogEntry): string {
+  return `${namespace}/${name}@${manifest}`
+}
+
+export function imageText({ namespace, name, version }: CatalogEntry): string {
+  return `${namespace}/${name}@${version}`
+}
+
+/** Throws ConfigError. */
+export function checkSocketPath(socket: string): void {
+  if (Buffer.byteLength(socket) <= SOCKET_PATH_BYTES_MAX) return
+  const advice = 'Give a shorter --name, or set a shorter disk.socketDirectory of the node.'
+  throw new ConfigError(`the path of the socket, ${socket}, has more than ${SOCKET_PATH_BYTES_MAX} bytes`, {
+    data: { advice },
+  })
+}
+
+/** What the node says of a disk. `isComplete`: whether the node has the image, wherever it came from. */
+export function objectOf(attached: Attached, init: { isComplete: boolean }): DiskObject {
+  const { record, socket, disk, listener, reason } = attached
+  const { name, reference, image, fill, onLoss, attachedAt } = record
+  const { namespace, version, manifest, size } = image
+  return {
+    ...{ name, reference, namespace, image: image.name, version, manifest, size },
+    state: disk?.state ?? 'unavailable',
+    ...(reason === undefined ? {} : { reason }),
+    ...{ fill, onLoss, complete: disk?.complete ?? init.isComplete },
+    ...{ socket, export: exportName(image), connections: listener?.connections ?? 0, attachedAt },
+    ...(disk === undefined ? {} : { figures: figuresOf(disk.stats()) }),
+  }
+}
+
+function figuresOf(stats: DiskStats): DiskFigures {
+  const { reads, readBytes, errors, waits, waitMs, stalls, damagedBlocks, bytes, runs } = stats
+  const { p50, p95, p99, max, sum } = waitMs
+  return {
+    ...{ reads, readBytes, errors, waits, stalls, damagedBlocks, localShare: stats.shareLocal },
+    waitSeconds: { p50: p50 / 1000, p95: p95 / 1000, p99: p99 / 1000, max: max / 1000, sum: sum / 1000 },
+    ...{ storeBytes: bytes.store, fetchedBytes: bytes.fetched },
+    ...{ peerBytes: bytes.wireFromPeers, originBytes: bytes.wireFromOrigin, runs: { ...runs } },
+  }
+}

@@ -1,0 +1,37 @@
+import { Type } from '@sinclair/typebox'
+import type { CallOptions } from '../core/blockstore.ts'
+import { type AttachRequest, DiskObject } from './disk-schemas.ts'
+import type { NodeCalls } from './node-calls.ts'
+import { NODE_PATHS } from './node-paths.ts'
+
+/** The disks of the node on this machine. Errors: as NodeClient's. */
+export class DiskClient {
+  readonly #calls: NodeCalls
+
+  constructor(components: { calls: NodeCalls }) {
+    this.#calls = components.calls
+  }
+
+  list(options: CallOptions = {}): Promise<DiskObject[]> {
+    return this.#calls.json({ method: 'GET', path: NODE_PATHS.disks, ...options }, Type.Array(DiskObject))
+  }
+
+  get(name: string, options: CallOptions = {}): Promise<DiskObject> {
+    return this.#calls.json({ method: 'GET', path: pathOf(name), ...options }, DiskObject)
+  }
+
+  /** Makes a disk of an image, or finds the one that was made before. */
+  attach(request: AttachRequest, options: CallOptions = {}): Promise<DiskObject> {
+    return this.#calls.json({ method: 'POST', path: NODE_PATHS.disks, json: request, ...options }, DiskObject)
+  }
+
+  /** Takes a disk away; with `force` from machines that use it as well. */
+  async detach(name: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
+    const { force = false, ...call } = options
+    await this.#calls.text({ method: 'DELETE', path: `${pathOf(name)}?force=${force}`, ...call })
+  }
+}
+
+function pathOf(name: string): string {
+  return NODE_PATHS.disk.replace(':name', encodeURIComponent(name))
+}
