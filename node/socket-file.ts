@@ -56,7 +56,7 @@ function answers(path: string): Promise<boolean> {
   return promise.finally(() => socket.destroy())
 }
 
-async function groupId(name: string): Promise<number | undefined> {
+export async function groupId(name: string): Promise<number | undefined> {
   const text = await readFile('/etc/group', 'utf8').catch(() => '')
   const line = text.split('\n').find((entry) => entry.startsWith(`${name}:`))
   const id = Number(line?.split(':')[2])

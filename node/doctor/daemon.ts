@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Finding } from '../../src/api/finding.ts'
+import { NodeClient } from '../../src/api/node-client.ts'
 import { packageVersion } from '../../src/util/package-version.ts'
+import { groupId } from '../socket-file.ts'
 import { type Check, failure, ok, warning } from './examination.ts'
-import { groupId } from './host.ts'
 
 /** Below this a busy node runs out: 512 connections of peers, some packs, 20 disks with their clients. */
 const OPEN_FILES_MIN = 8192
@@ -72,6 +73,22 @@ export const checkPeers: Check = async ({ status }) => {
     )
   }
   return ok('peers', `${peers} connected`)
+}
+
+/** Disks whose machines wait, and those that did not come back. */
+export async function checkDisks({ config, status, signal }: Parameters<Check>[0]): Promise<Finding[]> {
+  if ((await status) === undefined) return [warning('disks', 'not known: the daemon does not answer', START)]
+  const client = new NodeClient(config.control)
+  try {
+    const disks = await client.disks.list({ signal })
+    const bad = disks.filter(({ state }) => state !== 'ready')
+    const advice =
+      'Its blocks come from nowhere: see the checks of tracker and peers, and bootswarm disk stat.'
+    if (bad.length > 0) return bad.map(({ name, state }) => failure('disks', `${name} is ${state}`, advice))
+    return [ok('disks', `${disks.length} attached`)]
+  } finally {
+    await client.close()
+  }
 }
 
 /** What a crash or a kill can leave behind. */

@@ -5,7 +5,14 @@ import type { Clock } from '../../src/core/clock.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 import { loadNodeConfig, type NodeConfig } from '../config.ts'
 import { checkCertificate, checkTrust } from './certificates.ts'
-import { checkControlSocket, checkEnrolment, checkLeftovers, checkOpenFiles, checkPeers } from './daemon.ts'
+import {
+  checkControlSocket,
+  checkDisks,
+  checkEnrolment,
+  checkLeftovers,
+  checkOpenFiles,
+  checkPeers,
+} from './daemon.ts'
 import { checkDataDirectory, checkFreeSpace } from './data-directory.ts'
 import { type Check, failure, messageOf, ok } from './examination.ts'
 import { checkGroup, checkLabels, checkQemu } from './host.ts'
@@ -31,6 +38,7 @@ const CHECKS: readonly Named[] = [
   ['socket', checkControlSocket],
   ['enrolment', checkEnrolment],
   ['peers', checkPeers],
+  ['disks', checkDisks],
   ['ports', checkListening],
   ['address', checkAnnounced],
   ['data', checkDataDirectory],

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { runProgram } from '../../src/util/run-program.ts'
+import { groupId } from '../socket-file.ts'
 import { type Check, ok, warning } from './examination.ts'
 
 const QEMU_GROUP = 'kvm'
@@ -33,7 +34,7 @@ export const checkQemu: Check = async ({ signal }) => {
 
 /** Labels that keep machines away from sockets which their file permissions let them use. */
 export const checkLabels: Check = async ({ config }) => {
-  const directory = dirname(config.control.socket)
+  const directory = dirname(config.disk.socketDirectory)
   if ((await textOf('/sys/fs/selinux/enforce')).startsWith('1')) {
     const advice = 'See docs/guides/service.md; ausearch -m avc -ts recent shows what was denied.'
     return warning('labels', 'SELinux is enforced: machines need a rule to connect', advice)
@@ -48,13 +49,6 @@ export const checkLabels: Check = async ({ config }) => {
   const advice =
     '`bootswarm service install node` writes the rules; machines that are started then have them.'
   return warning('labels', `AppArmor keeps machines of libvirt out of ${directory}`, advice)
-}
-
-/** From /etc/group; undefined where there is no such group. */
-export async function groupId(name: string): Promise<number | undefined> {
-  const line = (await textOf('/etc/group')).split('\n').find((entry) => entry.startsWith(`${name}:`))
-  const id = Number(line?.split(':')[2])
-  return line !== undefined && Number.isInteger(id) ? id : undefined
 }
 
 async function textOf(path: string): Promise<string> {

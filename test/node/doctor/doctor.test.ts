@@ -101,6 +101,7 @@ test('finds no failure where tracker and node run', async (context) => {
     'tracker',
     'clock',
     'peers',
+    'disks',
     'data',
   ])
     assert.is(of(check).state, 'ok', JSON.stringify(of(check)))
