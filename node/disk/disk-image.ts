@@ -99,8 +99,9 @@ export class DiskImage implements SharedImage {
   }
 
   async bring(wanted: LackingBlocks, options: BringOptions): Promise<number> {
-    // Whoever told that the run is here was wrong.
-    if (this.#components.exchange.swarm(this.id)?.have.has(wanted.run) === true) this.lost(wanted.run)
+    // While something fetches the image, its reads find out by themselves.
+    const runs = this.#pull?.ended === false ? undefined : this.#components.exchange.swarm(this.id)?.have
+    if (runs?.has(wanted.run) === true) this.lost(wanted.run)
     return await this.#patiently(options, (session) => session.read(wanted, options))
   }
 

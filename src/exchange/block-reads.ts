@@ -35,6 +35,8 @@ export interface BlockReadsComponents extends ReadFetchComponents {
   /** The blocks of a run; brings their segment when it is not here. */
   blocksOf(run: number): Promise<RunBlocks>
   peers(): readonly SessionPeer[]
+  /** Whether others are told that a run is here. */
+  isHeld(run: number): boolean
 }
 
 export interface BlockReadsEvents {
@@ -43,6 +45,8 @@ export interface BlockReadsEvents {
   arrived(peer: SessionPeer, amount: Arrived): void
   ban(peer: SessionPeer, reason: Error): void
   release(peer: SessionPeer, reason: Error): void
+  /** A run that counts as held lacks blocks. */
+  lost(run: number): void
 }
 
 /**
@@ -101,7 +105,9 @@ export class BlockReads {
     const blocks = await unless(signal, this.#components.blocksOf(wanted.run))
     let bytes = 0
     for (let patient = true; ; patient = false) {
+      const told = this.#components.isHeld(wanted.run)
       const lacking = await this.#lacking(blocks, wanted.indices)
+      if (told && lacking.length > 0) this.#events.lost(wanted.run)
       if (this.#stopped !== undefined) throw this.#stopped
       if (lacking.length === 0) return bytes
       const { fresh, joined, awaited } = this.#plan({ run: wanted.run, indices: lacking }, blocks, {

@@ -220,12 +220,14 @@ export class Download {
         ...{ blocks, verifier, buffers, rates, clock, flights },
         blocksOf: (run) => this.#blocksOf(run),
         peers: () => this.#components.neighbours(),
+        isHeld: (run) => this.swarm.have.has(run),
       },
       {
         partsPerRun: this.#policy.partsPerRun,
         self: this.#components.self,
         events: {
           ...this.#peerEvents(),
+          lost: (run) => this.lost(run),
           stored: (run, parts) => {
             this.#policy.found(run, parts, this.#nowMs)
             if (!this.swarm.have.has(run)) this.#news.add(run)

@@ -145,6 +145,24 @@ test('fetches little more than what is read at random', () =>
     await origin.exchange.stop()
   }))
 
+test('is complete when all of it was read, although nothing was filled', () =>
+  withSite(async (site) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true })
+    site.peers = [origin.address]
+    const disk = await site.opener.open(LAZY_REFERENCE, OPEN)
+    const starts = Array.from({ length: IMAGE.bytes.length / 131_072 }, (_, i) => i * 131_072)
+    for (const ahead of [0, 100_000]) {
+      const reads = starts.map((at) =>
+        isRight(disk, Math.min(at + ahead, IMAGE.bytes.length - 200_000), 200_000),
+      )
+      assert.ok((await Promise.all(reads)).every((right) => right))
+    }
+    await until(() => disk.complete && site.puller.running().length === 0)
+    assert.equal(disk.stats().runs.held, disk.stats().runs.total)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
 test('a damaged block is fetched again, counted, and never given', () =>
   withSite(async (site) => {
     await putSome(site, IMAGE, () => true)
