@@ -17,6 +17,7 @@ test('fills in defaults and makes paths absolute', () => {
   assert.is(config.tracker.name, 'tracker.example')
   assert.is(config.identity.key, '/secret/node.key')
   assert.is(config.control.socket, '/run/bootswarm/node.sock')
+  assert.is(config.disk.socketDirectory, '/run/bootswarm/disks')
   assert.equal(config.export.directories, ['/etc/bootswarm/data/exports'])
   assert.is(config.grants.graceSeconds, 3600)
   assert.is(config.metrics, undefined)
@@ -43,6 +44,13 @@ p2p: { listen: [/ip4/10.0.0.1/tcp/4002], announce: [] }
   assert.is(config.store.maxBytes, 5e11)
   assert.equal(config.metrics?.listen, { host: '::1', port: 9100 })
   assert.equal(config.p2p.listen, ['/ip4/10.0.0.1/tcp/4002'])
+})
+
+test('sockets of disks are beside the control socket, or where it says', () => {
+  const beside = parse(`${BASE}control: { socket: run/node.sock }\n`)
+  assert.is(beside.disk.socketDirectory, '/etc/bootswarm/run/disks')
+  const elsewhere = parse(`${BASE}disk: { socketDirectory: /run/vm }\n`)
+  assert.is(elsewhere.disk.socketDirectory, '/run/vm')
 })
 
 test('names the file and the key of what is wrong', () => {

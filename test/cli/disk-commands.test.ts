@@ -1,0 +1,157 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fastify } from 'fastify'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { addDisks } from '../../node/disk/disk-routes.ts'
+import type { AttachRequest, DiskObject } from '../../src/api/disk-schemas.ts'
+import { ASK } from '../../src/cli/completion/scripts.ts'
+import { readProgress } from '../../src/cli/qemu-img.ts'
+import { NotFoundError } from '../../src/core/errors.ts'
+import { runBootswarm, runHere } from '../fixtures/cli.ts'
+import { withScratch } from '../fixtures/scratch.ts'
+
+const test = suite('bootswarm disk')
+
+const DISK: DiskObject = {
+  ...{ name: 'site-debian-3', reference: 'site/debian:12', namespace: 'site', image: 'debian', version: 3 },
+  ...{ manifest: 'bafy', size: 2 ** 31, state: 'ready', fill: true, onLoss: 'wait', complete: false },
+  ...{ socket: '/run/bootswarm/disks/site-debian-3.sock', export: 'site/debian@bafy', connections: 2 },
+  attachedAt: Date.UTC(2030, 0, 1),
+  figures: {
+    ...{ reads: 923, readBytes: 40_580_710, errors: 0, waits: 92, stalls: 1, localShare: 0.9 },
+    waitSeconds: { p50: 0.004, p95: 0.031, p99: 0.25, max: 6.1, sum: 9 },
+    ...{ damagedBlocks: 0, storeBytes: 1, fetchedBytes: 42_000_000, peerBytes: 300, originBytes: 100 },
+    runs: { held: 30, total: 120 },
+  },
+}
+
+interface Node {
+  readonly socket: string
+  readonly dir: string
+  readonly attached: AttachRequest[]
+  readonly detached: string[]
+}
+
+/** A control API with a disk, and another one while it is attached. */
+function withFake(task: (node: Node) => Promise<void>): Promise<void> {
+  return withScratch(async (dir) => {
+    const node: Node = { socket: join(dir, 'node.sock'), dir, attached: [], detached: [] }
+    const unavailable: DiskObject = { ...DISK, name: 'other', state: 'unavailable', reason: 'nobody has it' }
+    delete unavailable.figures
+    const app = fastify()
+    addDisks(
+      app.setValidatorCompiler(() => (value) => ({ value })),
+      {
+        disks: {
+          list: () => [DISK, unavailable],
+          get: (name) => {
+            if (name === 'other') return unavailable
+            if (name !== DISK.name) throw new NotFoundError('no such disk')
+            return DISK
+          },
+          attach: async (request) => {
+            node.attached.push(request)
+            return { disk: { ...DISK, name: request.name ?? DISK.name }, isNew: true }
+          },
+          detach: async (name) => void node.detached.push(name),
+        },
+      },
+    )
+    await app.listen({ path: node.socket })
+    try {
+      await task(node)
+    } finally {
+      await app.close()
+    }
+  })
+}
+
+test('asks for what was said, and for nothing else', () =>
+  withFake(async ({ socket, attached }) => {
+    const lines = [[], ['--no-fill'], ['--fill', '--on-loss', 'error', '--name', 'vm']]
+    for (const words of lines) {
+      const { code, stderr } = await runHere([
+        'disk',
+        'attach',
+        'site/debian:12',
+        ...words,
+        '--socket',
+        socket,
+      ])
+      assert.is(code, 0, stderr)
+    }
+    assert.equal(attached, [
+      { reference: 'site/debian:12' },
+      { reference: 'site/debian:12', fill: false },
+      { reference: 'site/debian:12', name: 'vm', fill: true, onLoss: 'error' },
+    ])
+  }))
+
+test('says everything at once as JSON, and the name alone', () =>
+  withFake(async ({ socket }) => {
+    const line = ['disk', 'attach', 'site/debian:12', '--socket', socket, '-o']
+    const item = JSON.parse((await runHere([...line, 'json'])).stdout)
+    assert.is(item.uri, 'nbd+unix:///site/debian@bafy?socket=/run/bootswarm/disks/site-debian-3.sock')
+    assert.is(item.qemu[0], '-blockdev')
+    assert.match(item.libvirt, '<disk type="network"')
+    assert.is((await runHere([...line, 'name'])).stdout, 'site-debian-3\n')
+  }))
+
+test('without qemu-img an overlay is refused with how to install it, and the disk is taken away again', () =>
+  withFake(async ({ socket, dir, detached }) => {
+    const overlay = join(dir, 'vm.qcow2')
+    const line = ['disk', 'attach', 'site/debian', '--name', 'new', '--overlay', overlay, '--socket', socket]
+    const { code, stdout, stderr } = await runBootswarm(line, { env: { PATH: dir } })
+    assert.equal([code, stdout], [1, ''])
+    assert.match(stderr, 'qemu-img is not installed\nInstall it: apt install qemu-utils')
+    assert.equal(detached, ['new'])
+  }))
+
+test('a disk that was there before stays when its overlay cannot be made', () =>
+  withFake(async ({ socket, dir, detached }) => {
+    const line = ['disk', 'attach', 'site/debian', '--overlay', join(dir, 'vm.qcow2'), '--socket', socket]
+    assert.is((await runBootswarm(line, { env: { PATH: dir } })).code, 1)
+    assert.equal(detached, [])
+  }))
+
+test('shows what machines have read and how long they waited', () =>
+  withFake(async ({ socket }) => {
+    const { stdout } = await runHere(['disk', 'stat', '--socket', socket])
+    assert.match(
+      stdout,
+      /site-debian-3 +923 +38\.7 MiB +90 % +92 +4\.0 ms +31 ms +250 ms +6\.1 s +1 +0 +25 %/,
+    )
+    assert.match(stdout, /other( +-)+/)
+    const one = (await runHere(['disk', 'stat', 'site-debian-3', '--socket', socket])).stdout
+    assert.match(one, /^waits +92: half 4\.0 ms, 95 % 31 ms, 99 % 250 ms, longest 6\.1 s$/m)
+    assert.match(one, /^over the wire +400 B, 75 % of it from peers$/m)
+    assert.match(
+      (await runHere(['disk', 'stat', 'other', '--socket', socket])).stdout,
+      /^state +unavailable: nobody has it$/m,
+    )
+  }))
+
+test('names disks where a shell completes them', () =>
+  withFake(async ({ socket }) => {
+    const env = { BOOTSWARM_SOCKET: socket }
+    const { stdout } = await runHere([ASK, '--', 'disk', 'detach', 's'], env)
+    assert.match(stdout, /^site-debian-3/m)
+  }))
+
+test('flatten writes over nothing, and to no pipe', () =>
+  withFake(async ({ socket, dir }) => {
+    const target = join(dir, 'there.img')
+    await writeFile(target, 'x')
+    assert.is((await runHere(['disk', 'flatten', 'site-debian-3', target, '--socket', socket])).code, 5)
+    assert.is((await runHere(['disk', 'flatten', 'site-debian-3', '-', '--socket', socket])).code, 2)
+  }))
+
+test('reads the progress that qemu-img prints', () => {
+  const shares: number[] = []
+  const read = readProgress((share) => shares.push(share))
+  for (const text of ['    (0.00/100%)\r', '    (12.50/100%)\r    (25.00/100%)\r', 'x']) read(text)
+  assert.equal(shares, [0, 0.25])
+})
+
+test.run()

@@ -1,0 +1,117 @@
+import { fastify } from 'fastify'
+import { Registry } from 'prom-client'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import { buildControlApi, type ControlComponents } from '../../../node/control-api.ts'
+import { DiskMetrics } from '../../../node/disk/disk-metrics.ts'
+import { addDisks, type DiskRoutesComponents } from '../../../node/disk/disk-routes.ts'
+import { NODE_PATHS } from '../../../src/api/node-paths.ts'
+import { validatorCompiler } from '../../../src/api/validation.ts'
+import { ConflictError } from '../../../src/core/errors.ts'
+import { silentLog } from '../../../src/core/log.ts'
+
+const test = suite('routes of disks')
+
+function fakes(calls: unknown[]): DiskRoutesComponents['disks'] {
+  const disk = { name: 'vm' } as Awaited<ReturnType<DiskRoutesComponents['disks']['attach']>>['disk']
+  return {
+    list: () => [disk],
+    get: () => disk,
+    attach: async (request) => {
+      calls.push(request)
+      return { disk, isNew: request.name === 'new' }
+    },
+    detach: async (name, init) => void calls.push([name, init]),
+  }
+}
+
+async function withRoutes(task: (app: ReturnType<typeof fastify>, calls: unknown[]) => Promise<void>) {
+  const calls: unknown[] = []
+  const app = fastify()
+  app.setValidatorCompiler(validatorCompiler)
+  addDisks(app, { disks: fakes(calls) })
+  await task(app, calls)
+  await app.close()
+}
+
+test('a new disk is 201, one that was there 200', () =>
+  withRoutes(async (app) => {
+    for (const [name, status] of [
+      ['new', 201],
+      ['old', 200],
+    ] as const) {
+      const payload = { reference: 'site/debian', name }
+      const answer = await app.inject({ method: 'POST', url: NODE_PATHS.disks, payload })
+      assert.is(answer.statusCode, status)
+    }
+  }))
+
+test('a request of a wrong form is refused before anything is done', () =>
+  withRoutes(async (app, calls) => {
+    const bad = [
+      {},
+      { reference: 'site/debian', name: '../etc' },
+      { reference: 'site/debian', name: '..' },
+      { reference: 'site/debian', name: '' },
+      { reference: 'site/debian', name: 'x'.repeat(65) },
+      { reference: 'site/debian', onLoss: 'zeros' },
+      { reference: 'site/debian', fill: 'yes' },
+      { reference: 'site/debian', overlay: '/etc/passwd' },
+      { reference: 'x'.repeat(513) },
+    ]
+    for (const payload of bad) {
+      const answer = await app.inject({ method: 'POST', url: NODE_PATHS.disks, payload })
+      assert.is(answer.statusCode, 400, JSON.stringify(payload))
+    }
+    assert.equal(calls, [])
+  }))
+
+test('force is said, or it is none', () =>
+  withRoutes(async (app, calls) => {
+    for (const query of ['', '?force=false', '?force=true'])
+      assert.is((await app.inject({ method: 'DELETE', url: `/api/disks/vm${query}` })).statusCode, 204)
+    assert.is((await app.inject({ method: 'DELETE', url: '/api/disks/vm?force=maybe' })).statusCode, 400)
+    assert.equal(
+      calls,
+      [false, false, true].map((force) => ['vm', { force }]),
+    )
+  }))
+
+test('what goes wrong is a problem document with its advice', async () => {
+  const attach = async () => {
+    throw new ConflictError('disk vm is one of a, not of b', { data: { advice: 'another --name' } })
+  }
+  const parts = { metrics: new Registry(), log: silentLog, disks: { ...fakes([]), attach } }
+  const app = buildControlApi(parts as unknown as ControlComponents)
+  const payload = { reference: 'site/debian' }
+  const answer = await app.inject({ method: 'POST', url: NODE_PATHS.disks, payload })
+  await app.close()
+  assert.is(answer.statusCode, 409)
+  assert.equal([answer.json().code, answer.json().data], ['E_CONFLICT', { advice: 'another --name' }])
+})
+
+test('metrics count what machines ask, and disks by state', async () => {
+  const metrics = new DiskMetrics()
+  const registry = new Registry()
+  const states = ['ready', 'ready', 'stalled'].map((state) => ({ state }))
+  metrics.addTo(registry, { list: () => states as never })
+  metrics.connected()
+  metrics.answered({ command: 'read', bytes: 4096, seconds: 0.002, error: 0 })
+  metrics.answered({ command: 'read', bytes: 4096, seconds: 40, error: 5 })
+  metrics.refused('crowded')
+  const text = await registry.metrics()
+  for (const line of [
+    'bootswarm_node_nbd_connections 1',
+    'bootswarm_node_nbd_request_duration_seconds_bucket{le="0.003",op="read"} 1',
+    'bootswarm_node_nbd_request_duration_seconds_count{op="read"} 2',
+    'bootswarm_node_nbd_requested_bytes_total{op="read"} 8192',
+    'bootswarm_node_nbd_errors_total{op="read"} 1',
+    'bootswarm_node_nbd_refusals_total{reason="crowded"} 1',
+    'bootswarm_node_disks{state="ready"} 2',
+    'bootswarm_node_disks{state="unavailable"} 0',
+  ]) {
+    assert.ok(text.includes(line), line)
+  }
+})
+
+test.run()
