@@ -1,10 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { exitCodeOfFailure, reportFailure } from '../src/cli/failure.ts'
 import { addCompare } from './commands/add-compare.ts'
-import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
+import { type ArenaFlags, addArenaFlags, addLinkFlags, type LinkFlags } from './commands/arena-flags.ts'
 import { badDay, badDaysHelp } from './commands/bad-day.ts'
 import { down } from './commands/down.ts'
 import { figuresHelp, SWARM_FIGURES } from './commands/figures-help.ts'
+import { lazyBoot } from './commands/lazy-boot.ts'
 import { run } from './commands/run.ts'
 import { addSim } from './commands/sim.ts'
 import { swarm } from './commands/swarm.ts'
@@ -76,6 +77,15 @@ function addArena(program: Command, outcome: { exitCode: number }): void {
     .addHelpText('after', badDaysHelp())
   addArenaFlags(badDayCommand, { nodes: 8, racks: 1 }).action(async (name: string, flags: ArenaFlags) => {
     outcome.exitCode = await badDay(name, flags)
+  })
+  const lazyCommand = program
+    .command('lazy-boot')
+    .description(
+      'Debian guests boot over disks whose image has not arrived, alone and together, beside local files; exit code 1 when a goal is missed',
+    )
+    .addHelpText('after', '\nExample:\n  $ bootswarm testnet lazy-boot --nodes 4 --rate 100mbit\n')
+  addLinkFlags(lazyCommand, { nodes: 4, racks: 1 }).action(async (flags: LinkFlags) => {
+    outcome.exitCode = await lazyBoot(flags)
   })
   program
     .command('sweep')

@@ -8,24 +8,40 @@ import { ORIGIN_HOST, type Topology, uniformTopology } from '../arena/topology.t
 import { parseSize } from '../console.ts'
 import { writeRandomFile } from '../images/random-file.ts'
 
-export interface ArenaFlags {
+/** The links of an arena. */
+export interface LinkFlags {
   readonly nodes: number
   /** Bits per second. */
   readonly rate: number
-  /** Bytes. */
-  readonly size: number
   readonly racks: number
   readonly uplink?: number
-  readonly seed: number
   readonly loopback?: boolean
   readonly json?: boolean
+}
+
+export interface ArenaFlags extends LinkFlags {
+  /** Bytes. */
+  readonly size: number
+  readonly seed: number
 }
 
 const SIZE_BYTES_MIN = 1024 ** 2
 const ARENA_NODES_MAX = 128
 
-/** The options of all commands that open an arena. */
+/** The options of all commands that open an arena for an image of bytes that do not compress. */
 export function addArenaFlags(command: Command, defaults: { nodes: number; racks: number }): Command {
+  return addLinkFlags(command, defaults)
+    .option(
+      '--size <bytes>',
+      'size of the image, whose bytes do not compress',
+      parseSizeFlag,
+      128 * 1024 ** 2,
+    )
+    .option('--seed <n>', 'seed of the image', parseCount, 1)
+}
+
+/** The options of all commands that open an arena. */
+export function addLinkFlags(command: Command, defaults: { nodes: number; racks: number }): Command {
   return command
     .option('--nodes <n>', 'nodes beside the origin', parseArenaNodes, defaults.nodes)
     .option(
@@ -34,25 +50,18 @@ export function addArenaFlags(command: Command, defaults: { nodes: number; racks
       parseRateFlag,
       100e6,
     )
-    .option(
-      '--size <bytes>',
-      'size of the image, whose bytes do not compress',
-      parseSizeFlag,
-      128 * 1024 ** 2,
-    )
     .option('--racks <n>', 'racks that the nodes are dealt to', parseCount, defaults.racks)
     .option(
       '--uplink <rate>',
       "rate of each rack's uplink in each direction (default: no limit)",
       parseRateFlag,
     )
-    .option('--seed <n>', 'seed of the image', parseCount, 1)
     .option('--loopback', 'shape links of the loopback interface by a process of ours, also as root')
     .option('--json', 'print one JSON object on standard output, and everything else on standard error')
 }
 
 export function topologyOf(
-  flags: ArenaFlags,
+  flags: LinkFlags,
   odd: Parameters<typeof uniformTopology>[0]['odd'] = {},
 ): Topology {
   const { nodes, rate: bitsPerSecond, racks, uplink } = flags

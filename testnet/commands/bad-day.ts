@@ -73,7 +73,7 @@ async function onDay(arena: Arena, { day, flags, load }: DayInit): Promise<numbe
   return ok ? 0 : 1
 }
 
-function verdictText({ goal, value, ok }: Verdict): string {
+export function verdictText({ goal, value, ok }: Verdict): string {
   return `${ok ? 'ok    ' : 'MISSED'}  ${goal}: ${value}`
 }
 

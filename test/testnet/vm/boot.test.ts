@@ -2,30 +2,17 @@
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { UnreachableError } from '../../../src/core/errors.ts'
 import { FileDisk } from '../../../testnet/vm/file-disk.ts'
 import { bootGuest } from '../../../testnet/vm/guest.ts'
-import { type GuestImage, guestCache, guestLack, makeGuestImage } from '../../../testnet/vm/guest-image.ts'
 import { RecordingDisk } from '../../../testnet/vm/recording-disk.ts'
+import { guestImageOrLack } from '../../fixtures/guest-image.ts'
 import { withNbd } from '../../fixtures/nbd-site.ts'
 import { testsThatNeed } from '../../fixtures/programs.ts'
 
 const test = suite('a guest over NBD')
 const MB = 1_000_000
 
-/** The image, or why there is none: all but a mirror that is away is a failure. */
-async function imageOrLack(): Promise<{ image?: GuestImage; lack?: string }> {
-  const lack = guestLack()
-  if (lack !== undefined) return { lack }
-  try {
-    return { image: await makeGuestImage({ cacheDir: guestCache() }) }
-  } catch (error) {
-    if (error instanceof UnreachableError) return { lack: error.message }
-    throw error
-  }
-}
-
-const { image, lack } = await imageOrLack()
+const { image, lack } = await guestImageOrLack()
 const withImage = testsThatNeed(test, lack)
 
 withImage(

@@ -1,0 +1,110 @@
+import { join } from 'node:path'
+import type { DiskObject } from '../../src/api/disk-schemas.ts'
+import { IntegrityError } from '../../src/core/errors.ts'
+import type { ArenaHost } from '../arena/arena.ts'
+import type { NodeHandle } from '../handles.ts'
+import { SWARM_IMAGE } from '../swarm-run/run-swarm.ts'
+import { bootGuest, type Guest, type GuestReads } from '../vm/guest.ts'
+import type { GuestImage } from '../vm/guest-image.ts'
+import type { GuestDrive } from '../vm/overlay.ts'
+import { withNode } from '../with-node.ts'
+
+/** What a boot to the login prompt took. */
+export interface Boot {
+  /** From when it was asked for, whatever had to be done before QEMU could start included. */
+  readonly seconds: number
+  /** Up to the prompt, as QEMU counts it. */
+  readonly reads: GuestReads
+}
+
+/** A boot over a disk of a node. Bytes are those up to the prompt. */
+export interface LazyBoot extends Boot {
+  readonly attachSeconds: number
+  /** Of blocks, inflated, for its reads and ahead of them. */
+  readonly fetchedBytes: number
+  /** Over the node's link, everything included. */
+  readonly receivedBytes: number
+}
+
+/** A guest at its prompt, which nobody has logged in to yet. */
+export interface AtPrompt<T extends Boot> {
+  readonly boot: T
+  readonly guest: Guest
+}
+
+export async function bootLocal(image: GuestImage): Promise<AtPrompt<Boot>> {
+  return await bootOver(image, { kind: 'raw', path: image.disk }, performance.now())
+}
+
+/** The whole image first: pulled, exported to a plain file, and booted from that. */
+export async function bootCopy(image: GuestImage, node: NodeHandle): Promise<AtPrompt<Boot>> {
+  const path = join(node.exports, 'guest.raw')
+  const beginMs = performance.now()
+  await withNode(node, async (client) => {
+    await client.pull(SWARM_IMAGE)
+    await client.export({ reference: SWARM_IMAGE, path })
+  })
+  return await bootOver(image, { kind: 'raw', path }, beginMs)
+}
+
+/** Attaches the image to a node, without filling it up, and boots over its socket at once. The disk stays attached. */
+export async function bootLazily(
+  image: GuestImage,
+  node: NodeHandle,
+  host: ArenaHost,
+): Promise<AtPrompt<LazyBoot>> {
+  const before = await host.traffic()
+  const beginMs = performance.now()
+  const disk = await attach(node, 'guest')
+  const attachSeconds = secondsSince(beginMs)
+  const drive = { kind: 'nbd', socket: disk.socket, name: disk.export } as const
+  const { boot, guest } = await bootOver(image, drive, beginMs)
+  try {
+    const { figures } = await withNode(node, (client) => client.disks.get(disk.name))
+    const receivedBytes = (await host.traffic()).receivedBytes - before.receivedBytes
+    return {
+      boot: { ...boot, attachSeconds, receivedBytes, fetchedBytes: figures?.fetchedBytes ?? 0 },
+      guest,
+    }
+  } catch (error) {
+    await guest.end()
+    throw error
+  }
+}
+
+/** All at their prompts; when one does not get there, the others are ended. */
+export async function allAtPrompt<T extends Boot>(
+  booting: readonly Promise<AtPrompt<T>>[],
+): Promise<AtPrompt<T>[]> {
+  const settled = await Promise.allSettled(booting)
+  const failure = settled.find((one) => one.status === 'rejected')
+  const standing = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  if (failure === undefined) return standing
+  await Promise.all(standing.map(({ guest }) => guest.end()))
+  throw failure.reason
+}
+
+/** Reads in every guest the file that no boot reads, and ends them. Throws IntegrityError when one reads it wrong. */
+export async function verifyAndEnd(image: GuestImage, standing: readonly AtPrompt<Boot>[]): Promise<void> {
+  try {
+    for (const { guest } of standing) {
+      await guest.console.login()
+      const printed = await guest.console.run(`sha256sum ${image.probe.path}`)
+      if (printed.split(' ')[0] !== image.probe.sha256)
+        throw new IntegrityError(`a guest reads ${image.probe.path} wrong`)
+    }
+  } finally {
+    await Promise.all(standing.map(({ guest }) => guest.end()))
+  }
+}
+
+export async function attach(node: NodeHandle, name: string): Promise<DiskObject> {
+  return await withNode(node, (client) => client.disks.attach({ reference: SWARM_IMAGE, name, fill: false }))
+}
+
+const secondsSince = (beginMs: number) => (performance.now() - beginMs) / 1000
+
+async function bootOver(image: GuestImage, drive: GuestDrive, beginMs: number): Promise<AtPrompt<Boot>> {
+  const guest = await bootGuest({ image, drive })
+  return { boot: { seconds: secondsSince(beginMs), reads: guest.bootReads }, guest }
+}

@@ -1,0 +1,143 @@
+import { NotFoundError, StateError } from '../../src/core/errors.ts'
+import type { Log } from '../../src/core/log.ts'
+import type { Arena, ArenaHost } from '../arena/arena.ts'
+import type { NodeHandle } from '../handles.ts'
+import { originSentBytes } from '../scenarios/origin-sent.ts'
+import { type Field, openField } from '../swarm-run/run-swarm.ts'
+import { readStart } from '../vm/first-byte.ts'
+import type { GuestImage } from '../vm/guest-image.ts'
+import {
+  type AtPrompt,
+  allAtPrompt,
+  attach,
+  type Boot,
+  bootCopy,
+  bootLazily,
+  bootLocal,
+  type LazyBoot,
+  verifyAndEnd,
+} from './boots.ts'
+
+/** A page: what a machine reads first of any disk. */
+const FIRST_BYTES = 4096
+const DISKS = 20
+
+/** Boots of one kind at the same moment. */
+interface LazyBoots {
+  readonly boots: readonly LazyBoot[]
+  /** What the tracker's peer sent until the last one was at its prompt. */
+  readonly originBytes: number
+}
+
+/** Everything that is compared, of one run. Every guest has read a file right that no boot reads. */
+export interface LazyBootRun {
+  /** From a raw file of this machine: alone, and several at the same moment. */
+  readonly local: { readonly alone: readonly Boot[]; readonly together: readonly Boot[] }
+  /** The whole image first. */
+  readonly copy: readonly Boot[]
+  /** Each on a node of its own, which had nothing of the image. */
+  readonly lazy: { readonly alone: LazyBoots; readonly together: LazyBoots }
+  /** On a node that had nothing, while others had what a boot reads: from the request until a page was there. */
+  readonly firstByteSeconds: number
+  /** Of a daemon with so many disks attached, each of them read. */
+  readonly disks: number
+  readonly residentBytes: number | undefined
+}
+
+export interface LazyBootInit {
+  readonly arena: Arena
+  readonly image: GuestImage
+  /** Guests at the same moment; the arena has a host more, for somebody who comes late. */
+  readonly guests: number
+  readonly log: Log
+}
+
+/** Boots guests over local files, over a whole copy and over disks of which nothing has arrived. */
+export async function runLazyBoot(init: LazyBootInit): Promise<LazyBootRun> {
+  const { image, guests, log } = init
+  const locals = async (count: number) => {
+    log.info({ guests: count }, 'booting over a local file')
+    return await finished(
+      image,
+      range(count).map(() => bootLocal(image)),
+    )
+  }
+  const local = { alone: await locals(1), together: await locals(guests) }
+  const copy = await inField(init, { name: 'copy', nodes: 1 }, async (field) => {
+    log.info({}, 'the whole image first, then booting over it')
+    return await finished(image, [bootCopy(image, placeOf(field, 0).node)])
+  })
+  const alone = await inField(init, { name: 'one', nodes: 1 }, (field) => lazily(init, field, 1))
+  const crowd = await inField(init, { name: 'all', nodes: guests + 1 }, async (field) => ({
+    together: await lazily(init, field, guests),
+    firstByteSeconds: await firstByte(placeOf(field, guests).node),
+    residentBytes: await residentWithDisks(placeOf(field, 0).node),
+  }))
+  const { together, ...rest } = crowd
+  return { local, copy, lazy: { alone, together }, disks: DISKS, ...rest }
+}
+
+const range = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+async function finished<T extends Boot>(
+  image: GuestImage,
+  booting: readonly Promise<AtPrompt<T>>[],
+): Promise<T[]> {
+  const standing = await allAtPrompt(booting)
+  await verifyAndEnd(image, standing)
+  return standing.map(({ boot }) => boot)
+}
+
+async function lazily({ image, log }: LazyBootInit, field: Field, guests: number): Promise<LazyBoots> {
+  log.info({ guests }, 'booting over disks of cold nodes')
+  const before = await originSentBytes(field.testnet)
+  const booting = range(guests).map((i) => {
+    const { node, host } = placeOf(field, i)
+    return bootLazily(image, node, host)
+  })
+  const standing = await allAtPrompt(booting)
+  const after = await originSentBytes(field.testnet).catch(async (error: unknown) => {
+    await Promise.all(standing.map(({ guest }) => guest.end()))
+    throw error
+  })
+  await verifyAndEnd(image, standing)
+  return { boots: standing.map(({ boot }) => boot), originBytes: after - before }
+}
+
+async function inField<T>(
+  { arena, image }: LazyBootInit,
+  init: { name: string; nodes: number },
+  work: (field: Field) => Promise<T>,
+): Promise<T> {
+  const field = await openField({ arena, file: image.disk, ...init })
+  try {
+    return await work(field)
+  } finally {
+    await field.testnet.destroy()
+  }
+}
+
+function placeOf(field: Field, index: number): { node: NodeHandle; host: ArenaHost } {
+  const [node, host] = [field.testnet.nodes[index], field.hosts[index]]
+  if (node === undefined || host === undefined) throw new NotFoundError(`there is no node ${index + 1}`)
+  return { node, host }
+}
+
+async function firstByte(node: NodeHandle): Promise<number> {
+  const begin = performance.now()
+  const { socket, export: name } = await attach(node, 'guest')
+  const bytes = await readStart({ socket, name, length: FIRST_BYTES })
+  const seconds = (performance.now() - begin) / 1000
+  if (bytes.every((byte) => byte === 0))
+    throw new StateError('the disk starts with zeros: it has no file system')
+  return seconds
+}
+
+async function residentWithDisks(node: NodeHandle): Promise<number | undefined> {
+  // One is there already: that of the guest.
+  for (let i = 1; i < DISKS; i++) {
+    const { socket, export: name } = await attach(node, `disk-${i}`)
+    await readStart({ socket, name, length: FIRST_BYTES })
+  }
+  return node.resident()?.bytes
+}
