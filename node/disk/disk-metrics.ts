@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import type { DiskObject } from '../../src/api/disk-schemas.ts'
+import type { DiskSums } from './disk-totals.ts'
+import type { Disks } from './disks.ts'
 import type { NbdAnswer, NbdObserver, NbdRefusal } from './nbd/observer.ts'
 
 /** From a page that is in memory to the time after which a guest gives its disk up. */
@@ -55,7 +56,7 @@ export class DiskMetrics implements NbdObserver {
   }
 
   /** Shows them; `disks` are asked when somebody looks. */
-  addTo(registry: Registry, disks: { list(): readonly DiskObject[] }): void {
+  addTo(registry: Registry, disks: Pick<Disks, 'list' | 'totals'>): void {
     registry.registerMetric(this.#durations)
     registry.registerMetric(this.#errors)
     registry.registerMetric(this.#bytes)
@@ -73,6 +74,74 @@ export class DiskMetrics implements NbdObserver {
           this.set({ state }, states.filter((one) => one === state).length)
       },
     })
+    addTotals(registry, () => disks.totals())
+    registry.registerMetric(new WaitMetric(() => disks.totals()))
+  }
+}
+
+function addTotals(registry: Registry, sums: () => DiskSums): void {
+  const total = (name: string, help: string, read: (sums: DiskSums) => number) =>
+    new Gauge({
+      ...{ name: `bootswarm_node_disk_${name}_total`, help, registers: [registry] },
+      collect() {
+        this.set(read(sums()))
+      },
+    })
+  total('reads', 'Reads of machines', ({ reads }) => reads)
+  total('stalls', 'Reads that waited so long that an alarm was raised', ({ stalls }) => stalls)
+  total(
+    'damaged_blocks',
+    'Blocks that were damaged in the store and fetched again',
+    (all) => all.damagedBlocks,
+  )
+  new Gauge({
+    name: 'bootswarm_node_disk_bytes_total',
+    help: 'Bytes of blocks for reads of machines: from the store, or fetched for them and ahead of them',
+    labelNames: ['source'] as const,
+    registers: [registry],
+    collect() {
+      const { storeBytes, fetchedBytes } = sums()
+      this.set({ source: 'store' }, storeBytes)
+      this.set({ source: 'fetched' }, fetchedBytes)
+    },
+  })
+}
+
+const WAIT = 'bootswarm_node_disk_wait_seconds'
+const WAIT_HELP = 'Reads that waited for other machines, and how long'
+
+/** The waits that disks have counted themselves, right within a quarter. */
+class WaitMetric extends Histogram {
+  readonly #sums: () => DiskSums
+
+  constructor(sums: () => DiskSums) {
+    super({
+      name: WAIT,
+      help: WAIT_HELP,
+      buckets: SECONDS,
+      registers: [],
+    })
+    this.#sums = sums
+  }
+
+  /** What prom-client asks for when it writes text, and what its `get` is made of. */
+  async getForPromString() {
+    const { waits, waitSeconds } = this.#sums()
+    const upTo = (seconds: number) =>
+      [...waits].reduce((sum, [end, count]) => (end <= seconds ? sum + count : sum), 0)
+    const all = upTo(Number.POSITIVE_INFINITY)
+    const bucket = (le: number | string, value: number) => ({
+      metricName: `${WAIT}_bucket`,
+      labels: { le },
+      value,
+    })
+    const values = [
+      ...SECONDS.map((le) => bucket(le, upTo(le))),
+      bucket('+Inf', all),
+      { metricName: `${WAIT}_sum`, labels: {}, value: waitSeconds },
+      { metricName: `${WAIT}_count`, labels: {}, value: all },
+    ]
+    return { name: WAIT, help: WAIT_HELP, type: 'histogram', aggregator: 'sum', values }
   }
 }
 

@@ -19,6 +19,7 @@ import type { JoinAnswer, Joiner } from '../joiner.ts'
 import { type Attached, checkSocketPath, defaultName, exportName, imageText, objectOf } from './attached.ts'
 import type { Disk } from './disk.ts'
 import type { DiskFiles, DiskRecord } from './disk-files.ts'
+import { type DiskSums, DiskTotals } from './disk-totals.ts'
 import type { NbdServer } from './nbd/server.ts'
 
 export interface OpenInit {
@@ -53,6 +54,7 @@ export class Disks implements Lifecycle {
   readonly #attached = new Map<string, Attached>()
   /** By name of the disk. */
   readonly #turns = new Turns()
+  readonly #totals = new DiskTotals()
   #isStopped = false
   #isPaused = false
   /** Calls that may bring in blocks of an image that is not attached yet. */
@@ -91,6 +93,11 @@ export class Disks implements Lifecycle {
   /** Throws NotFoundError. */
   get(name: string): DiskObject {
     return this.#objectOf(this.#found(name))
+  }
+
+  /** Over all disks since the start. */
+  totals(): DiskSums {
+    return this.#totals.sums([...this.#attached.values()].flatMap(({ disk }) => disk?.stats() ?? []))
   }
 
   /** Images of disks: nothing of them may be collected. */
@@ -151,6 +158,7 @@ export class Disks implements Lifecycle {
       this.#attached.delete(name)
       await attached.listener?.close()
       await attached.disk?.close()
+      if (attached.disk !== undefined) this.#totals.closed(attached.disk.stats())
       this.#components.log.info({ disk: name }, 'disk detached')
     })
   }

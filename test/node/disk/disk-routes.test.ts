@@ -94,7 +94,20 @@ test('metrics count what machines ask, and disks by state', async () => {
   const metrics = new DiskMetrics()
   const registry = new Registry()
   const states = ['ready', 'ready', 'stalled'].map((state) => ({ state }))
-  metrics.addTo(registry, { list: () => states as never })
+  const waits = new Map([
+    [0.0012, 3],
+    [5.1, 1],
+  ])
+  const totals = {
+    reads: 9,
+    stalls: 1,
+    damagedBlocks: 0,
+    storeBytes: 7,
+    fetchedBytes: 8,
+    waitSeconds: 6,
+    waits,
+  }
+  metrics.addTo(registry, { list: () => states as never, totals: () => totals })
   metrics.connected()
   metrics.answered({ command: 'read', bytes: 4096, seconds: 0.002, error: 0 })
   metrics.answered({ command: 'read', bytes: 4096, seconds: 40, error: 5 })
@@ -109,6 +122,11 @@ test('metrics count what machines ask, and disks by state', async () => {
     'bootswarm_node_nbd_refusals_total{reason="crowded"} 1',
     'bootswarm_node_disks{state="ready"} 2',
     'bootswarm_node_disks{state="unavailable"} 0',
+    'bootswarm_node_disk_reads_total 9',
+    'bootswarm_node_disk_bytes_total{source="fetched"} 8',
+    'bootswarm_node_disk_wait_seconds_bucket{le="0.003"} 3',
+    'bootswarm_node_disk_wait_seconds_bucket{le="+Inf"} 4',
+    'bootswarm_node_disk_wait_seconds_count 4',
   ]) {
     assert.ok(text.includes(line), line)
   }
