@@ -240,6 +240,34 @@ test('fills in the background what was not read, but not while a guest reads and
   await Promise.all([peer, full].map(({ exchange }) => exchange.stop()))
 })
 
+test('a run that another read has made whole meanwhile stays told', async () => {
+  const network = new MemoryNetwork()
+  const peer = await startPeer(network, 'peer')
+  await peer.nodes.put(IMAGE.nodes)
+  await peer.blocks.put(IMAGE.blocks.filter((_, i) => i !== 5 && i !== 40))
+  const full = await startPeer(network, 'full', { holds: IMAGE })
+  const { session, stop } = openAt(peer)
+  await until(() => session.planned)
+  const has = peer.blocks.has.bind(peer.blocks)
+  const gate = Promise.withResolvers<void>()
+  peer.blocks.has = async (digests) => {
+    peer.blocks.has = has
+    const held = await has(digests)
+    await gate.promise
+    return held
+  }
+  const late = session.read({ run: 0, indices: [5] }, GUEST)
+  await until(() => peer.blocks.has === has)
+  session.learn([full.address])
+  assert.is(await session.read({ run: 0, indices: [5] }, GUEST), BLOCK_BYTES)
+  await until(() => session.swarm?.have.has(0) === true)
+  gate.resolve()
+  await late
+  assert.is(session.swarm?.have.has(0), true)
+  await stop()
+  await Promise.all([peer, full].map(({ exchange }) => exchange.stop()))
+})
+
 test('a pull that is asked for takes a session on demand over', async () => {
   const network = new MemoryNetwork()
   const peer = await startPeer(network, 'peer')
