@@ -111,8 +111,8 @@ export async function startTracker(components: TrackerComponents, config: Tracke
     ...{ images, publications, uploads, collector, checkReady },
   }
   const app = opened.adopt(await buildApp(context, { tls: tlsOptions(identity) }), drain)
-  // Before the connections are waited for: what comes can go on later.
-  opened.defer(() => raw.rawUploads.stop())
+  // Before the connections are waited for: what comes can go on later, and who waits for orders is answered.
+  opened.defer(async () => void (await Promise.all([raw.rawUploads.stop(), context.placements.stop()])))
   watchTrust({ opened, identity, app, metrics, clock, log })
   const url = await listen(app, config.listen)
   await announce(config.ownUrl ?? url)

@@ -22,8 +22,6 @@ import type { RouteContext } from '../../tracker/context.ts'
 import type { App } from '../../tracker/http/app-type.ts'
 import { Images } from '../../tracker/images/images.ts'
 import { TrackerMetrics } from '../../tracker/metrics.ts'
-import { Placements } from '../../tracker/placement/placements.ts'
-import { Swarms } from '../../tracker/swarm/swarms.ts'
 import { Gate } from '../../tracker/uploads/gate.ts'
 import { Uploads } from '../../tracker/uploads/uploads.ts'
 import { openTestCatalog } from '../fixtures/catalog.ts'
@@ -94,12 +92,7 @@ function contextOf(context: Context, log: Log): RouteContext {
       },
     },
   })
-  const placements = new Placements({
-    ...{ catalog, askers, swarms: new Swarms({ clock: systemClock }), clock: systemClock },
-    rights: { image: () => Promise.reject(new RangeError('nobody fetches here')) },
-  })
   const parts: Partial<RouteContext> = {
-    placements,
     ...{ askers, catalog, access, uploads, clock: systemClock, log, metrics: new TrackerMetrics() },
     changed: () => {},
     audit: { write: () => {}, read: async () => ({ lines: [], next: null }) },

@@ -198,8 +198,6 @@ export const placementRoutes: Registration = (app, context) => {
     handler: changePlacement(context),
   })
   app.route({ method: 'GET', url: places, schema: listPlacesSchema, handler: listPlaces(context) })
-  // Connections are waited for when the app closes.
-  app.addHook('preClose', async () => context.placements.stop())
   const config = { machines: true }
   app.route({ method: 'POST', url: orders, config, schema: ordersSchema, handler: giveOrders(context) })
 }
