@@ -101,7 +101,7 @@ test('a block is asked for once, however many wait for it', async () => {
   const reads = [session.read({ run: 0, indices: [0, 1] }, GUEST)]
   await until(() => blocks.gets > 0)
   reads.push(session.read({ run: 0, indices: [1, 2] }, GUEST), session.read({ run: 0, indices: [0] }, GUEST))
-  await new Promise((settled) => setTimeout(settled, 20))
+  for (let i = 0; i < 50; i++) await new Promise(setImmediate)
   resolve()
   assert.equal(await Promise.all(reads), [2 * BLOCK_BYTES, BLOCK_BYTES, 0])
   assert.is(
@@ -121,7 +121,7 @@ test('waits while there is no source, and takes the next one', async () => {
   const done = session.read({ run: 2, indices: [5] }, GUEST).then((bytes) => {
     read = bytes
   })
-  await new Promise((resolve) => setTimeout(resolve, 30))
+  for (let i = 0; i < 50; i++) await new Promise(setImmediate)
   assert.is(read, undefined)
   const gone = await startPeer(network, 'gone', { origin: true, holds: IMAGE, blocks: new GatedStore() })
   ;(gone.blocks as GatedStore).gate = new Promise(() => {})

@@ -127,6 +127,7 @@ test('says once that a list has ended', async () => {
   await watching(async (watch) => {
     await watch.clock.leap(31 * DAY_MS)
     await watch.watcher.settled()
+    for (let i = 0; i < 3; i++) await minute(watch)
     const ended = watch.lines.filter(({ message }) => message.includes('has ended'))
     assert.is(ended.length, 1)
   }, files)()

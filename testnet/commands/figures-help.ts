@@ -8,7 +8,11 @@ export const COMPARE_FIGURES: Figures = [
   ['origin copies', "bytes that left the origin's link, in copies"],
   ['from peers', 'share of the received bytes that came from other nodes'],
   ['duplicates', "share of the received bytes that was not needed, by the system's own count"],
-  ['cross-rack copies', 'bytes that left a rack, each counted once, in copies'],
+  ['cross-rack copies', 'bytes that left a rack, each counted once, in copies: both ways'],
+  [
+    'into each further rack',
+    "bytes that came into a rack other than the origin's, mean of these racks, in copies",
+  ],
   ['cpu', 'user and system time of all processes of the system, while the clock ran'],
 ]
 

@@ -1,12 +1,15 @@
 import { connect } from 'node:net'
+import {
+  HANDSHAKE_FLAG,
+  OPTION,
+  OPTION_MAGIC,
+  REQUEST_BYTES,
+  REQUEST_MAGIC,
+  SIMPLE_REPLY_MAGIC,
+} from '../../node/disk/nbd/wire.ts'
 import { ProtocolError, TimeoutError } from '../../src/core/errors.ts'
 
 /** docs/specs/nbd.md: the handshake by the name of an export, the oldest and shortest, and simple replies. */
-const OPTION_MAGIC = 0x49484156454f5054n
-const OPTION_EXPORT_NAME = 1
-const CLIENT_FIXED_NO_ZEROES = 3
-const REQUEST_MAGIC = 0x25609513
-const REPLY_MAGIC = 0x67446698
 const GREETING_BYTES = 18
 const EXPORT_BYTES = 10
 const REPLY_BYTES = 16
@@ -35,7 +38,7 @@ export async function readStart(init: { socket: string; name: string; length: nu
     await take(EXPORT_BYTES)
     socket.write(readRequest(length))
     const reply = await take(REPLY_BYTES)
-    if (reply.readUInt32BE(0) !== REPLY_MAGIC || reply.readUInt32BE(4) !== 0)
+    if (reply.readUInt32BE(0) !== SIMPLE_REPLY_MAGIC || reply.readUInt32BE(4) !== 0)
       throw new ProtocolError(`the disk answers with error ${reply.readUInt32BE(4)}`)
     return await take(length)
   } finally {
@@ -46,15 +49,15 @@ export async function readStart(init: { socket: string; name: string; length: nu
 function exportOption(name: string): Buffer {
   const text = Buffer.from(name)
   const head = Buffer.alloc(20)
-  head.writeUInt32BE(CLIENT_FIXED_NO_ZEROES, 0)
+  head.writeUInt32BE(HANDSHAKE_FLAG.fixedNewstyle | HANDSHAKE_FLAG.noZeroes, 0)
   head.writeBigUInt64BE(OPTION_MAGIC, 4)
-  head.writeUInt32BE(OPTION_EXPORT_NAME, 12)
+  head.writeUInt32BE(OPTION.exportName, 12)
   head.writeUInt32BE(text.length, 16)
   return Buffer.concat([head, text])
 }
 
 function readRequest(length: number): Buffer {
-  const request = Buffer.alloc(28)
+  const request = Buffer.alloc(REQUEST_BYTES)
   request.writeUInt32BE(REQUEST_MAGIC, 0)
   request.writeUInt32BE(length, 24)
   return request
