@@ -89,7 +89,7 @@ export const URGENT_BYTES_PER_SECOND = 2 * MiB
 export const SERVE_COPIES_MAX = 2
 /** What nobody needs (a run again that the peer was given, or one at an origin that it did not assign) has so many times less than the share of background: 0.4 % of a link that eight peers want. */
 export const SERVE_NEEDLESS_RATIO = 16
-/** Wants of a peer in a swarm that are remembered to know such ones: all parts of a 2 GiB image, 64 KB or so. */
+/** Wants of a peer in a swarm that are remembered to know such ones: all parts of a 2 GiB image, 290 KB. */
 export const SERVE_REPEATS_WATCHED_MAX = 8192
 /** What may pass at once under a rate limit after a rest, as time at that rate: the grain of what competes on a link. */
 export const RATE_BURST_MS = 250

@@ -130,21 +130,31 @@ export class BlockReads {
     for (const read of this.#reads) {
       this.#advance(read, nowMs)
       if (read.attempts.size === 1 && read.lateMs > nowMs) wakeMs = Math.min(wakeMs, read.lateMs)
+      const waitMs = this.#components.rates.waitMs(read.class, nowMs)
+      if (read.attempts.size === 0 && waitMs > 0) wakeMs = Math.min(wakeMs, nowMs + waitMs)
     }
     if (wakeMs !== Number.POSITIVE_INFINITY)
       this.#cancelWake = this.#clock.after(Math.max(1, wakeMs - nowMs), () => this.pump())
   }
 
-  /** Its wants have failed without a word. */
-  stop(reason: Error): void {
+  /** Its wants have failed without a word. Resolves when nothing is being stored any more. */
+  async stop(reason: Error): Promise<void> {
     this.#stopped ??= reason
     this.#cancelWake()
     for (const read of [...this.#reads]) this.#end(read, { error: this.#stopped })
+    await this.#fetch.stop()
   }
 
+  /** Those whose blocks are not in the store, each block once. */
   async #lacking(blocks: RunBlocks, indices: readonly number[]): Promise<number[]> {
     const held = await this.#components.blocks.has(indices.map((i) => blocks.digests[i] as Uint8Array))
-    return indices.filter((_, at) => held[at] !== true)
+    const seen = new Set<DigestKey>()
+    return indices.filter((i, at) => {
+      const key = digestKey(blocks.digests[i] as Uint8Array)
+      if (held[at] === true || seen.has(key)) return false
+      seen.add(key)
+      return true
+    })
   }
 
   /** What is to be read anew, what somebody reads already, and what is on its way for the session, which is waited for once. */
@@ -157,7 +167,7 @@ export class BlockReads {
     const rest: number[] = []
     for (const i of wanted.indices) {
       const known = this.#byBlock.get(digestKey(blocks.digests[i] as Uint8Array))
-      if (known === undefined) rest.push(i)
+      if (known === undefined || known.ended) rest.push(i)
       else joined.add(known)
     }
     for (const read of joined) read.class = moreUrgent(read.class, how.class) as ReadClass
@@ -186,7 +196,8 @@ export class BlockReads {
       const land = this.#components.flights.depart(digests)
       const settled = () => {
         land()
-        for (const digest of digests) this.#byBlock.delete(digestKey(digest))
+        for (const key of digests.map(digestKey))
+          if (this.#byBlock.get(key) === read) this.#byBlock.delete(key)
       }
       read.done.then(settled, settled)
       reads.push(read)

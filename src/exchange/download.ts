@@ -184,8 +184,7 @@ export class Download {
     this.#stopped = true
     this.#filling.resolve()
     this.#ignoreDrops()
-    this.#reads.stop(reason)
-    await this.#fetcher.stop()
+    await Promise.all([this.#reads.stop(reason), this.#fetcher.stop()])
     this.#news.flush()
   }
 

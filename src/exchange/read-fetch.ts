@@ -38,6 +38,7 @@ export class ReadFetch {
   readonly #partsPerRun: number
   readonly #sources: ReadSources
   readonly #events: ReadFetchEvents
+  readonly #storing = new Set<Promise<void>>()
 
   constructor(
     components: ReadFetchComponents,
@@ -47,6 +48,11 @@ export class ReadFetch {
     this.#partsPerRun = init.partsPerRun
     this.#sources = init.sources
     this.#events = init.events
+  }
+
+  /** Resolves when nothing is being stored any more. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#storing)
   }
 
   /** Does not throw. */
@@ -67,7 +73,10 @@ export class ReadFetch {
       attempt.answered = true
       wireBytes = blocks.payload.length
       if (read.ended) return this.#drop(peer, blocks.payload)
-      await this.#store(read, peer, givenOf({ related: byDigest || undefined }, want, blocks))
+      const work = this.#store(read, peer, givenOf({ related: byDigest || undefined }, want, blocks))
+      const settled = work.catch(() => {})
+      this.#storing.add(settled)
+      await work.finally(() => this.#storing.delete(settled))
     } catch (error) {
       this.#events.failed(read, source, error)
     } finally {

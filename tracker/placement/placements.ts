@@ -108,6 +108,7 @@ export class Placements {
       return { orders, askAgainMs: dueMs }
     }
     signal.addEventListener('abort', () => wait.end(), { once: true })
+    if (signal.aborted) wait.end()
     try {
       return { orders: await this.#hold(node, wait, waitMs), askAgainMs: 0 }
     } finally {

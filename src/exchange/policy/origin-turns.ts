@@ -41,7 +41,7 @@ interface Out {
  * Who gets runs from an origin, and how many: so many are out (assigned, and their taker has not told that it holds them) as come back in half a second. Whoever comes when
  * that is full is told to ask later, and its peers meanwhile; places that get free go to newcomers, then to the starving, then to the others. Thus each run
  * is whole somewhere soon, also when a thousand nodes ask at nine o'clock. While peers wait and the uplink is idle, takers are slow with everything but their links: then more is out, up to what
-comes back in four seconds. State only.
+ * comes back in four seconds. State only.
  */
 export class OriginTurns {
   readonly #components: TurnComponents

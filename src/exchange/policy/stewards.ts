@@ -148,8 +148,7 @@ export class Stewards {
   }
 }
 
-/** FNV-1a of a name, 32 bits. */
-/** Of a name, for `mix`. */
+/** FNV-1a of a name, 32 bits; for `mix`. */
 export function hashOf(name: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193)

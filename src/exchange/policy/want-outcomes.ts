@@ -74,7 +74,7 @@ export class WantOutcomes {
     this.end(want)
     if (answered) return
     const pauseMs = Math.min(RELATED_PAUSE_MAX_MS, RELATED_PAUSE_MS * 2 ** peer.misses++)
-    peer.pausedUntilMs = Math.max(peer.pausedUntilMs, nowMs + pauseMs)
+    pause(peer, Math.max(peer.pausedUntilMs, nowMs + pauseMs))
   }
 
   failed(want: Want, reason: WantFailure, now: { nowMs: number; retryMs?: number }): void {
