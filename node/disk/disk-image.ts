@@ -1,7 +1,13 @@
 import type { BlockStore, CallOptions } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { BootswarmError, type ErrorCode, IntegrityError, NotFoundError } from '../../src/core/errors.ts'
+import {
+  BootswarmError,
+  type ErrorCode,
+  IntegrityError,
+  NotFoundError,
+  UnreachableError,
+} from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
 import { PEER_RETRY_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
@@ -59,6 +65,7 @@ export class DiskImage implements SharedImage {
   #joining: Promise<Session> | undefined
   /** Resolves when the catalog knows what was lost. */
   #noted: Promise<unknown> = Promise.resolve()
+  readonly #closed = new AbortController()
 
   constructor(components: DiskImageComponents, init: DiskImageInit) {
     this.#components = components
@@ -118,12 +125,14 @@ export class DiskImage implements SharedImage {
 
   /** No disk reads it any more: unless somebody pulls it, nothing more is fetched of it. */
   close(): void {
+    this.#closed.abort(new UnreachableError('the disk was detached'))
     if (this.#pull?.session.onDemand === true) this.#pull.stop()
   }
 
   /** While nobody can be asked, or the session ends, it is tried again; what fails here is an error. */
   async #patiently<T>({ signal }: CallOptions, work: (session: Session) => Promise<T>): Promise<T> {
-    const given = signal ?? new AbortController().signal
+    const closed = this.#closed.signal
+    const given = signal === undefined ? closed : AbortSignal.any([signal, closed])
     for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(PEER_RETRY_MS, 2 * pauseMs)) {
       try {
         return await work(await unless(given, this.#session()))
@@ -160,6 +169,10 @@ export class DiskImage implements SharedImage {
     const reference = parseReference(`${namespace}/${name}@${version}`)
     const { pull } = await this.#components.puller.open(reference, { delegation: this.#init.delegation })
     if (pull === undefined) throw new NotFoundError('the image counts as complete, and is not')
+    if (this.#closed.signal.aborted) {
+      if (pull.session.onDemand) pull.stop()
+      throw new UnreachableError('the disk was detached')
+    }
     Object.assign(this.#before, this.wire)
     this.#pull = pull
     this.#tellFill(pull.session)

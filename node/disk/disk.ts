@@ -274,14 +274,15 @@ export class OpenDisk implements Disk {
 
   async #guest(image: SharedImage, wanted: LackingBlocks, options: BringOptions): Promise<number> {
     this.#waited.add(options)
-    const bringing = image.bring(wanted, options)
-    if (this.#init.onLoss === 'wait') return await bringing
+    if (this.#init.onLoss === 'wait') return await image.bring(wanted, options)
     const late = new AbortController()
     const cancel = this.#clock.after(DISK_LOSS_ERROR_MS, () =>
       late.abort(
         new UnreachableError(`nobody has given run ${wanted.run} for ${DISK_LOSS_ERROR_MS / 1000} s`),
       ),
     )
-    return await unless(late.signal, bringing).finally(cancel)
+    const { signal } = options
+    const both = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
+    return await unless(both, image.bring(wanted, { ...options, signal: both })).finally(cancel)
   }
 }
