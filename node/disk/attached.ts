@@ -3,8 +3,9 @@ import { DISK_NAME_CHARS_MAX } from '../../src/core/disk-limits.ts'
 import { ConfigError } from '../../src/core/errors.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../socket-file.ts'
-import type { Disk, DiskStats } from './disk.ts'
+import type { Disk } from './disk.ts'
 import type { DiskRecord } from './disk-files.ts'
+import type { DiskStats } from './disk-stats.ts'
 import type { NbdListener } from './nbd/server.ts'
 
 /** A disk that is attached; `disk` and `listener` are missing while it is unavailable. */

@@ -58,12 +58,12 @@ export class BlockLoader {
     return opened
   }
 
-  /** Resolves when all blocks are in the store. Errors: as `open`. */
-  async fetch(blocks: readonly PlacedBlock[], options: BringOptions): Promise<void> {
+  /** Resolves when all blocks are in the store, with the bytes of those that were fetched for it. Errors: as `open`. */
+  async fetch(blocks: readonly PlacedBlock[], options: BringOptions): Promise<number> {
     const wanted = unique(blocks).filter((block) => this.cached(block) === undefined)
     const held = await this.local(wanted)
     const lacking = wanted.filter((_, i) => held[i] !== true)
-    if (lacking.length > 0) await this.#bring(lacking, options)
+    return lacking.length > 0 ? await this.#bring(lacking, options) : 0
   }
 
   /** For each block, in order, whether it is here. */
@@ -122,7 +122,7 @@ export class BlockLoader {
     for (const run of new Set(damaged.map(({ run }) => run))) this.#source.lost(run)
   }
 
-  async #bring(blocks: readonly PlacedBlock[], options: BringOptions): Promise<void> {
+  async #bring(blocks: readonly PlacedBlock[], options: BringOptions): Promise<number> {
     const runs = new Map<number, number[]>()
     for (const { run, index } of blocks) {
       const indices = runs.get(run)
@@ -132,7 +132,7 @@ export class BlockLoader {
     const brought = [...runs].map(([run, indices]) =>
       this.#source.bring({ run, indices: indices.sort((a, b) => a - b) }, options),
     )
-    await Promise.all(brought)
+    return (await Promise.all(brought)).reduce((sum, bytes) => sum + bytes, 0)
   }
 }
 

@@ -13,6 +13,7 @@ import {
   type ExtentRange,
   type Piece,
 } from './nbd/export.ts'
+import type { ByteRange } from './read-ahead.ts'
 
 /** Reads ranges of one image. What is in memory is answered at once, without a promise and without copies. */
 export class DiskReader {
@@ -37,6 +38,14 @@ export class DiskReader {
       const part = Math.min(SEGMENT_BYTES_MAX, offset + length - at)
       await this.#loader.fetch(blocksOf(await this.#map.spans(at, part, options)), options)
     }
+  }
+
+  /** Resolves when all these ranges are in the store, with the bytes of the blocks that were fetched for it; their blocks are wanted together. Errors: as `read`. */
+  async fetchAll(ranges: readonly ByteRange[], options: BringOptions): Promise<number> {
+    const blocks: PlacedBlock[] = []
+    for (const { offset, length } of ranges)
+      blocks.push(...blocksOf(await this.#map.spans(offset, length, options)))
+    return await this.#loader.fetch(blocks, options)
   }
 
   /** Extents from the start of the range on, one at least. Errors: as `read`. */

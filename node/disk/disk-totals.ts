@@ -1,4 +1,4 @@
-import type { DiskStats } from './disk.ts'
+import type { DiskStats } from './disk-stats.ts'
 
 /** Sums over all disks since the node started, those that were detached included. Bytes of blocks, uncompressed. */
 export interface DiskSums {

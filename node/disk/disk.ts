@@ -1,3 +1,4 @@
+import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { BootswarmError, UnreachableError } from '../../src/core/errors.ts'
@@ -7,54 +8,17 @@ import { unless } from '../../src/util/unless.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { BlockLoader, type BlockLoaderComponents } from './block-loader.ts'
 import { DiskReader } from './disk-reader.ts'
+import type { DiskStats } from './disk-stats.ts'
 import { ImageMap } from './image-map.ts'
 import type { BringOptions, ImageSource, LackingBlocks } from './image-source.ts'
 import type { ExportOptions, Extent, ExtentContext, ExtentRange, NbdExport, Piece } from './nbd/export.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { type ByteRange, ReadAhead } from './read-ahead.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import { StallWatch } from './stall-watch.ts'
 import { WaitHistogram } from './wait-histogram.ts'
 
 /** `wait`: a read waits for as long as nobody has what it needs; `error`: it fails after DISK_LOSS_ERROR_MS. */
 export type OnLoss = 'wait' | 'error'
-
-/** What a disk has done since it was opened. Bytes are those of blocks, uncompressed, unless the name says otherwise. */
-export interface DiskStats {
-  readonly reads: number
-  /** Bytes that were asked for by reads. */
-  readonly readBytes: number
-  /** Reads that failed. */
-  readonly errors: number
-  /** Reads that waited for other peers. */
-  readonly waits: number
-  /** Milliseconds that reads took that waited for other peers. */
-  readonly waitMs: {
-    readonly p50: number
-    readonly p95: number
-    readonly p99: number
-    readonly max: number
-    readonly sum: number
-  }
-  /** For each bucket of such waits that is not empty its upper end and their number. */
-  readonly waitBuckets: readonly { readonly upToMs: number; readonly count: number }[]
-  /** Share of the reads that were answered from what was here; 1 without any. */
-  readonly shareLocal: number
-  /** Times that a read waited for DISK_STALL_MS. */
-  readonly stalls: number
-  /** Blocks that were damaged in the store and were fetched again. */
-  readonly damagedBlocks: number
-  readonly bytes: {
-    /** Inflated from the store. */
-    readonly store: number
-    /** Fetched for its reads and ahead of them. */
-    readonly fetched: number
-    /** Wire bytes that all disks and pulls of the image have fetched since its session began. */
-    readonly wireFromOrigin: number
-    readonly wireFromPeers: number
-  }
-  /** Runs of the image that are here, and all. */
-  readonly runs: { readonly held: number; readonly total: number }
-}
 
 /** One attached image: what NBD serves, and what is known of it. */
 export interface Disk extends NbdExport {
@@ -67,9 +31,18 @@ export interface Disk extends NbdExport {
   stats(): DiskStats
   /** Whether the rest of the image is fetched in the background. */
   fill(on: boolean): void
+  /** Aborted when the disk is closed. */
+  readonly closing: AbortSignal
+  /** Tells somebody of every read of a guest, before it is answered; nobody with undefined. */
+  observe(read: ReadObserver | undefined): void
+  /** Resolves when these ranges are in the store, with the bytes of the blocks that were fetched for it: what a boot will read. Errors: those of reads. */
+  bring(ranges: readonly ByteRange[], options: CallOptions): Promise<number>
   /** Its reads that wait fail; what it has fetched stays. */
   close(): Promise<void>
 }
+
+/** Sees where guests read. */
+export type ReadObserver = (offset: number, length: number) => void
 
 /** What disks of one image share. */
 export interface SharedImage extends ImageSource {
@@ -114,6 +87,7 @@ export class OpenDisk implements Disk {
   readonly #waited = new WeakSet<BringOptions>()
   readonly #counts = { reads: 0, readBytes: 0, errors: 0, stalls: 0, damaged: 0, store: 0, fetched: 0 }
   #aheadRuns = false
+  #observer: ReadObserver | undefined
 
   constructor(components: OpenDiskComponents, init: OpenDiskInit) {
     const { image, segments, clock, log, blocks, cache, opener } = components
@@ -154,6 +128,10 @@ export class OpenDisk implements Disk {
     return this.#image.id
   }
 
+  get closing(): AbortSignal {
+    return this.#closing.signal
+  }
+
   get state(): 'ready' | 'stalled' {
     return this.#stall.stalled ? 'stalled' : 'ready'
   }
@@ -170,6 +148,7 @@ export class OpenDisk implements Disk {
     if (this.#closing.signal.aborted) throw new UnreachableError('the disk was detached')
     this.#counts.reads++
     this.#counts.readBytes += length
+    this.#observer?.(offset, length)
     const options = { signal: this.#until(signal), class: 'guest' } as const
     const answer = this.#reader.read(offset, length, options)
     this.#readAhead(offset, length)
@@ -186,6 +165,14 @@ export class OpenDisk implements Disk {
 
   async prefetch(offset: number, length: number, { signal }: ExportOptions): Promise<void> {
     await this.#reader.fetch(offset, length, { signal: this.#until(signal), class: 'boot' })
+  }
+
+  observe(read: ReadObserver | undefined): void {
+    this.#observer = read
+  }
+
+  async bring(ranges: readonly ByteRange[], { signal = this.closing }: CallOptions): Promise<number> {
+    return await this.#reader.fetchAll(ranges, { signal: this.#until(signal), class: 'boot' })
   }
 
   stats(): DiskStats {
