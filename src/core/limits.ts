@@ -118,6 +118,10 @@ export const RUN_BUFFERS_KEPT_MAX = 8
 export const PEER_FLIGHT_BYTES_MAX = 4 * MiB
 /** Bytes of exact blocks wanted from one peer for guests and boots, besides the above: together what it takes. */
 export const GUEST_FLIGHT_BYTES_MAX = 4 * MiB
+/** What a peer whose rate is not known counts as when one is chosen for a read; twice that before another is asked as well: a want takes a busy peer as long. */
+export const READ_UNKNOWN_MS = 100
+/** ... and what is under way there already, as bytes in a millisecond: 8 Mbit/s, so that reads spread over peers of which nothing is known. */
+export const READ_UNKNOWN_BYTES_MS = 1 * KiB
 /** Time after a read of a guest in which nothing is fetched in the background: a boot reads again within a tenth of that. */
 export const FILL_PAUSE_MS = 500
 /** Segments of an image up to which a session looks at all of them although it fetches on demand: 16 GiB of a typical image, 40 MB of nodes. */
@@ -146,6 +150,8 @@ export const HAND_OVER_UNKNOWN_MS = 1500
 export const SLOW_WANT_MS = 1000
 /** Bytes of copies that hedging may cost, as a share of what is fetched: half of what the sum of all duplicates may be. */
 export const HEDGE_BYTES_SHARE = 0.005
+/** Mates that a session knows by name, those that it heard of last: more than fit into a rack of 48 units; choosing the stewards of 65,536 runs among them takes 60 ms. Larger racks go by the tracker's count. */
+export const RACK_NAMES_MAX = 64
 /** A run known outside of the rack waits so long for its steward to bring it in, before the next mate may fetch it too: several wants at 100 Mbit/s. */
 export const STEWARD_WAIT_MS = 2000
 /** ... but not before it has waited so many times what runs of other stewards take on average: a full link to the rack is slow for all. */
@@ -213,8 +219,8 @@ export const STARVING_AFTER_MS = 2000
 export const STARVING_FOR_MS = 5000
 /** Peers of related images that a session asks by digest, besides its neighbours. */
 export const RELATED_NEIGHBOURS_MAX = 4
-/** Time before such a peer that had nothing of what it was asked for is asked again: as long as a few answers take. It doubles with each such answer in a row ... */
-export const RELATED_PAUSE_MS = 50
+/** Time before such a peer that twice in a row had nothing of what it was asked for is asked again: as long as a few answers take. It doubles with each further one ... */
+export const RELATED_PAUSE_MS = 100
 /** ... up to this: one small want every few seconds holds up nothing. */
 export const RELATED_PAUSE_MAX_MS = 5000
 /** Runs of an image below which nobody is asked about related ones: it is here before they are found. */

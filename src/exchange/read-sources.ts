@@ -1,12 +1,15 @@
-import { GUEST_FLIGHT_BYTES_MAX, HEDGE_SLACK_MS, STEWARD_WAIT_MS } from '../core/limits.ts'
+import {
+  GUEST_FLIGHT_BYTES_MAX,
+  HEDGE_SLACK_MS,
+  READ_UNKNOWN_BYTES_MS,
+  READ_UNKNOWN_MS,
+  STEWARD_WAIT_MS,
+} from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import type { BlockRead } from './block-read.ts'
 import { hashOf, mix } from './policy/stewards.ts'
 import { hasUnit, partsAt } from './policy/units.ts'
 import type { SessionPeer } from './session-peer.ts'
-
-/** What a peer whose rate is not known may take before another is asked as well, and what it counts as when one is chosen. */
-const UNKNOWN_MS = 100
 
 /** Whom to ask, and how. */
 export interface ReadSource {
@@ -90,8 +93,9 @@ export class ReadSources {
   }
 
   #expectedMs(peer: SessionPeer, bytes: number): number {
-    const ms = peer.fetch?.pace.expectedMs(this.#flightOf(peer) + bytes) ?? UNKNOWN_MS
-    return Number.isFinite(ms) ? ms : UNKNOWN_MS + this.#flightOf(peer) / 1024
+    const { pace } = peer.fetch ?? {}
+    if (pace?.isKnown === true) return pace.expectedMs(this.#flightOf(peer) + bytes)
+    return READ_UNKNOWN_MS + this.#flightOf(peer) / READ_UNKNOWN_BYTES_MS
   }
 
   #flightOf(peer: SessionPeer): number {

@@ -86,14 +86,15 @@ export class ServedRequests {
     return trafficClassOf(message.class)
   }
 
-  /** What it was given before; at an origin also what that did not assign to it, unless a guest waits for it. */
+  /** What it was given before; at an origin also what that did not assign to it, as nobody is by digest, unless a guest waits for it. */
   #isNeedless(message: Request): boolean {
-    if (message.type !== 'want') return false
+    if (message.type === 'wantNode') return false
     const served = this.#init.swarmOf(message.id)
     if (served === undefined) return false
-    if (served.repeats.has(message.run, firstIndex(message))) return true
-    const isGuest = trafficClassOf(message.class) === 'guest'
-    return !isGuest && served.asker?.expects(message.run) === false
+    const byRun = message.type === 'want'
+    if (byRun && served.repeats.has(message.run, firstIndex(message))) return true
+    if (served.asker === undefined || trafficClassOf(message.class) === 'guest') return false
+    return !(byRun && served.asker.expects(message.run))
   }
 
   /** Every request gets one answer: a job that has begun is answered with its blocks. */

@@ -1,11 +1,17 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import type { Digest, ManifestId } from '../core/cid.ts'
 import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
-import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
+import {
+  EXCHANGE_HELLO_TIMEOUT_MS,
+  RACK_NAMES_MAX,
+  SESSION_STALL_MS,
+  SESSION_TICK_MS,
+} from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
 import type { PeerAddress, PeerKey, RackPlace } from '../core/router.ts'
 import type { Segment } from '../core/segment.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
+import { RecentSet } from '../util/recent-set.ts'
 import { unless } from '../util/unless.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { ReadClass, WantedBlocks } from './block-read.ts'
@@ -40,8 +46,8 @@ export class Session {
   #download: Download | undefined
   #onDemand: boolean
   #fill: boolean
-  /** Peers of the own rack that are in the swarm. */
-  readonly #mates = new Set<PeerKey>()
+  /** Peers of the own rack that are in the swarm, those that were heard of last. */
+  readonly #mates = new RecentSet<PeerKey>({ max: RACK_NAMES_MAX })
   #rackPlace: RackPlace | undefined
   #cancelTick = () => {}
   #startedMs = 0

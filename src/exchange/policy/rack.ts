@@ -1,4 +1,6 @@
+import { RACK_NAMES_MAX } from '../../core/limits.ts'
 import type { RackPlace } from '../../core/router.ts'
+import { RecentSet } from '../../util/recent-set.ts'
 import type { FetchPeer } from './fetch-peer.ts'
 import { Stewards } from './stewards.ts'
 import { eachUnit, type Units } from './units.ts'
@@ -6,9 +8,9 @@ import { eachUnit, type Units } from './units.ts'
 /** The own rack in one session: nothing at all until a mate is known, then the stewards. */
 export class Rack {
   readonly #init: { runs: number; parts: number; self: string }
-  readonly #mates = new Set<string>()
-  /** All mates that were ever known. */
-  readonly #heardOf = new Set<string>()
+  readonly #mates = new RecentSet<string>({ max: RACK_NAMES_MAX })
+  /** The same with those that have left. */
+  readonly #heardOf = new RecentSet<string>({ max: RACK_NAMES_MAX })
   #place: RackPlace | undefined
   readonly #peers = new Set<FetchPeer>()
   #stewards: Stewards | undefined
@@ -36,13 +38,16 @@ export class Rack {
 
   /** Peers of the rack that fetch or hold the image, neighbours or not. */
   know(mates: readonly string[], nowMs: number): void {
-    const before = this.#mates.size
+    const joined = new Set([...this.#peers].map(({ key }) => key))
+    const counted = this.#counts(this.#place)
+    let changed = false
     for (const mate of mates) {
       if (mate === this.#init.self) continue
-      this.#mates.add(mate)
       this.#heardOf.add(mate)
+      if (this.#mates.add(mate, (other) => joined.has(other))) changed = true
     }
-    if (this.#mates.size !== before) this.#changed(nowMs)
+    // Names do not matter where places stand for them, before and after.
+    if (changed && !(counted && this.#counts(this.#place))) this.#changed(nowMs)
   }
 
   /** Which one of the rack this peer is, as the tracker counts. */

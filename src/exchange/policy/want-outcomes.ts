@@ -67,13 +67,14 @@ export class WantOutcomes {
     this.end(want)
   }
 
-  /** Its peer, which only may have had its parts, has not all of them. */
+  /** Its peer, which only may have had its parts, has not all of them. One miss says little: the rest begins with the second in a row. */
   lacked(want: Want, nowMs: number): void {
     const { peer, answered } = want
     this.#eachUnit(want, (unit) => this.#components.picker.peerLacks(peer, unit))
     this.end(want)
     if (answered) return
-    const pauseMs = Math.min(RELATED_PAUSE_MAX_MS, RELATED_PAUSE_MS * 2 ** peer.misses++)
+    if (++peer.misses === 1) return
+    const pauseMs = Math.min(RELATED_PAUSE_MAX_MS, RELATED_PAUSE_MS * 2 ** (peer.misses - 2))
     pause(peer, Math.max(peer.pausedUntilMs, nowMs + pauseMs))
   }
 

@@ -115,8 +115,32 @@ test('a peer that may have anything and has nothing is asked ever more seldom', 
   policy.stored(want)
   const [next] = late(20_100)
   assert.ok(next)
+  const before = peer.pausedUntilMs
   policy.lacked(next, 20_100)
-  assert.is(peer.pausedUntilMs, 20_100 + RELATED_PAUSE_MS, 'from the beginning after one that it had')
+  assert.is(peer.pausedUntilMs, before, 'from the beginning after one that it had')
+})
+
+test('a peer that may have anything rests when it had nothing twice in a row, not for one miss among hits', () => {
+  const policy = policyOf(100)
+  const peer = join(policy, 'related')
+  const flying = wantsOf(drain(policy, 0))
+  for (let nowMs = 10; nowMs < 200; nowMs += 10) {
+    const want = flying.shift() as Want
+    if (nowMs % 20 === 0) policy.lacked(want, nowMs)
+    else {
+      policy.answered(want, nowMs)
+      policy.stored(want)
+    }
+    assert.is(peer.paused, false)
+    flying.push(...wantsOf(drain(policy, nowMs)))
+  }
+  const [first, second, third] = flying
+  policy.lacked(first as Want, 200)
+  assert.is(peer.paused, false)
+  policy.lacked(second as Want, 210)
+  assert.is(peer.pausedUntilMs, 210 + RELATED_PAUSE_MS)
+  policy.lacked(third as Want, 220)
+  assert.is(peer.pausedUntilMs, 220 + 2 * RELATED_PAUSE_MS)
 })
 
 test('what a mate only may have, and has not, comes from outside of the rack', () => {

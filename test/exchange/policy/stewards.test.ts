@@ -1,6 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { STEWARD_WAIT_MS } from '../../../src/core/limits.ts'
+import { RACK_NAMES_MAX, STEWARD_WAIT_MS } from '../../../src/core/limits.ts'
 import { FetchPeer } from '../../../src/exchange/policy/fetch-peer.ts'
 import { Rack } from '../../../src/exchange/policy/rack.ts'
 import { Stewards } from '../../../src/exchange/policy/stewards.ts'
@@ -80,6 +80,26 @@ test('a rack goes by its places only while it has more peers than are known by n
   const byName = [...(one.allowed(outsider) ?? [])]
   assert.equal(byName, [...(named.allowed(outsider) ?? [])])
   assert.is.not(byName.join(), byPlace.join())
+})
+
+test('of a rack with ever new names the last are known, and it goes by its places', () => {
+  const one = new Rack({ runs: RUNS, parts: 1, self: 'a' })
+  const placed = new Rack({ runs: RUNS, parts: 1, self: 'a' })
+  const joined = { origin: false, nearness: 2, flightBytesMax: 1 } as const
+  const mate = new FetchPeer({ key: 'mate', ...joined, units: unitsOf(RUNS).fill(1) })
+  const outsider = new FetchPeer({ key: 'outsider', ...joined, nearness: 0, units: unitsOf(RUNS).fill(-1) })
+  for (const rack of [one, placed]) rack.joined(mate, 0)
+  const place = { place: 3, of: RACK_NAMES_MAX + 2 }
+  placed.placed(place, 0)
+  for (let i = 0; i < 20 * RACK_NAMES_MAX; i++) one.know([`mate ${i}`], i)
+  const byNames = [...(one.allowed(outsider) ?? [])]
+  const last = new Rack({ runs: RUNS, parts: 1, self: 'a' })
+  last.joined(mate, 0)
+  const names = Array.from({ length: RACK_NAMES_MAX - 1 }, (_, i) => `mate ${20 * RACK_NAMES_MAX - 1 - i}`)
+  last.know(names, 0)
+  assert.equal(byNames, [...(last.allowed(outsider) ?? [])], 'the last, and who has joined')
+  one.placed(place, 0)
+  assert.equal([...(one.allowed(outsider) ?? [])], [...(placed.allowed(outsider) ?? [])])
 })
 
 test('only the own runs may come from outside, and nothing that the rack holds', () => {
