@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { ManifestId } from '../core/cid.ts'
+import type { DigestKey, ManifestId } from '../core/cid.ts'
 import {
   ANNOUNCE_SWARMS_MAX,
   DELEGATION_BYTES_MAX,
@@ -113,6 +113,14 @@ export const JoinAnswer = Type.Object({
   peers: Handout,
   rack: Type.Optional(RackPlaceView),
   renewAfterSeconds: RenewAfterSeconds,
+  profile: Type.Optional(
+    Type.Unsafe<DigestKey>(
+      Type.String({
+        pattern: '^[0-9a-f]{64}$',
+        description: 'hex sha-256 of the reads of its boot profile; left out where it has none',
+      }),
+    ),
+  ),
 })
 /** What the tracker says of one swarm: what was asked for, or why not. */
 const AnnouncedAnswer = Type.Object({

@@ -18,6 +18,7 @@ import {
   PassAnswer,
 } from './node-enrolment-schemas.ts'
 import { PlacementClient } from './placement-client.ts'
+import { ProfileClient } from './profile-client.ts'
 import { RepomanClient } from './repoman-client.ts'
 import { SignedClient } from './signed-client.ts'
 import {
@@ -61,6 +62,8 @@ export class TrackerClient {
   readonly accounting: AccountingClient
   /** Images at nodes before anybody boots them. */
   readonly placements: PlacementClient
+  /** What machines read while they boot. */
+  readonly profiles: ProfileClient
 
   constructor(init: HttpClientInit) {
     this.#http = new HttpClient(init)
@@ -71,6 +74,7 @@ export class TrackerClient {
     this.signed = new SignedClient({ http: this.#http })
     this.accounting = new AccountingClient({ http: this.#http })
     this.placements = new PlacementClient({ http: this.#http })
+    this.profiles = new ProfileClient({ http: this.#http })
   }
 
   /** Waits for what runs, then closes the connections. */

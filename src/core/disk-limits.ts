@@ -54,6 +54,14 @@ export const DISK_NAME_CHARS_MAX = 64
 export const DISK_RETRY_MS = 15_000
 /** Time that the start of a node waits for its disks; QEMU waits 10 s for one that it opens. The rest come up behind. */
 export const DISK_START_MS = 5_000
+/** Time from the first read of a machine that its boot is recorded for: a slow one is at its login prompt by then. */
+export const BOOT_RECORDING_MS = 120_000
+/** Alignment of reads in recordings and profiles: the page of the file systems inside images. */
+export const BOOT_READ_ALIGNMENT_BYTES = 4 * KiB
+/** Reads in one recording or profile: Debian's boot has a thousand, the largest desktops some ten thousand. */
+export const BOOT_READS_MAX = 16 * KiB
+/** Bytes that they cover together: ten times what the largest desktops read. */
+export const BOOT_BYTES_MAX = 1024 * MiB
 
 function assertRelations(): void {
   const relations: [boolean, string][] = [

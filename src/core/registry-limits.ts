@@ -3,6 +3,7 @@
  * `limits.ts`: unit in the name, reason beside it, relations asserted at the end.
  */
 
+import { BOOT_READS_MAX } from './disk-limits.ts'
 import {
   DELEGATION_BYTES_MAX,
   MANIFEST_BYTES_MAX,
@@ -282,8 +283,12 @@ export const TRACKER_HEARTBEAT_MS = 10_000
 export const TRACKER_EXPIRY_MS = 45_000
 /** Images that one tracker fetches from others at once for those who ask it for their bytes: each has a connection and a buffer. */
 export const RELAYS_MAX = 16
+/** One recording as JSON, with what a node shows beside it. */
+export const BOOT_RECORDING_BODY_BYTES_MAX = 1 * MiB
 /** Pause between two garbage collections of the tracker: each reads the manifests of all images. */
 export const GC_INTERVAL_S = 3600
+/** `[16-digit offset,10-digit length,120000],`. */
+const BOOT_READ_JSON_BYTES = 37
 
 function assertRelations(): void {
   const relations: [boolean, string][] = [
@@ -301,6 +306,10 @@ function assertRelations(): void {
     ],
     [DELEGATION_BYTES_MAX + 2 * KiB < ANNOUNCE_BODY_BYTES, 'a join with a delegation fits into a request'],
     [UPLOAD_BODIES_PER_PRINCIPAL_MAX < UPLOAD_BODIES_MAX, 'no principal takes every place for bodies'],
+    [
+      BOOT_READS_MAX * BOOT_READ_JSON_BYTES + DELEGATION_BYTES_MAX + 4 * KiB < BOOT_RECORDING_BODY_BYTES_MAX,
+      'the longest recording fits into a request',
+    ],
     [UPLOAD_BODY_WAIT_MS < API_ANSWER_TIMEOUT_MS, 'who waits for a place hears of it'],
   ]
   for (const [holds, reason] of relations) if (!holds) throw new RangeError(`limits: ${reason}`)
