@@ -244,7 +244,8 @@ export class OpenDisk implements Disk {
       id: image.id,
       manifest: image.manifest,
       lost: (run) => image.lost(run),
-      segment: (index, options) => this.#watch(image.segment(index, options)),
+      segment: (index, options = {}) =>
+        this.#watch(this.#inTime(`segment ${index}`, options, (asked) => image.segment(index, asked))),
       bring: async (wanted, options) => {
         const bytes = await (options.class === 'guest'
           ? this.#watch(this.#guest(image, wanted, options))
@@ -261,15 +262,22 @@ export class OpenDisk implements Disk {
 
   async #guest(image: SharedImage, wanted: LackingBlocks, options: BringOptions): Promise<number> {
     this.#waited.add(options)
-    if (this.#init.onLoss === 'wait') return await image.bring(wanted, options)
+    return await this.#inTime(`run ${wanted.run}`, options, (asked) => image.bring(wanted, asked))
+  }
+
+  /** What nobody gives is an error in time, where a disk is to give errors. */
+  async #inTime<T, O extends CallOptions>(
+    what: string,
+    options: O,
+    work: (options: O) => Promise<T>,
+  ): Promise<T> {
+    if (this.#init.onLoss === 'wait') return await work(options)
     const late = new AbortController()
     const cancel = this.#clock.after(DISK_LOSS_ERROR_MS, () =>
-      late.abort(
-        new UnreachableError(`nobody has given run ${wanted.run} for ${DISK_LOSS_ERROR_MS / 1000} s`),
-      ),
+      late.abort(new UnreachableError(`nobody has given ${what} for ${DISK_LOSS_ERROR_MS / 1000} s`)),
     )
     const { signal } = options
     const both = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
-    return await unless(both, image.bring(wanted, { ...options, signal: both })).finally(cancel)
+    return await unless(both, work({ ...options, signal: both })).finally(cancel)
   }
 }

@@ -4,7 +4,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Disk } from '../../../node/disk/disk.ts'
 import { CACHED, type Piece } from '../../../node/disk/nbd/export.ts'
+import { parseManifestId } from '../../../src/core/cid.ts'
 import { IntegrityError } from '../../../src/core/errors.ts'
+import type { Frame } from '../../../src/core/frame.ts'
 import { DISK_LOSS_ERROR_MS, DISK_OPEN_TIMEOUT_MS, DISK_STALL_MS } from '../../../src/core/limits.ts'
 import { walkManifest } from '../../../src/image/manifest-walk.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
@@ -252,6 +254,37 @@ test('a disk that is to give errors gives one in time', async () => {
   )
 })
 
+test('a disk that is to give errors gives one in time where nobody gives a segment either', async () => {
+  const clock = new FakeClock(Date.now())
+  await withSite(
+    async (site) => {
+      await site.node.nodes.put(await IMAGE.store.get([parseManifestId(IMAGE.id)]).then(present))
+      const disk = await site.opener.open(LAZY_REFERENCE, { ...OPEN, onLoss: 'error' })
+      let extents: string | undefined = 'waits'
+      const read = codeOf(readAt(disk, 4096, 1000))
+      const range = { offset: 0, length: 4096, extentsMax: 1 }
+      const told = codeOf(Promise.resolve(disk.extents('allocation', range, { signal }))).then((code) => {
+        extents = code
+      })
+      await clock.advance(DISK_LOSS_ERROR_MS - 10)
+      assert.is(extents, 'waits')
+      await clock.advance(20)
+      assert.is(await read, 'E_UNREACHABLE')
+      await told
+      assert.is(extents, 'E_UNREACHABLE')
+      assert.is(disk.stats().errors, 1)
+      const holder = await holderOf(site, IMAGE, { name: 'holder', clock })
+      for (const pull of site.puller.running()) pull.session.learn([holder.address])
+      const again = isRight(disk, 4096, 1000)
+      await clock.advance(10_000)
+      assert.ok(await again)
+      await disk.close()
+      await holder.exchange.stop()
+    },
+    { clock },
+  )
+})
+
 test('without the tracker a disk is opened by what it said before, if the grant holds', async () => {
   const clock = new FakeClock(Date.now())
   await withSite(
@@ -365,7 +398,9 @@ async function digestAt(offset: number): Promise<Buffer> {
 async function all({ store }: typeof IMAGE) {
   const digests = []
   for await (const digest of store.list()) digests.push(digest)
-  return (await store.get(digests)).filter((frame) => frame !== undefined)
+  return present(await store.get(digests))
 }
+
+const present = (frames: readonly (Frame | undefined)[]) => frames.filter((frame) => frame !== undefined)
 
 test.run()
