@@ -43,6 +43,7 @@ export class Budget {
     this.#wake()
   }
 
+  /** It waits no more: whoever came behind it is not held up. */
   leave(who: Allowance): void {
     if (this.#waiting.delete(who)) this.#wake()
   }
@@ -96,10 +97,15 @@ export class Allowance {
     if (shared > 0) this.#budget.give(shared)
   }
 
-  /** Gives everything back; the connection is gone. */
-  end(): void {
+  /** Nothing more will begin; what is under way goes on. */
+  leave(): void {
     this.onRoom = () => {}
     this.#budget.leave(this)
+  }
+
+  /** Gives everything back; the connection is gone. */
+  end(): void {
+    this.leave()
     this.release(this.#requests, this.#bytes)
   }
 }

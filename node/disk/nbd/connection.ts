@@ -94,10 +94,11 @@ export class NbdConnection {
 
   /** The disk is taken away: what is under way ends, and what comes is refused, until the client goes or a time has passed. */
   shutDown(): void {
-    if (this.#transmission === undefined) return this.hangUp()
-    this.#transmission.shutDown()
+    this.#transmission?.shutDown()
     this.#gone.abort()
     this.#linger()
+    // what waits for room is refused now
+    this.#pump()
   }
 
   destroy(): void {
@@ -128,6 +129,7 @@ export class NbdConnection {
     try {
       const isDone = this.#isEnding || (this.#advance() && this.#hasEnded)
       if (isDone) this.#isEnding = true
+      if (this.#isEnding) this.#allowance.leave()
       if (this.#isEnding) this.#endWhenIdle()
       this.#control()
     } catch (error) {
@@ -243,6 +245,8 @@ export class NbdConnection {
     this.#handshake.tlsBegan()
     this.#listen(socket)
     this.#recheck(tls, socket)
+    // it may have to end by now
+    this.#pump()
   }
 
   /** A certificate may end, or be taken back. */

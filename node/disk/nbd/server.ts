@@ -80,11 +80,16 @@ export class NbdServer {
     return this.#budget.bytes
   }
 
+  /** Connections that wait for others to take what they have asked for. */
+  get connectionsWaiting(): number {
+    return this.#budget.waiting
+  }
+
   /** Offers disks at a unix socket of mode 0660. Throws StateError when somebody answers there already. */
   async listenAtPath(path: string, exports: NbdExports): Promise<NbdListener> {
     const listening = this.#create(exports, undefined)
     await listenAtPath(path, () => listen(listening.server, { path }))
-    return this.#opened(listening)
+    return await this.#opened(listening)
   }
 
   /** Offers disks over TCP. Throws ConfigError without certificates, or when the address cannot be had. */
@@ -96,7 +101,7 @@ export class NbdServer {
     } catch (cause) {
       throw cannotListen(address, cause)
     }
-    return this.#opened(listening)
+    return await this.#opened(listening)
   }
 
   /**
@@ -111,14 +116,19 @@ export class NbdServer {
   }
 
   #create(exports: NbdExports, gate: TlsGate | undefined): Listening {
-    if (this.#isStopped) throw new StateError('the server of the disks has stopped')
+    if (this.#isStopped) throw hasStopped()
     const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: gate !== undefined })
     const listening: Listening = { server, connections: new Set(), closed: undefined }
     server.on('connection', (socket) => this.#onConnection(socket, { listening, exports, gate }))
     return listening
   }
 
-  #opened(listening: Listening): NbdListener {
+  /** Throws StateError when the server was stopped meanwhile. */
+  async #opened(listening: Listening): Promise<NbdListener> {
+    if (this.#isStopped) {
+      await this.#end(listening)
+      throw hasStopped()
+    }
     this.#listening.add(listening)
     const address = listening.server.address()
     const port = address === null || typeof address === 'string' ? undefined : address.port
@@ -137,10 +147,14 @@ export class NbdServer {
   ): void {
     const { observer } = this.#components
     const { listening, exports, gate } = init
+    if (this.#isStopped || listening.closed !== undefined) {
+      socket.destroy()
+      return
+    }
     const isCrowded = this.#connections.size >= NBD_CONNECTIONS_MAX
     if (isCrowded) observer.refused('crowded')
     const all = isCrowded ? this.#refused : this.#connections
-    if (listening.closed !== undefined || (isCrowded && all.size >= NBD_REFUSALS_MAX)) {
+    if (isCrowded && all.size >= NBD_REFUSALS_MAX) {
       socket.destroy()
       return
     }
@@ -189,6 +203,8 @@ export class NbdServer {
     }
   }
 }
+
+const hasStopped = () => new StateError('the server of the disks has stopped')
 
 /** Strangers never keep those out who come later. */
 function makeRoom({ connections }: Listening): void {

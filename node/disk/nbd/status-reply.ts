@@ -7,6 +7,9 @@ import { statusChunk } from './replies.ts'
 import type { NbdRequest } from './requests.ts'
 import { COMMAND_FLAG } from './wire.ts'
 
+/** An extent on the wire: its length and its flags. */
+const EXTENT_BYTES = 8
+
 /** Extents of one context. */
 export interface ContextExtents {
   readonly context: MetaContext
@@ -16,6 +19,11 @@ export interface ContextExtents {
 /** How many extents a client wants of a range. */
 export function extentsWanted({ flags }: NbdRequest): number {
   return (flags & COMMAND_FLAG.reqOne) !== 0 ? 1 : NBD_EXTENTS_MAX
+}
+
+/** Bytes of the extents in an answer about so many contexts, at most: each is of one byte of the range at least. */
+export function statusBytesMax(request: NbdRequest, contexts: number): number {
+  return contexts * EXTENT_BYTES * Math.min(extentsWanted(request), request.length)
 }
 
 /** Answers BLOCK_STATUS. Throws InternalError, before anything is written, when there is an extent without bytes, or none. */

@@ -12,7 +12,7 @@ import { readReply } from './read-reply.ts'
 import { doneChunk, errorChunk, simpleReply } from './replies.ts'
 import { type Refused, refusalOf } from './request-rules.ts'
 import { commandName, type NbdRequest, parseRequest } from './requests.ts'
-import { extentsWanted, statusReply } from './status-reply.ts'
+import { extentsWanted, statusBytesMax, statusReply } from './status-reply.ts'
 import { COMMAND, NBD_ERROR, REQUEST_BYTES } from './wire.ts'
 
 export interface TransmissionComponents {
@@ -86,12 +86,18 @@ export class Transmission {
     // More than any client would write at once: it is not worth waiting for its end.
     if (request.command === COMMAND.write && request.length > NBD_REQUEST_BYTES_MAX) return 'broken'
     const refused = refusalOf(request, this.#session, { isShutDown: this.#isShutDown })
-    const held = request.command === COMMAND.read && refused === undefined ? request.length : 0
-    if (!this.#hasRoom(held)) return 'full'
+    if (!this.#hasRoom(refused === undefined ? this.#heldBy(request) : 0)) return 'full'
     if (request.command === COMMAND.write) this.#skip = request.length
-    if (refused !== undefined) this.#refuse(request, refused, held)
+    if (refused !== undefined) this.#refuse(request, refused, 0)
     else this.#run(request)
     return undefined
+  }
+
+  /** Bytes that count against the budget from now until the answer is taken: the most that it can have beside headers. */
+  #heldBy(request: NbdRequest): number {
+    if (request.command === COMMAND.read) return request.length
+    if (request.command !== COMMAND.blockStatus) return 0
+    return statusBytesMax(request, this.#session.contexts.length)
   }
 
   #hasRoom(bytes: number): boolean {
@@ -151,7 +157,7 @@ export class Transmission {
       )
       if (this.#isOver) return
       statusReply(this.#components.outbox, request, answers)
-      this.#answered(request, { error: NBD_ERROR.ok, held: 0 })
+      this.#answered(request, { error: NBD_ERROR.ok, held: this.#heldBy(request) })
     } catch (error) {
       this.#fail(request, error)
     }
@@ -183,7 +189,7 @@ export class Transmission {
 
   #fail(request: NbdRequest, error: unknown): void {
     if (this.#isOver) return
-    const held = request.command === COMMAND.read ? request.length : 0
+    const held = this.#heldBy(request)
     if (this.#isShutDown) {
       const message = 'the disk was taken away'
       this.#refuse(request, { error: NBD_ERROR.shutdown, message }, held)

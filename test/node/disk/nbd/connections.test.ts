@@ -3,7 +3,6 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
   NBD_CONNECTIONS_MAX,
-  NBD_DRAIN_MS,
   NBD_HANDSHAKE_TIMEOUT_MS,
   NBD_LINGER_MS,
   NBD_REFUSALS_MAX,
@@ -13,33 +12,13 @@ import { failureOf } from '../../../fixtures/failure.ts'
 import { FakeClock } from '../../../fixtures/fake-clock.ts'
 import { until } from '../../../fixtures/hosts.ts'
 import { infoRequest, NbdClient, requestBytes } from '../../../fixtures/nbd-client.ts'
-import { disk, RecordingObserver, withNbd } from '../../../fixtures/nbd-site.ts'
+import { disk, RecordingObserver, waitingDisk, withNbd } from '../../../fixtures/nbd-site.ts'
 
 const test = suite('NBD connections')
 const MiB = 1024 * 1024
-const [READ, DISC, CACHE] = [0, 2, 5]
-const ESHUTDOWN = 108
+const [READ, DISC] = [0, 2]
 const POLICY = 2 ** 31 + 2
-
-/** A disk whose reads wait until they are let go, or given up. */
-function waitingDisk() {
-  const waiting: (() => void)[] = []
-  const state = { begun: 0, givenUp: 0 }
-  const read = (_offset: number, length: number, { signal }: { signal: AbortSignal }) => {
-    state.begun += 1
-    return new Promise<{ zeros: number }[]>((resolve, reject) => {
-      waiting.push(() => resolve([{ zeros: length }]))
-      signal.addEventListener('abort', () => {
-        state.givenUp += 1
-        reject(signal.reason)
-      })
-    })
-  }
-  const letGo = () => {
-    for (const go of waiting.splice(0)) go()
-  }
-  return { disk: disk({ read }), state, letGo }
-}
+const BLOCK_STATUS = 7
 
 test('the socket is of mode 0660, and of one server alone', () =>
   withNbd(disk({}), async ({ path, server }) => {
@@ -234,61 +213,24 @@ test('a client that takes no answers is hung up on, and gives back what it holds
   return withNbd(random, task, { clock, observer })
 })
 
-test('a disk that is taken away ends what is under way, and refuses the rest', () => {
-  const { disk: slow, state } = waitingDisk()
-  return withNbd(slow, async ({ path, listener }) => {
-    const client = await NbdClient.serving(path)
-    const choosing = await NbdClient.greeted(path)
-    client.send(requestBytes({ command: READ, length: 4096 }))
-    await until(() => state.begun === 1)
-    const closed = listener.close()
-    assert.equal(await client.errorReply(), { error: ESHUTDOWN, message: 'the disk was taken away' })
-    for (const command of [READ, CACHE]) {
-      client.send(requestBytes({ command, length: 512 }))
-      assert.is((await client.errorReply()).error, ESHUTDOWN)
-    }
-    assert.is(state.begun, 1)
-    assert.is((await choosing.rest()).length, 0)
-    client.send(requestBytes({ command: DISC }))
-    await client.rest()
+test('what a client may be told about extents counts against what it may have under way', () => {
+  const waiting: (() => void)[] = []
+  const extents = (_context: string, { length }: { length: number }) =>
+    new Promise<{ length: number; flags: number }[]>((resolve) => {
+      waiting.push(() => resolve([{ length, flags: 0 }]))
+    })
+  return withNbd(disk({ extents }), async ({ path, server }) => {
+    const client = await NbdClient.serving(path, { contexts: ['base:allocation', 'x-bootswarm:cached'] })
+    for (let i = 0; i < 3; i++) client.send(requestBytes({ command: BLOCK_STATUS, length: MiB }))
+    client.send(requestBytes({ command: BLOCK_STATUS, length: 10 }))
+    await until(() => waiting.length === 8)
+    // two contexts, 8,192 extents of 8 bytes, of which the connection has 256 KiB for itself
+    assert.is(server.bytesInFlight, 3 * 2 * 8192 * 8 + 2 * 10 * 8 - 256 * 1024)
+    for (const go of waiting.splice(0)) go()
+    for (let i = 0; i < 4; i++) assert.is((await client.chunks()).length, 2)
+    await until(() => server.bytesInFlight === 0)
     client.close()
-    choosing.close()
-    await closed
-    await failureOf(stat(path))
   })
-})
-
-test('a server that stops answers what is under way, tells nobody of errors, and hangs up', () => {
-  const { disk: slow, letGo, state } = waitingDisk()
-  return withNbd(slow, async ({ path, server }) => {
-    const client = await NbdClient.serving(path)
-    client.send(requestBytes({ command: READ, length: 4096 }))
-    await until(() => state.begun === 1)
-    const stopped = server.stop()
-    client.send(requestBytes({ command: READ, length: 512 }))
-    letGo()
-    assert.is((await client.rest()).length, 32)
-    client.close()
-    await stopped
-    await until(() => server.connections === 0)
-  })
-})
-
-test('a server that stops does not wait for long', () => {
-  const clock = new FakeClock()
-  const { disk: slow, state } = waitingDisk()
-  const task = async ({ path, server }: { path: string; server: { stop(): Promise<void> } }) => {
-    const client = await NbdClient.serving(path)
-    client.send(requestBytes({ command: READ, length: 4096 }))
-    await until(() => state.begun === 1)
-    const stopped = server.stop()
-    await clock.advance(NBD_DRAIN_MS)
-    await stopped
-    assert.is(state.givenUp, 1)
-    assert.is((await client.rest()).length, 0)
-    client.close()
-  }
-  return withNbd(slow, task, { clock })
 })
 
 test.run()
