@@ -8,6 +8,7 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CHECKS, runCheck } from './testing/checks.ts'
 import { reportCoverage } from './testing/coverage.ts'
+import { headOf } from './testing/head.ts'
 import { runFile } from './testing/run-file.ts'
 import { CI_VARIABLE, skipLines } from './testing/skips.ts'
 import { addUp, countsLine, type Outcome } from './testing/totals.ts'
@@ -20,7 +21,7 @@ const wanted = (name: string) => words.length === 0 || words.some((word) => name
 const has = (flag: string) => process.argv.includes(flag)
 const coverageDir = has('--coverage') ? await mkdtemp(join(tmpdir(), 'bs-coverage-')) : undefined
 
-/** Unit tests two at a time; integration tests start many processes and want the machine for themselves. */
+/** Unit tests two at a time. Integration tests start many processes and want the machine for themselves; beside each at most one that mostly waits. */
 const UNIT_JOBS = Math.min(2, availableParallelism())
 
 async function runAll(): Promise<boolean> {
@@ -29,15 +30,23 @@ async function runAll(): Promise<boolean> {
   const fileJob = (path: string) => () => runFile(path, coverageDir === undefined ? {} : { coverageDir })
   const checks = CHECKS.filter(wanted).map((check) => () => runCheck(check))
   const units = files.filter((path) => !isIntegration(path)).map(fileJob)
-  const integrations = files.filter(isIntegration).map(fileJob)
+  const [busy, waiting] = await byHead(files.filter(isIntegration))
   const outcomes = await runJobs([...checks, ...units], UNIT_JOBS)
-  outcomes.push(...(await runJobs(integrations, 1)))
+  const lanes = [busy, waiting].map((paths) => runJobs(paths.map(fileJob), 1))
+  outcomes.push(...(await Promise.all(lanes)).flat())
   if (coverageDir !== undefined) outcomes.push(coverageOutcome(coverageDir))
   if (outcomes.length === 0) process.stdout.write(`nothing has ${words.join(' or ')} in its name\n`)
   const counts = addUp(outcomes)
   const inCi = Boolean(process.env[CI_VARIABLE])
   process.stdout.write(`\n${[...skipLines(outcomes, { inCi }), countsLine(counts)].join('\n')}\n`)
   return counts.failed === 0 && outcomes.length > 0
+}
+
+/** Those that use the machine, and those that mostly wait. */
+async function byHead(paths: readonly string[]): Promise<[string[], string[]]> {
+  const [busy, waiting]: [string[], string[]] = [[], []]
+  for (const path of paths) ((await headOf(path)).mostlyWaits ? waiting : busy).push(path)
+  return [busy, waiting]
 }
 
 async function runJobs(jobs: readonly Job[], concurrency: number): Promise<Outcome[]> {

@@ -2,15 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { headOf } from './head.ts'
 import { killMarked, killQuietly, MARKER, processesMarked } from './processes.ts'
 import { temporaryRoot } from './temporary-root.ts'
 import { type Outcome, readTotals } from './totals.ts'
 
-/** Time for a test file unless its head says `// deadline: N s`. */
-const DEADLINE_MS = 120_000
 /** What a test file may print before it is cut: a runaway loop must not fill the memory. */
 const OUTPUT_CHARS_MAX = 4 * 1024 * 1024
 /** What the runtime, not the test, leaves in the temporary folder. */
@@ -44,7 +43,7 @@ export async function runFile(path: string, init: { coverageDir?: string } = {})
   if (init.coverageDir !== undefined) env['NODE_V8_COVERAGE'] = init.coverageDir
   const child = spawn(process.execPath, [path], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = collect(child)
-  const end = await untilDone(child, await deadlineOf(path))
+  const end = await untilDone(child, (await headOf(path)).deadlineMs)
   const left = [...(await leftProcesses(marker)), ...(await leftFiles(temporary))]
   await rm(temporary, { recursive: true, force: true })
   running.delete(own)
@@ -60,13 +59,6 @@ function collect(child: ChildProcess): () => string {
   child.stdout?.setEncoding('utf8').on('data', add)
   child.stderr?.setEncoding('utf8').on('data', add)
   return () => text
-}
-
-async function deadlineOf(path: string): Promise<number> {
-  // A file that is gone meanwhile fails when Node.js cannot find it.
-  const head = (await readFile(path, 'utf8').catch(() => '')).slice(0, 400)
-  const match = /^\/\/ deadline: (\d+) s$/m.exec(head)
-  return match === null ? DEADLINE_MS : Number(match[1]) * 1000
 }
 
 /** How the file ended: undefined when well, else why not. */

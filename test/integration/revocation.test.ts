@@ -1,4 +1,5 @@
 // deadline: 240 s
+// mostly waits
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

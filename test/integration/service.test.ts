@@ -1,3 +1,4 @@
+// mostly waits
 /** The unit under a real systemd: one that boots in a container over the file system of this machine, which it does not change. */
 import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,5 @@
 // deadline: 240 s
+// mostly waits
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
