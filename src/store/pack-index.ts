@@ -1,6 +1,6 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Digest } from '../core/cid.ts'
 import type { Codec } from '../core/frame.ts'
+import { IndexDatabase } from '../util/index-database.ts'
 import { entryBytes, type Location, type PackedEntry } from './pack-entry.ts'
 import { WaitingRows } from './waiting-rows.ts'
 
@@ -26,15 +26,8 @@ const WAITING_MS = 1000
 /** Version of the schema; an index of another version is made anew from the packs. */
 const SCHEMA_VERSION = 1
 
-/**
- * WAL: readers and the writer of this process do not wait. NORMAL: a commit is not synced, so power loss may take the last ones;
- * the entries that they spoke of are found again at open. 8 MB of cache; a checkpoint every 16 MB of log.
- */
-const SCHEMA = `
-  PRAGMA locking_mode = EXCLUSIVE;
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
-  PRAGMA cache_size = -8192;
+/** The entries that lost commits spoke of are found again at open. A checkpoint every 16 MB of log. */
+const TABLES = `
   PRAGMA wal_autocheckpoint = 4096;
   CREATE TABLE IF NOT EXISTS packs (
     id INTEGER PRIMARY KEY, end INTEGER NOT NULL, blocks INTEGER NOT NULL DEFAULT 0, stored INTEGER NOT NULL DEFAULT 0,
@@ -44,7 +37,6 @@ const SCHEMA = `
     digest BLOB PRIMARY KEY, pack INTEGER NOT NULL, offset INTEGER NOT NULL, codec INTEGER NOT NULL,
     length INTEGER NOT NULL, stored INTEGER NOT NULL
   ) WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
 `
 
 const SQL = {
@@ -68,7 +60,6 @@ const SQL = {
   total: 'SELECT coalesce(sum(blocks), 0), coalesce(sum(stored), 0) FROM packs WHERE doomed = 0',
 } as const
 
-type Statements = Record<keyof typeof SQL, StatementSync>
 type Numbers = number[]
 
 /**
@@ -76,8 +67,8 @@ type Numbers = number[]
  * New rows wait in memory for company; every method sees them.
  */
 export class PackIndex {
-  readonly #db: DatabaseSync
-  readonly #sql: Statements
+  readonly #db: IndexDatabase<keyof typeof SQL>
+  readonly #sql: IndexDatabase<keyof typeof SQL>['statements']
   readonly #waiting = new WaitingRows()
   /** Pack to the end of its last waiting entry. */
   readonly #ends = new Map<number, number>()
@@ -90,22 +81,9 @@ export class PackIndex {
   whenDue = () => this.#tryFlush()
 
   constructor(path: string) {
-    this.#db = new DatabaseSync(path)
-    try {
-      const version = this.#db.prepare('PRAGMA user_version').get()?.['user_version']
-      if (version !== 0 && version !== SCHEMA_VERSION)
-        throw new TypeError(`index has version ${String(version)}`)
-      this.#db.exec(SCHEMA)
-      const prepared = Object.entries(SQL).map(([name, sql]) => {
-        const statement = this.#db.prepare(sql)
-        statement.setReturnArrays(true)
-        return [name, statement]
-      })
-      this.#sql = Object.fromEntries(prepared) as Statements
-    } catch (error) {
-      this.#db.close()
-      throw error
-    }
+    this.#db = new IndexDatabase(path, { version: SCHEMA_VERSION, tables: TABLES, statements: SQL })
+    this.#sql = this.#db.statements
+    for (const statement of Object.values(this.#sql)) statement.setReturnArrays(true)
   }
 
   close(): void {
@@ -146,7 +124,7 @@ export class PackIndex {
   flush(): void {
     if (this.#ends.size === 0) return
     this.beforeWrite()
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       for (const [pack, end] of this.#ends) {
         this.#sql.addPack.run(pack, end)
         this.#sql.setEnd.run(end, pack)
@@ -247,7 +225,7 @@ export class PackIndex {
     const tally = new Tally()
     let moved = 0
     this.flush()
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       this.#sql.addPack.run(to, end)
       this.#sql.setEnd.run(end, to)
       entries.forEach((entry, i) => {
@@ -273,7 +251,7 @@ export class PackIndex {
   forget(pack: number): number {
     const blocks = this.pack(pack)?.blocks ?? 0
     this.removals++
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       if (blocks > 0) this.#sql.forgetBlocks.run(pack)
       this.#sql.forget.run(pack)
     })
@@ -285,7 +263,7 @@ export class PackIndex {
     let removed = 0
     this.flush()
     this.removals++
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       for (const item of items) {
         const row = drop(item) as Numbers | undefined
         if (row === undefined) continue
@@ -296,17 +274,6 @@ export class PackIndex {
       this.#write(tally)
     })
     return removed
-  }
-
-  #transaction(body: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE')
-    try {
-      body()
-      this.#db.exec('COMMIT')
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      throw error
-    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Digest } from '../../core/cid.ts'
+import { IndexDatabase } from '../../util/index-database.ts'
 
 /** A file whose blocks are known. */
 export interface SeedFile {
@@ -25,15 +25,8 @@ const SCHEMA_VERSION = 1
 /** Rows of dropped files that one step takes out: some 10 ms. */
 const SWEEP_ROWS = 2048
 
-/**
- * Ids are never used again, so rows of a file that was dropped mean nothing and go in small steps. A commit is not synced: what power
- * loss takes away, is added again.
- */
-const SCHEMA = `
-  PRAGMA locking_mode = EXCLUSIVE;
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = NORMAL;
-  PRAGMA cache_size = -8192;
+/** Ids are never used again, so rows of a file that was dropped mean nothing and go in small steps. What power loss takes away, is added again. */
+const TABLES = `
   CREATE TABLE IF NOT EXISTS files (
     id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, identity TEXT NOT NULL, size INTEGER NOT NULL,
     blocks INTEGER NOT NULL DEFAULT 0, added INTEGER NOT NULL, state TEXT NOT NULL
@@ -42,7 +35,6 @@ const SCHEMA = `
     digest BLOB NOT NULL, file INTEGER NOT NULL, offset INTEGER NOT NULL, length INTEGER NOT NULL,
     PRIMARY KEY (digest, file)
   ) WITHOUT ROWID;
-  PRAGMA user_version = ${SCHEMA_VERSION};
   UPDATE files SET state = 'dropped' WHERE state = 'adding';
 `
 
@@ -65,22 +57,12 @@ const SQL = {
 
 /** Digest to places in seeds. Synchronous; a look-up takes some µs. Throws what node:sqlite throws. */
 export class SeedIndex {
-  readonly #db: DatabaseSync
-  readonly #sql: Record<keyof typeof SQL, StatementSync>
+  readonly #db: IndexDatabase<keyof typeof SQL>
+  readonly #sql: IndexDatabase<keyof typeof SQL>['statements']
 
   constructor(path: string) {
-    this.#db = new DatabaseSync(path)
-    try {
-      const version = this.#db.prepare('PRAGMA user_version').get()?.['user_version']
-      if (version !== 0 && version !== SCHEMA_VERSION)
-        throw new TypeError(`index has version ${String(version)}`)
-      this.#db.exec(SCHEMA)
-      const prepared = Object.entries(SQL).map(([name, sql]) => [name, this.#db.prepare(sql)])
-      this.#sql = Object.fromEntries(prepared) as Record<keyof typeof SQL, StatementSync>
-    } catch (error) {
-      this.#db.close()
-      throw error
-    }
+    this.#db = new IndexDatabase(path, { version: SCHEMA_VERSION, tables: TABLES, statements: SQL })
+    this.#sql = this.#db.statements
   }
 
   close(): void {
@@ -111,7 +93,7 @@ export class SeedIndex {
 
   insert(places: readonly SeedPlace[]): void {
     const sorted = places.toSorted((a, b) => Buffer.compare(a.digest, b.digest))
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       for (const { digest, file, offset, length } of sorted) {
         if (this.#sql.insert.run(digest, file, offset, length).changes !== 0) this.#sql.count.run(1, file)
       }
@@ -120,7 +102,7 @@ export class SeedIndex {
 
   /** The file counts from now on, in the place of what was added of this path before. */
   finish(id: number): void {
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       this.#sql.replace.run(id, id)
       this.#sql.finish.run(id)
     })
@@ -147,7 +129,7 @@ export class SeedIndex {
     let [digest, file]: [Uint8Array, number] = [new Uint8Array(0), 0]
     for (;;) {
       const rows = this.#sql.page.all(digest, file, SWEEP_ROWS)
-      this.#transaction(() => {
+      this.#db.transaction(() => {
         for (const row of rows) {
           digest = row['digest'] as Uint8Array
           file = Number(row['file'])
@@ -157,19 +139,8 @@ export class SeedIndex {
       if (rows.length < SWEEP_ROWS) break
       yield
     }
-    this.#transaction(() => {
+    this.#db.transaction(() => {
       for (const id of dropped) this.#sql.forget.run(id)
     })
-  }
-
-  #transaction(body: () => void): void {
-    this.#db.exec('BEGIN IMMEDIATE')
-    try {
-      body()
-      this.#db.exec('COMMIT')
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      throw error
-    }
   }
 }
