@@ -4,9 +4,9 @@ import { Value } from '@sinclair/typebox/value'
 import { PeerAddressView } from '../src/api/swarm-schemas.ts'
 import type { Clock } from '../src/core/clock.ts'
 import type { Lifecycle } from '../src/core/lifecycle.ts'
-import { KNOWN_PEERS_MAX, KNOWN_PEERS_SAVE_MS } from '../src/core/limits.ts'
+import { KNOWN_PEERS_MAX, KNOWN_PEERS_SAVE_MS, KNOWN_PEERS_SOON_MS } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
-import type { PeerAddress } from '../src/core/router.ts'
+import type { PeerAddress, PeerKey } from '../src/core/router.ts'
 import { writeWhole } from '../src/util/write-whole.ts'
 
 export interface KnownPeersComponents {
@@ -21,13 +21,17 @@ export interface KnownPeersComponents {
 
 const File = Type.Array(PeerAddressView, { maxItems: KNOWN_PEERS_MAX })
 
-/** Peers by which this node finds into the DHT when it starts again and the tracker is away: in a file. */
+/** Peers that this node asks, and by which it finds into the DHT, when it starts again and the tracker is away: in a file. */
 export class KnownPeers implements Lifecycle {
   readonly #c: KnownPeersComponents
   readonly #path: string
   #cancel = () => {}
+  #running = false
+  #dueMs = Number.POSITIVE_INFINITY
+  #savedMs = Number.NEGATIVE_INFINITY
   #saving: Promise<void> = Promise.resolve()
   #saved = ''
+  #kept: ReadonlySet<PeerKey> = new Set()
 
   constructor(components: KnownPeersComponents, init: { path: string }) {
     this.#c = components
@@ -36,35 +40,59 @@ export class KnownPeers implements Lifecycle {
 
   /** A file that cannot be understood is as none. */
   async start(): Promise<void> {
-    this.#saved = await readFile(this.#path, 'utf8').catch(() => '')
-    const peers = parse(this.#saved)
+    const text = await readFile(this.#path, 'utf8').catch(() => '')
+    const peers = parse(text)
+    this.#keep(text, peers)
     this.#c.host.introduce(peers)
-    this.#next()
+    this.#running = true
+    this.#next(KNOWN_PEERS_SAVE_MS)
   }
 
   async stop(): Promise<void> {
+    this.#running = false
     this.#cancel()
     await this.#saving
     await this.#save()
   }
 
-  #next(): void {
-    this.#cancel = this.#c.clock.after(KNOWN_PEERS_SAVE_MS, () => {
-      this.#saving = this.#save().finally(() => this.#next())
+  /** Peers that the tracker handed out. While few are kept, a new one is kept at once: the node may be killed at any time. */
+  met(peers: readonly PeerAddress[]): void {
+    this.#c.host.introduce(peers)
+    const isNew = this.#kept.size < KNOWN_PEERS_MAX && peers.some(({ peer }) => !this.#kept.has(peer))
+    const soonMs = Math.max(0, this.#savedMs + KNOWN_PEERS_SOON_MS - this.#c.clock.monotonic())
+    if (isNew && this.#dueMs - this.#c.clock.monotonic() > soonMs) this.#next(soonMs)
+  }
+
+  async peers(): Promise<PeerAddress[]> {
+    return (await this.#c.host.dhtAddresses()).slice(0, KNOWN_PEERS_MAX)
+  }
+
+  #next(ms: number): void {
+    if (!this.#running) return
+    const { clock } = this.#c
+    this.#cancel()
+    this.#dueMs = clock.monotonic() + ms
+    this.#cancel = clock.after(ms, () => {
+      this.#savedMs = clock.monotonic()
+      this.#saving = this.#saving.then(() => this.#save()).finally(() => this.#next(KNOWN_PEERS_SAVE_MS))
     })
+  }
+
+  #keep(text: string, peers: readonly PeerAddress[]): void {
+    this.#saved = text
+    this.#kept = new Set(peers.map(({ peer }) => peer))
   }
 
   /** While nobody is known, those of before will do. */
   async #save(): Promise<void> {
-    const { host, log } = this.#c
     try {
-      const peers = (await host.dhtAddresses()).slice(0, KNOWN_PEERS_MAX)
+      const peers = await this.peers()
       const text = JSON.stringify(peers, undefined, 2)
       if (peers.length === 0 || text === this.#saved) return
       await writeWhole(this.#path, text)
-      this.#saved = text
+      this.#keep(text, peers)
     } catch (error) {
-      log.error({ err: error }, 'could not keep the peers that are known')
+      this.#c.log.error({ err: error }, 'could not keep the peers that are known')
     }
   }
 }

@@ -84,7 +84,8 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const carrier = new TlsCarrier({ host, identity, admission: passes, clock, log })
 
   const { blocks, nodes, seeds, frames } = stores
-  const parts = { ...stores, log, clock, identity, catalog, host, carrier, passes }
+  const known = new KnownPeers({ host, clock, log }, { path: join(config.dataDir, 'peers.json') })
+  const parts = { ...stores, log, clock, identity, catalog, host, carrier, passes, known }
   const renewed = (manifest: ManifestId, grant: string) => void disks.renewed(manifest, grant)
   const swarm = wireSwarm({ ...parts, renewed, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer, placer, budget } = swarm
@@ -116,7 +117,6 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
 
   await maintenance.load()
   await started(enrolment)
-  const known = new KnownPeers({ host, clock, log }, { path: join(config.dataDir, 'peers.json') })
   for (const part of [host, carrier, known, exchange, announcer]) await started(part)
   opened.defer(() => puller.stop())
   // Disks stop before what they read from: machines get answers or nothing, never an error.
@@ -144,6 +144,7 @@ interface SwarmParts {
   host: Libp2pHost
   carrier: TlsCarrier
   passes: PassBook
+  known: KnownPeers
   enrolled(): Promise<void>
   /** A fresh grant has come. */
   renewed(manifest: ManifestId, grant: string): void
@@ -169,7 +170,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       graceSeconds: config.grants.graceSeconds,
       enrolled: () => parts.enrolled(),
       addresses: () => host.addresses(),
-      met: (peers) => host.introduce(peers),
+      met: (peers) => parts.known.met(peers),
       renewed: (manifest, grant) => {
         void puller.renewed(manifest, grant)
         parts.renewed(manifest, grant)
@@ -210,6 +211,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const puller: Puller = new Puller({
     ...{ catalog, exchange, joiner, router, clock, log },
     related: new RelatedFinder({ link, clock, log }),
+    known: async () => (link.reachable === true ? [] : await parts.known.peers()),
     synced: () => parts.synced(),
     began: () => announcer.began(),
     completed: (manifest) => announcer.completed(manifest),

@@ -12,6 +12,8 @@ export class Pull {
   readonly #clock: Clock
   readonly #startedMs: number
   readonly #controller = new AbortController()
+  readonly #over = Promise.withResolvers<void>()
+  #isOver = false
   state: State = 'joining'
 
   constructor(components: { clock: Clock; session: Session }) {
@@ -27,7 +29,18 @@ export class Pull {
 
   /** Nothing more comes of it. */
   get ended(): boolean {
-    return this.state === 'complete' || this.#controller.signal.aborted
+    return this.state === 'complete' || this.#isOver || this.#controller.signal.aborted
+  }
+
+  /** Resolves when its session is closed, however it ended. */
+  get over(): Promise<void> {
+    return this.#over.promise
+  }
+
+  /** Its session is closed. */
+  close(): void {
+    this.#isOver = true
+    this.#over.resolve()
   }
 
   stop(reason?: Error): void {

@@ -12,7 +12,7 @@ import {
 import { REFUSED_RETRY_MS, RESUME_RETRY_MS } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference, type Reference } from '../src/core/reference.ts'
-import type { Router } from '../src/core/router.ts'
+import type { PeerAddress, Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
 import type { JoinAnswer, Joiner } from './joiner.ts'
@@ -27,6 +27,8 @@ export interface PullerComponents {
   joiner: Joiner
   /** The tracker, then the DHT. */
   router: Router
+  /** While the tracker is away: peers that this node knows from before, whatever they have. */
+  known(): Promise<readonly PeerAddress[]>
   related: Pick<RelatedFinder, 'follow'>
   clock: Clock
   log: Log
@@ -86,6 +88,7 @@ export class Puller {
     this.#checkOpen()
     const { delegation } = options
     const { joined, entry } = await this.#components.joiner.join(reference, { delegation })
+    await this.#left(joined.manifest)
     const running = this.#running.get(joined.manifest)
     const urgency = options.background === true ? 'background' : 'requested'
     if (running !== undefined) return await this.#take(running, entry, urgency)
@@ -110,6 +113,7 @@ export class Puller {
     const { joined, entry, away } = answer ?? (await joiner.join(reference, { delegation }))
     if (away && !entry.complete) await joiner.checkGrant(entry)
     const { manifest, grant } = joined
+    await this.#left(manifest)
     const running = this.#running.get(manifest)
     if (running !== undefined || entry.complete) {
       await catalog.save({ ...entry, onDemand: running?.pull.session.onDemand === true })
@@ -120,6 +124,15 @@ export class Puller {
     const pull = new Pull({ clock, session })
     this.#begin(pull, { ...entry, onDemand: true }, joined)
     return { pull, entry }
+  }
+
+  /** Resolves when nothing of the manifest is being stopped: nobody joins what is about to end. */
+  async #left(manifest: ManifestId): Promise<void> {
+    for (;;) {
+      const running = this.#running.get(manifest)
+      if (running?.pull.signal.aborted !== true) return
+      await running.result.catch(() => {})
+    }
   }
 
   #begin(pull: Pull, entry: CatalogEntry, joined: Joined): Running {
@@ -234,12 +247,13 @@ export class Puller {
     return result
   }
 
-  /** Peers that the routers know of, or one router alone, as they come. Does not throw. */
+  /** Peers that the routers know of, or one router alone, as they come. Who has nobody tries those of before first: one that has nothing of the image refuses, and costs a dial. Does not throw. */
   async findPeers(pull: Pull, options: CallOptions & { router?: Router } = {}): Promise<void> {
-    const { log } = this.#components
+    const { log, known } = this.#components
     const { router = this.#components.router } = options
     const signal = options.signal === undefined ? pull.signal : AbortSignal.any([pull.signal, options.signal])
     try {
+      if (pull.session.peers === 0) pull.session.learn(await known())
       for await (const peer of router.find(pull.manifest, { signal })) pull.session.learn([peer])
     } catch (error) {
       log.info({ manifest: pull.manifest, err: describe(error) }, 'could not look for peers')
@@ -263,6 +277,7 @@ export class Puller {
     Object.assign(this.#totals, added(this.#totals, pull))
     this.#running.delete(pull.manifest)
     this.#components.exchange.closeSession(pull.session)
+    pull.close()
   }
 }
 

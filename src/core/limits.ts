@@ -418,10 +418,12 @@ export const SWARM_PLACES_MAX = 200_000
 /** Swarms that the tracker keeps: one for every manifest that somebody announces. */
 export const SWARMS_MAX = 10_000
 
-/** Peers of the DHT that a node remembers over a restart: it finds into the table by any one of them. */
+/** Peers that a node remembers over a restart: it finds into the DHT by any one of them, and asks them for what it fetches while the tracker is away. */
 export const KNOWN_PEERS_MAX = 32
-/** How often a node writes down who they are. */
-export const KNOWN_PEERS_SAVE_MS = 15_000
+/** How often a node writes down who they are, when they have changed. */
+export const KNOWN_PEERS_SAVE_MS = 5_000
+/** While it remembers fewer, one that it meets is written down at once, but not more often than this: a node that is killed just after its first disk was attached finds its peers again. */
+export const KNOWN_PEERS_SOON_MS = 500
 /** Life of a provider record of the DHT: how long the peers of a node that died are found. */
 export const DHT_RECORD_VALIDITY_MS = 3_600_000
 /** Age at which a provider record is published again: a third of its life is left for trouble. */
