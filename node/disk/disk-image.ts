@@ -1,15 +1,17 @@
 import type { BlockStore, CallOptions } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
+import { DISK_RETRY_MS } from '../../src/core/disk-limits.ts'
 import {
   BootswarmError,
   type ErrorCode,
   IntegrityError,
+  NotAuthorisedError,
   NotFoundError,
   UnreachableError,
 } from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
-import { PEER_RETRY_MS } from '../../src/core/limits.ts'
+import { PEER_RETRY_MS, REFUSED_RETRY_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
 import { decodeSegmentOf, type Manifest, runCount } from '../../src/core/manifest.ts'
 import { parseReference } from '../../src/core/reference.ts'
@@ -25,7 +27,7 @@ import type { BringOptions, LackingBlocks } from './image-source.ts'
 
 export interface DiskImageComponents {
   puller: Pick<Puller, 'open'>
-  catalog: Pick<ImageCatalog, 'update' | 'withManifest'>
+  catalog: Pick<ImageCatalog, 'update' | 'withManifest' | 'delegationFor'>
   exchange: Pick<Exchange, 'swarm'>
   nodes: Pick<BlockStore, 'get' | 'delete'>
   clock: Clock
@@ -65,6 +67,7 @@ export class DiskImage implements SharedImage {
   #joining: Promise<Session> | undefined
   /** Resolves when the catalog knows what was lost. */
   #noted: Promise<unknown> = Promise.resolve()
+  #cancelRefill = () => {}
   readonly #closed = new AbortController()
 
   constructor(components: DiskImageComponents, init: DiskImageInit) {
@@ -72,7 +75,7 @@ export class DiskImage implements SharedImage {
     this.#init = init
     this.id = init.entry.manifest as ManifestId
     this.manifest = init.manifest
-    this.#pull = init.pull
+    if (init.pull !== undefined) this.#follow(init.pull)
   }
 
   get complete(): boolean {
@@ -96,6 +99,7 @@ export class DiskImage implements SharedImage {
     if (on) this.#filling.add(disk)
     else this.#filling.delete(disk)
     if (this.#pull?.ended === false) this.#tellFill(this.#pull.session)
+    else if (on) void this.#refill()
   }
 
   async segment(index: number, options: CallOptions = {}): Promise<Segment> {
@@ -113,12 +117,10 @@ export class DiskImage implements SharedImage {
   }
 
   lost(run: number): void {
-    const { exchange, catalog, log } = this.#components
+    const { exchange, log } = this.#components
     if (this.#pull?.ended === false) this.#pull.session.lost(run)
     else exchange.swarm(this.id)?.drop(run)
-    const whole = catalog.withManifest(this.id).filter(({ complete }) => complete)
-    const notes = whole.map((entry) => catalog.update(entry, { complete: false, onDemand: true }))
-    this.#noted = Promise.all([this.#noted, ...notes]).catch((error: unknown) => {
+    this.#noted = Promise.all([this.#noted, this.#correct()]).catch((error: unknown) => {
       log.error({ manifest: this.id, err: error }, 'could not note that an image is not complete any more')
     })
   }
@@ -126,6 +128,7 @@ export class DiskImage implements SharedImage {
   /** No disk reads it any more: unless somebody pulls it, nothing more is fetched of it. */
   close(): void {
     this.#closed.abort(new UnreachableError('the disk was detached'))
+    this.#cancelRefill()
     if (this.#pull?.session.onDemand === true) this.#pull.stop()
   }
 
@@ -165,18 +168,63 @@ export class DiskImage implements SharedImage {
 
   async #join(): Promise<Session> {
     await this.#noted
-    const { namespace, name, version } = this.#init.entry
-    const reference = parseReference(`${namespace}/${name}@${version}`)
-    const { pull } = await this.#components.puller.open(reference, { delegation: this.#init.delegation })
+    let pull = await this.#open()
+    if (pull === undefined) {
+      // Something of it is missing all the same, or nobody would be asked.
+      await this.#correct()
+      pull = await this.#open()
+    }
     if (pull === undefined) throw new NotFoundError('the image counts as complete, and is not')
     if (this.#closed.signal.aborted) {
       if (pull.session.onDemand) pull.stop()
       throw new UnreachableError('the disk was detached')
     }
     Object.assign(this.#before, this.wire)
-    this.#pull = pull
+    this.#follow(pull)
     this.#tellFill(pull.session)
     return pull.session
+  }
+
+  async #open(): Promise<Pull | undefined> {
+    const { namespace, name, version } = this.#init.entry
+    const reference = parseReference(`${namespace}/${name}@${version}`)
+    const { puller, catalog } = this.#components
+    // Who attached it again may have lent a newer right.
+    const delegation = catalog.delegationFor(this.id) ?? this.#init.delegation
+    return (await puller.open(reference, { delegation })).pull
+  }
+
+  /** The catalog has to know that the image is not complete. */
+  async #correct(): Promise<void> {
+    const { catalog } = this.#components
+    const whole = catalog.withManifest(this.id).filter(({ complete }) => complete)
+    await Promise.all(whole.map((entry) => catalog.update(entry, { complete: false, onDemand: true })))
+  }
+
+  /** What ends before the image is complete is begun again some time later, if it is to be filled. */
+  #follow(pull: Pull): void {
+    this.#pull = pull
+    void pull.over.then(() => this.#refillAfter(DISK_RETRY_MS))
+  }
+
+  #refillAfter(ms: number): void {
+    this.#cancelRefill()
+    if (this.#closed.signal.aborted) return
+    this.#cancelRefill = this.#components.clock.after(ms, () => void this.#refill())
+  }
+
+  /** Does not throw: tries again for as long as a disk wants all of the image. */
+  async #refill(): Promise<void> {
+    const ended = this.#pull?.ended === true && !this.complete
+    if (!ended || this.#filling.size === 0 || this.#closed.signal.aborted) return
+    try {
+      await this.#session()
+    } catch (error) {
+      const { log } = this.#components
+      const reason = error instanceof BootswarmError ? error.message : error
+      log.warn({ manifest: this.id, err: reason }, 'an image cannot be filled at the moment')
+      this.#refillAfter(error instanceof NotAuthorisedError ? REFUSED_RETRY_MS : DISK_RETRY_MS)
+    }
   }
 
   #tellFill(session: Session): void {

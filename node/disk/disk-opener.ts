@@ -1,7 +1,7 @@
 import type { BlockStore } from '../../src/core/blockstore.ts'
 import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { NotFoundError, UnreachableError } from '../../src/core/errors.ts'
+import { IntegrityError, UnreachableError } from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
 import { DISK_OPEN_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
@@ -53,6 +53,8 @@ export class DiskOpener {
   readonly #cache = new BlockCache()
   readonly #segments = new SegmentCache()
   readonly #opened = new Map<ManifestId, Opened>()
+  /** Calls that wait for the manifest of a pull. */
+  readonly #waiting = new Map<Pull, number>()
 
   constructor(components: DiskOpenerComponents) {
     this.#components = components
@@ -64,8 +66,7 @@ export class DiskOpener {
    */
   async open(reference: Reference, init: OpenDiskOptions): Promise<Disk> {
     const { blocks, opener, clock, log } = this.#components
-    const { entry, pull } = await this.#join(reference, init)
-    const manifest = await this.#manifest(entry, pull)
+    const { entry, pull, manifest } = await this.#find(reference, init)
     const opened = this.#take(entry.manifest as ManifestId, () => {
       const { delegation } = init
       return new DiskImage(this.#components, { entry, manifest, pull, delegation })
@@ -81,26 +82,43 @@ export class DiskOpener {
   }
 
   /** A version that is whole here is opened without a question to anybody. */
-  async #join(
+  async #find(
     reference: Reference,
     { delegation, answer }: Pick<OpenDiskOptions, 'delegation' | 'answer'>,
-  ): Promise<{ entry: CatalogEntry; pull: Pull | undefined }> {
+  ): Promise<{ entry: CatalogEntry; pull: Pull | undefined; manifest: Manifest }> {
     const { catalog, puller } = this.#components
     const exact = reference.version !== undefined || reference.manifest !== undefined
     const known = exact ? catalog.find(reference) : undefined
-    if (known?.complete === true) return { entry: known, pull: undefined }
-    return await puller.open(reference, { delegation, answer })
+    const whole = known?.complete === true ? await this.#whole(known) : undefined
+    if (whole !== undefined) return { ...whole, pull: undefined }
+    for (let asked = known?.complete === true ? lacking(answer) : answer; ; asked = lacking(asked)) {
+      const { entry, pull } = await puller.open(reference, { delegation, answer: asked })
+      // Somebody gave up on it in this moment.
+      if (pull?.signal.aborted === true) continue
+      if (pull !== undefined) return { entry, pull, manifest: await this.#manifestOf(pull, entry) }
+      const opened = await this.#whole(entry)
+      if (opened !== undefined) return { ...opened, pull }
+    }
   }
 
-  async #manifest(entry: CatalogEntry, pull: Pull | undefined): Promise<Manifest> {
-    if (pull !== undefined) return await this.#manifestOf(pull, entry)
-    const [frame] = await this.#components.nodes.get([parseManifestId(entry.manifest)])
-    if (frame === undefined) throw new NotFoundError('the manifest of the image is not here')
-    return decodeManifest(decodeFrame(frame))
+  /** Undefined when not even its manifest is here, which the catalog knows then. */
+  async #whole(entry: CatalogEntry): Promise<{ entry: CatalogEntry; manifest: Manifest } | undefined> {
+    const { nodes, catalog } = this.#components
+    const id = parseManifestId(entry.manifest)
+    try {
+      const [frame] = await nodes.get([id])
+      if (frame !== undefined) return { entry, manifest: decodeManifest(decodeFrame(frame)) }
+    } catch (error) {
+      if (!(error instanceof IntegrityError)) throw error
+      await nodes.delete([id])
+    }
+    await catalog.update(entry, { complete: false, onDemand: true })
+    return undefined
   }
 
   async #manifestOf(pull: Pull, entry: CatalogEntry): Promise<Manifest> {
     const late = new AbortController()
+    this.#waiting.set(pull, (this.#waiting.get(pull) ?? 0) + 1)
     const cancel = this.#components.clock.after(DISK_OPEN_TIMEOUT_MS, () =>
       late.abort(
         new UnreachableError(
@@ -111,11 +129,14 @@ export class DiskOpener {
     try {
       return (await pull.session.opened({ signal: late.signal })).manifest
     } catch (error) {
-      const read = this.#opened.has(entry.manifest as ManifestId)
-      if (pull.session.onDemand && !read) pull.stop()
+      const used = this.#opened.has(entry.manifest as ManifestId) || this.#waiting.get(pull) !== 1
+      if (pull.session.onDemand && !used) pull.stop()
       throw error
     } finally {
       cancel()
+      const others = (this.#waiting.get(pull) ?? 1) - 1
+      if (others > 0) this.#waiting.set(pull, others)
+      else this.#waiting.delete(pull)
     }
   }
 
@@ -131,4 +152,9 @@ export class DiskOpener {
     this.#opened.delete(opened.image.id)
     opened.image.close()
   }
+}
+
+/** The same answer of the tracker, when the image turned out not to be here. */
+function lacking(answer: JoinAnswer | undefined): JoinAnswer | undefined {
+  return answer && { ...answer, entry: { ...answer.entry, complete: false } }
 }

@@ -43,6 +43,8 @@ export interface DisksComponents {
   /** Finds out which version a reference means, and that this node may read it. */
   readonly images: Pick<Joiner, 'join' | 'recall'>
   readonly isComplete: (image: CatalogEntry) => boolean
+  /** An image was attached again: what fetches it goes on by its new grant and delegation. */
+  readonly renewed: (image: CatalogEntry) => Promise<void>
   readonly clock: Clock
   readonly log: Log
 }
@@ -229,10 +231,12 @@ export class Disks implements Lifecycle {
         data: { advice },
       })
     }
-    const { grant, record: token } = image
-    const next = { ...record, fill, image: { ...record.image, grant, record: token } }
+    const { grant, record: token, delegation = record.image.delegation } = image
+    const lent = delegation === undefined ? {} : { delegation }
+    const next = { ...record, fill, image: { ...record.image, grant, record: token, ...lent } }
     await this.#components.files.save(next)
     attached.record = next
+    await this.#components.renewed(next.image)
     if (attached.disk === undefined) await this.#open(attached, answer)
     else if (fill !== record.fill) attached.disk.fill(fill)
   }

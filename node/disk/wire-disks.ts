@@ -49,6 +49,11 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
           opener.open(parseReference(imageText(image)), { ...init, delegation: image.delegation }),
       },
       server: new NbdServer({ log, clock, observer: metrics }),
+      renewed: async (image) => {
+        const { delegation, grant, manifest } = image
+        if (delegation !== undefined) await catalog.update(image, { delegation })
+        await puller.renewed(manifest as ManifestId, grant)
+      },
       isComplete: ({ manifest }) =>
         catalog.withManifest(manifest as ManifestId).some(({ complete }) => complete),
     },

@@ -32,6 +32,8 @@ class Place {
   images: CatalogEntry[] | undefined = [catalogEntry()]
   readonly clock = new FakeClock()
   readonly log = recordingLog()
+  /** Images that were attached again. */
+  readonly renewed: CatalogEntry[] = []
   #disks: Disks | undefined
 
   constructor(dir: string) {
@@ -73,6 +75,7 @@ class Place {
           recall: async (entry) => answerOf(entry),
         },
         isComplete: () => false,
+        renewed: async (image) => void this.renewed.push(image),
         ...{ clock: this.clock, log },
       },
       { socketDirectory: this.sockets },
@@ -283,6 +286,22 @@ test('a fresh grant is kept for the next start', () =>
     await disks.attach({ reference: REFERENCE })
     await disks.renewed(catalogEntry().manifest, 'fresh')
     assert.is((await place.start()).images()[0]?.grant, 'fresh')
+  }))
+
+test('a right that is lent when a disk is attached again counts from then on', () =>
+  withPlace(async (place, disks) => {
+    await disks.attach({ reference: REFERENCE })
+    assert.equal(place.renewed, [])
+    const [entry] = place.images ?? []
+    assert.ok(entry)
+    place.images = [{ ...entry, grant: 'newer', delegation: 'lent' }]
+    await disks.attach({ reference: REFERENCE })
+    const lent = ({ grant, delegation }: CatalogEntry) => ({ grant, delegation })
+    assert.equal(place.renewed.map(lent), [{ grant: 'newer', delegation: 'lent' }])
+    place.images = [{ ...entry, grant: 'newest' }]
+    await disks.attach({ reference: REFERENCE })
+    const again = (await place.start()).images()
+    assert.equal(again.map(lent), [{ grant: 'newest', delegation: 'lent' }])
   }))
 
 test('nothing is attached while garbage is collected, nor the other way round', () =>

@@ -1,0 +1,213 @@
+import { join } from 'node:path'
+import { suite } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Disk } from '../../../node/disk/disk.ts'
+import { DISK_RETRY_MS } from '../../../src/core/disk-limits.ts'
+import { NotAuthorisedError, StorageFullError, UnreachableError } from '../../../src/core/errors.ts'
+import { DISK_OPEN_TIMEOUT_MS, PEER_RETRY_MS, REFUSED_RETRY_MS } from '../../../src/core/limits.ts'
+import { FakeClock } from '../../fixtures/fake-clock.ts'
+import { holderOf, LAZY_REFERENCE, type LazySite, lazyImage, lazySite } from '../../fixtures/lazy-site.ts'
+import { withScratch } from '../../fixtures/scratch.ts'
+import { seededRandom } from '../../fixtures/seeded-random.ts'
+
+const test = suite('an image that disks read')
+const alive = setInterval(() => {}, 1000)
+test.after(() => clearInterval(alive))
+
+const IMAGE = await lazyImage(seededRandom(11), 4)
+const OPEN = { name: 'vm', fill: false, onLoss: 'wait' } as const
+const { signal } = new AbortController()
+
+async function isRight(disk: Disk, offset: number, length: number): Promise<boolean> {
+  const pieces = await disk.read(offset, length, { signal })
+  const bytes = pieces.map((piece) => ('zeros' in piece ? Buffer.alloc(piece.zeros) : piece))
+  return Buffer.concat(bytes).equals(IMAGE.bytes.subarray(offset, offset + length))
+}
+
+const codeOf = (done: Promise<unknown>) =>
+  done.then(
+    () => 'ok',
+    (error: { code?: string }) => error.code,
+  )
+
+/** Lets time pass until it holds. */
+async function until(clock: FakeClock, holds: () => boolean): Promise<void> {
+  for (let turns = 0; !holds(); turns++) {
+    assert.ok(turns < 20_000, 'it never holds')
+    await clock.advance(10)
+  }
+}
+
+function withSite(task: (site: LazySite, clock: FakeClock) => Promise<void>): Promise<void> {
+  const clock = new FakeClock(Date.now())
+  return withScratch(async (dir) => {
+    const site = await lazySite(join(dir, 'images'), IMAGE, { clock })
+    try {
+      await task(site, clock)
+    } finally {
+      await site.stop()
+    }
+  })
+}
+
+test('is filled again some time after its session ended, although nobody reads', () =>
+  withSite(async (site, clock) => {
+    const disk = await opened(site, clock, { ...OPEN, fill: true })
+    for (const reason of [new UnreachableError('gone'), new NotAuthorisedError('not any more')]) {
+      site.puller.stopAll(reason)
+      await until(clock, () => site.puller.running().length === 0)
+      assert.not(disk.complete)
+      await clock.advance(DISK_RETRY_MS)
+      assert.is(site.puller.running().length, 1)
+    }
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    for (const { session } of site.puller.running()) session.learn([origin.address])
+    await until(clock, () => disk.complete)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
+test('is not asked for again and again where it may not be read', () =>
+  withSite(async (site, clock) => {
+    const disk = await opened(site, clock, { ...OPEN, fill: true })
+    let joins = 0
+    site.refusal = () => {
+      joins++
+      return new NotAuthorisedError('not this node')
+    }
+    site.puller.stopAll(new NotAuthorisedError('not any more'))
+    await clock.advance(REFUSED_RETRY_MS)
+    assert.is(joins, 1)
+    await clock.advance(DISK_RETRY_MS)
+    assert.is(joins, 2)
+    await disk.close()
+    assert.ok(site.lines.some(({ message }) => message === 'an image cannot be filled at the moment'))
+  }))
+
+test('nothing is begun again for a disk that only wants what it reads, nor for one that is closed', () =>
+  withSite(async (site, clock) => {
+    const lazy = await opened(site, clock, OPEN)
+    const filled = await opened(site, clock, { ...OPEN, name: 'vm2', fill: true })
+    await filled.close()
+    site.puller.stopAll(new UnreachableError('gone'))
+    await clock.advance(4 * DISK_RETRY_MS)
+    assert.is(site.puller.running().length, 0)
+    lazy.fill(true)
+    await until(clock, () => site.puller.running().length === 1)
+    site.puller.stopAll(new UnreachableError('gone'))
+    await lazy.close()
+    await clock.advance(4 * DISK_RETRY_MS)
+    assert.is(site.puller.running().length, 0)
+  }))
+
+test('a session that failed is followed by another when a disk is read', () =>
+  withSite(async (site, clock) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    site.peers = [origin.address]
+    const disk = await opened(site, clock, { ...OPEN, fill: true })
+    const { blocks } = site.node
+    const put = blocks.put.bind(blocks)
+    blocks.put = async () => {
+      throw new StorageFullError('the disk of this node is full')
+    }
+    await until(clock, () => site.puller.running().length === 0)
+    blocks.put = put
+    const read = isRight(disk, 4096, 100_000)
+    await until(clock, () => disk.stats().waits > 0)
+    assert.ok(await read)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
+for (const there of ['its manifest alone', 'nothing'] as const) {
+  test(`counts as whole although of it there is ${there}: it is read all the same, and the catalog is corrected`, () =>
+    withSite(async (site, clock) => {
+      const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+      site.peers = [origin.address]
+      await (await opened(site, clock, OPEN)).close()
+      await until(clock, () => site.puller.running().length === 0)
+      const entry = site.catalog.find(LAZY_REFERENCE)
+      assert.ok(entry)
+      await site.catalog.update(entry, { complete: true, onDemand: false })
+      const { nodes } = site.node
+      const links = IMAGE.manifest.segments.map(({ digest }) => digest)
+      await nodes.delete(links)
+      if (there === 'nothing') for await (const digest of nodes.list()) await nodes.delete([digest])
+      const disk = await opened(site, clock, OPEN)
+      const read = isRight(disk, 4096, 300_000)
+      await until(clock, () => disk.stats().waits > 0 || disk.stats().errors > 0)
+      assert.ok(await read)
+      const now = site.catalog.find(LAZY_REFERENCE)
+      assert.equal([now?.complete, now?.onDemand], [false, true])
+      await disk.close()
+      await origin.exchange.stop()
+    }))
+}
+
+test('who opens it later waits as long as who was first', () =>
+  withSite(async (site, clock) => {
+    const open = site.puller.open.bind(site.puller)
+    let opens = 0
+    site.puller.open = (...call) => open(...call).finally(() => opens++)
+    const first = codeOf(site.opener.open(LAZY_REFERENCE, OPEN))
+    await until(clock, () => opens === 1)
+    await clock.advance(DISK_OPEN_TIMEOUT_MS - PEER_RETRY_MS)
+    const second = site.opener.open(LAZY_REFERENCE, { ...OPEN, name: 'vm2' })
+    await until(clock, () => opens === 2)
+    const [pull] = site.puller.running()
+    await clock.advance(2 * PEER_RETRY_MS)
+    assert.is(await first, 'E_UNREACHABLE')
+    assert.is(site.puller.running()[0], pull)
+    const holder = await holderOf(site, IMAGE, { name: 'holder', clock })
+    pull?.session.learn([holder.address])
+    const state = { disk: undefined as Disk | undefined }
+    void second.then((disk) => Object.assign(state, { disk }))
+    await until(clock, () => state.disk !== undefined)
+    await (await second).close()
+    await holder.exchange.stop()
+  }))
+
+test('while the tracker is away, peers of before give it, and who refuses is not held against it', () =>
+  withSite(async (site, clock) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    site.peers = [origin.address]
+    await (await opened(site, clock, OPEN)).close()
+    await until(clock, () => site.puller.running().length === 0)
+    await origin.exchange.stop()
+    const peer = await holderOf(site, IMAGE, { name: 'peer', clock })
+    const stranger = await holderOf(site, IMAGE, { name: 'stranger', clock })
+    stranger.exchange.removeSwarm(IMAGE.id)
+    site.away = true
+    site.known = [origin.address, stranger.address, peer.address]
+    const disk = await opened(site, clock, OPEN)
+    const read = isRight(disk, 4096, 300_000)
+    await until(clock, () => disk.stats().waits > 0)
+    assert.ok(await read)
+    assert.equal(site.puller.running()[0]?.session.banned, [])
+    await disk.close()
+    for (const { exchange } of [peer, stranger]) await exchange.stop()
+  }))
+
+/** Opened while its manifest is here, or peers are handed out. */
+async function opened(
+  site: LazySite,
+  clock: FakeClock,
+  init: Parameters<LazySite['opener']['open']>[1],
+): Promise<Disk> {
+  if (site.peers.length === 0) await site.node.nodes.put(await nodesOf())
+  const state = { settled: false }
+  const opening = site.opener
+    .open(LAZY_REFERENCE, init)
+    .finally(() => Object.assign(state, { settled: true }))
+  opening.catch(() => {})
+  await until(clock, () => state.settled)
+  return await opening
+}
+
+async function nodesOf() {
+  const digests = []
+  for await (const digest of IMAGE.store.list()) digests.push(digest)
+  return (await IMAGE.store.get(digests)).filter((frame) => frame !== undefined)
+}
+
+test.run()
