@@ -6,18 +6,19 @@ import { ON_LOSS } from '../api/disk-schemas.ts'
 import type { NodeClient } from '../api/node-client.ts'
 import { parseReference } from '../core/reference.ts'
 import { withNode } from './connect.ts'
+import { addDelegateOptions, type DelegateFlags, delegationFor } from './delegation.ts'
 import { libvirtXml, nbdUri, qemuArguments } from './disk-connection.ts'
 import { makeOverlay } from './disk-overlay.ts'
 import { imageOf } from './disk-text.ts'
 import { teach } from './help.ts'
 import { FORMATS, type Format, printItem } from './output.ts'
-import { addSettingOptions, NODE_KEYS, type SettingFlags } from './settings.ts'
+import { addSettingOptions, NODE_KEYS, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
 import { formatBytes } from './units.ts'
 
 const CONSUMERS = ['qemu', 'libvirt', 'nbd'] as const
 
-interface Flags extends SettingFlags {
+interface Flags extends SettingFlags, DelegateFlags {
   readonly name?: string
   readonly overlay?: string
   readonly fill?: boolean
@@ -68,20 +69,22 @@ export function addDiskAttach(disk: Command, shell: Shell): void {
         .choices(FORMATS)
         .default('table'),
     )
-  addSettingOptions(command, NODE_KEYS)
+  addDelegateOptions(command)
+  addSettingOptions(command, [...NODE_KEYS, ...TRACKER_KEYS])
   teach(command, [
     ['bootswarm disk attach site/debian:12 --overlay vm1.qcow2', 'a disk that a new machine can write to'],
     [
       'bootswarm disk attach site/debian:12 --overlay /var/lib/libvirt/images/vm1.qcow2 --format libvirt',
       'for a domain',
     ],
+    ['bootswarm disk attach alice/private --delegate', 'an image that you may read and this node may not'],
     ['bootswarm disk attach site/debian@3 --no-fill -o json', 'for a script'],
   ])
   command.action((text: string, flags: Flags) => {
     parseReference(text)
     return interruptible('run it again', (signal) =>
       withNode(shell, flags, async (client) => {
-        const attached = await attach(client, { text, flags, signal })
+        const attached = await attach(shell, client, { text, flags, signal })
         report(shell, attached, flags)
         const canReconnect = await libvirtReconnects()
         printItem(shell, completed(attached, { flags, canReconnect }), {
@@ -98,6 +101,7 @@ const NO_RECONNECT = `this libvirt cannot have QEMU connect again: a machine tha
 
 /** What was attached for an overlay that could not be made is detached again. */
 async function attach(
+  shell: Shell,
   client: NodeClient,
   { text, flags, signal }: { text: string; flags: Flags; signal: AbortSignal },
 ): Promise<DiskObject> {
@@ -107,6 +111,7 @@ async function attach(
     ...(name === undefined ? {} : { name }),
     ...(fill === undefined ? {} : { fill }),
     ...(onLoss === undefined ? {} : { onLoss }),
+    ...(await delegationFor(shell, client, { text, flags, signal })),
   }
   const before = await client.disks.list({ signal })
   const disk = await client.disks.attach(request, { signal })

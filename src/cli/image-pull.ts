@@ -2,12 +2,10 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { NodeClient } from '../api/node-client.ts'
 import type { ExportAnswer, PullProgress, PullResult } from '../api/node-schemas.ts'
-import { DELEGATION_TYPE, type Delegation } from '../core/delegation.ts'
 import { UsageError } from '../core/errors.ts'
-import { DELEGATION_LIFETIME_S_MAX } from '../core/limits.ts'
 import { parseReference } from '../core/reference.ts'
-import { signJws } from '../identity/jws.ts'
-import { withNode, withTracker } from './connect.ts'
+import { withNode } from './connect.ts'
+import { addDelegateOptions, type DelegateFlags, delegationFor } from './delegation.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
 import { addProgressOption, openProgress, type Progress, type ProgressFlags } from './progress.ts'
@@ -16,9 +14,7 @@ import { interruptible, type Shell } from './shell.ts'
 import { formatFacts } from './table.ts'
 import { formatBytes, formatSeconds, formatShare } from './units.ts'
 
-type Flags = FormatFlags &
-  ProgressFlags &
-  SettingFlags & { output?: string; delegate?: true; delegateFor: string }
+type Flags = FormatFlags & ProgressFlags & SettingFlags & DelegateFlags & { output?: string }
 type Pulled = PullResult & { exported?: ExportAnswer }
 
 export function addImagePull(image: Command, shell: Shell): void {
@@ -30,8 +26,7 @@ export function addImagePull(image: Command, shell: Shell): void {
       '--output <file>',
       'then write the disk into a file inside one of the export directories of the node',
     )
-    .option('--delegate', 'let the node fetch it by your right to read it, not by its own')
-    .option('--delegate-for <hours>', 'how long the node may, at most until your proxy ends', '24')
+  addDelegateOptions(command)
   addFormatOption(command)
   addProgressOption(command)
   addSettingOptions(command, [...NODE_KEYS, ...TRACKER_KEYS])
@@ -66,7 +61,7 @@ async function pull(shell: Shell, client: NodeClient, { text, flags, signal }: P
   const progress = openProgress(shell, flags)
   try {
     const onProgress = (state: PullProgress) => showPull(progress, state)
-    const lent = flags.delegate === true ? await delegationFor(shell, client, { text, flags, signal }) : {}
+    const lent = await delegationFor(shell, client, { text, flags, signal })
     const result = await client.pull(text, { signal, onProgress, ...lent })
     if (flags.output === undefined) return result
     const exported = await client.export(
@@ -81,27 +76,6 @@ async function pull(shell: Shell, client: NodeClient, { text, flags, signal }: P
   } finally {
     progress.end()
   }
-}
-
-/** Signs with the certificate or proxy of the settings that the node of this machine may fetch the image. */
-async function delegationFor(
-  shell: Shell,
-  client: NodeClient,
-  { text, flags, signal }: PullCall,
-): Promise<{ delegation: string }> {
-  const hours = Number(flags.delegateFor)
-  if (!(hours > 0 && hours <= DELEGATION_LIFETIME_S_MAX / 3600))
-    throw new UsageError(
-      `--delegate-for takes more than 0 and up to ${DELEGATION_LIFETIME_S_MAX / 3600} hours`,
-    )
-  const { principal: node } = await client.status({ signal })
-  return await withTracker(shell, flags, async ({ identity, name }) => {
-    const iat = Math.floor(shell.clock.now() / 1000)
-    const exp = Math.min(iat + Math.ceil(hours * 3600), Math.floor(identity.principal.notAfterMs / 1000))
-    const { namespace, name: image } = parseReference(text)
-    const claims: Delegation = { node, namespace, name: image, aud: name, iat, exp }
-    return { delegation: await signJws(identity, { ...claims }, { typ: DELEGATION_TYPE }) }
-  })
 }
 
 function showPull(progress: Progress, { state, bytes, peers }: PullProgress): void {

@@ -218,7 +218,7 @@ test('what a user has lent ends with the account', async (context) => {
   await share(context)
 })
 
-test('a pull by delegation fetches what the user may read and the node may not', async (context) => {
+test('a pull or a disk by delegation fetches what the user may read and the node may not', async (context) => {
   const { testnet, dir } = context
   const image = join(dir, 'private.img')
   await writeDiskImage(image, 4 * MiB)
@@ -226,6 +226,12 @@ test('a pull by delegation fetches what the user may read and the node may not',
   const refused = await testnet.cli(['image', 'pull', 'site/private:v1'])
   assert.is(refused.code, 4)
   assert.match(refused.stderr, /image pull --delegate/)
+  const attach = ['disk', 'attach', 'site/private:v1', '--no-fill', '--name', 'private']
+  assert.is((await testnet.cli(attach)).code, 4)
+  const attached = await testnet.cli([...attach, '--delegate', '-o', 'json'])
+  assert.is(attached.code, 0, attached.stderr)
+  assert.is(JSON.parse(attached.stdout).complete, false)
+  assert.is((await testnet.cli(['disk', 'detach', 'private'])).code, 0)
   const done = await testnet.cli(['image', 'pull', 'site/private:v1', '--delegate', '-o', 'json'])
   assert.is(done.code, 0, done.stderr)
   const [node] = testnet.nodes

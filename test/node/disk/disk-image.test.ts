@@ -38,6 +38,11 @@ async function until(clock: FakeClock, holds: () => boolean): Promise<void> {
   }
 }
 
+/** Lets files be written until it holds; no time passes. */
+async function settled(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve))
+}
+
 function withSite(task: (site: LazySite, clock: FakeClock) => Promise<void>): Promise<void> {
   const clock = new FakeClock(Date.now())
   return withScratch(async (dir) => {
@@ -55,10 +60,10 @@ test('is filled again some time after its session ended, although nobody reads',
     const disk = await opened(site, clock, { ...OPEN, fill: true })
     for (const reason of [new UnreachableError('gone'), new NotAuthorisedError('not any more')]) {
       site.puller.stopAll(reason)
-      await until(clock, () => site.puller.running().length === 0)
+      await settled(() => site.puller.running().length === 0)
       assert.not(disk.complete)
       await clock.advance(DISK_RETRY_MS)
-      assert.is(site.puller.running().length, 1)
+      await settled(() => site.puller.running().length === 1)
     }
     const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
     for (const { session } of site.puller.running()) session.learn([origin.address])
@@ -76,12 +81,34 @@ test('is not asked for again and again where it may not be read', () =>
       return new NotAuthorisedError('not this node')
     }
     site.puller.stopAll(new NotAuthorisedError('not any more'))
-    await clock.advance(REFUSED_RETRY_MS)
-    assert.is(joins, 1)
+    await settled(() => site.puller.running().length === 0)
     await clock.advance(DISK_RETRY_MS)
-    assert.is(joins, 2)
+    await settled(() => joins === 1)
+    await clock.advance(REFUSED_RETRY_MS - 100)
+    assert.is(joins, 1)
+    await clock.advance(100)
+    await settled(() => joins === 2)
     await disk.close()
     assert.ok(site.lines.some(({ message }) => message === 'an image cannot be filled at the moment'))
+  }))
+
+test('a read waits while the right to the image has ended, and goes on by a newer one', () =>
+  withSite(async (site, clock) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    site.peers = [origin.address]
+    const disk = await opened(site, clock, { ...OPEN, delegation: 'old' })
+    site.refusal = (delegation) => (delegation === 'new' ? undefined : new NotAuthorisedError('it has ended'))
+    site.puller.stopAll(new NotAuthorisedError('it has ended'))
+    const read = isRight(disk, 4096, 100_000)
+    await clock.advance(4 * PEER_RETRY_MS)
+    assert.is(disk.state, 'stalled')
+    const entry = site.catalog.find(LAZY_REFERENCE)
+    assert.ok(entry)
+    await site.catalog.update(entry, { delegation: 'new' })
+    await until(clock, () => disk.stats().waits > 0)
+    assert.ok(await read)
+    await disk.close()
+    await origin.exchange.stop()
   }))
 
 test('nothing is begun again for a disk that only wants what it reads, nor for one that is closed', () =>
@@ -90,12 +117,14 @@ test('nothing is begun again for a disk that only wants what it reads, nor for o
     const filled = await opened(site, clock, { ...OPEN, name: 'vm2', fill: true })
     await filled.close()
     site.puller.stopAll(new UnreachableError('gone'))
+    await settled(() => site.puller.running().length === 0)
     await clock.advance(4 * DISK_RETRY_MS)
     assert.is(site.puller.running().length, 0)
     lazy.fill(true)
     await until(clock, () => site.puller.running().length === 1)
     site.puller.stopAll(new UnreachableError('gone'))
     await lazy.close()
+    await settled(() => site.puller.running().length === 0)
     await clock.advance(4 * DISK_RETRY_MS)
     assert.is(site.puller.running().length, 0)
   }))
@@ -150,10 +179,10 @@ test('who opens it later waits as long as who was first', () =>
     let opens = 0
     site.puller.open = (...call) => open(...call).finally(() => opens++)
     const first = codeOf(site.opener.open(LAZY_REFERENCE, OPEN))
-    await until(clock, () => opens === 1)
+    await settled(() => opens === 1)
     await clock.advance(DISK_OPEN_TIMEOUT_MS - PEER_RETRY_MS)
     const second = site.opener.open(LAZY_REFERENCE, { ...OPEN, name: 'vm2' })
-    await until(clock, () => opens === 2)
+    await settled(() => opens === 2)
     const [pull] = site.puller.running()
     await clock.advance(2 * PEER_RETRY_MS)
     assert.is(await first, 'E_UNREACHABLE')
