@@ -26,6 +26,7 @@ import { membershipRoutes } from './routes/memberships.ts'
 import { namespaceRoutes } from './routes/namespaces.ts'
 import { nodeRoutes } from './routes/nodes.ts'
 import { placementRoutes } from './routes/placements.ts'
+import { profileRoutes } from './routes/profiles.ts'
 import { rawRoutes } from './routes/raw.ts'
 import { relatedRoutes } from './routes/related.ts'
 import { shareRoutes } from './routes/shares.ts'
@@ -58,6 +59,7 @@ const ROUTES: readonly Registration[] = [
   swarmRoutes,
   swarmViewRoutes,
   relatedRoutes,
+  profileRoutes,
   placementRoutes,
   usageRoutes,
   chainRoutes,

@@ -14,6 +14,7 @@ import type { Images } from './images/images.ts'
 import type { TrackerMetrics } from './metrics.ts'
 import type { Nodes } from './nodes/nodes.ts'
 import type { Placements } from './placement/placements.ts'
+import type { BootProfiles } from './profiles/boot-profiles.ts'
 import type { Downloads } from './raw/downloads.ts'
 import type { RawUploads } from './raw/raw-uploads.ts'
 import type { Holders } from './siblings/holders.ts'
@@ -41,6 +42,8 @@ export interface RouteContext extends Accounting {
   readonly placements: Placements
   readonly commonality: Pick<Commonality, 'related'>
   readonly grants: GrantIssuer
+  /** What machines read while they boot. */
+  readonly profiles: BootProfiles
   readonly collector: Collector
   /** The bytes of images, wherever their blocks are. */
   readonly reader: Pick<ImageReader, 'open'>

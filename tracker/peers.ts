@@ -19,6 +19,7 @@ import type { TrackerMetrics } from './metrics.ts'
 import { Nodes } from './nodes/nodes.ts'
 import { Origin } from './origin.ts'
 import { Placements } from './placement/placements.ts'
+import { BootProfiles } from './profiles/boot-profiles.ts'
 import { Swarms } from './swarm/swarms.ts'
 import { trackerNames } from './tracker-name.ts'
 
@@ -46,6 +47,7 @@ export interface Peers {
   readonly origin: Origin
   readonly placements: Placements
   readonly commonality: Commonality
+  readonly profiles: BootProfiles
   readonly sketches: Pick<SketchKeeper, 'wake'>
 }
 
@@ -84,5 +86,6 @@ export async function openPeers(
   const commonality = new Commonality({ catalog, nodes: components.stores.nodes, clock })
   const sketches = opened.adopt(new SketchKeeper({ catalog, commonality, clock, log }), (it) => it.stop())
   const placements = new Placements({ catalog, askers, rights, swarms, clock })
-  return { nodes, rights, grants, swarms, origin, placements, commonality, sketches }
+  const profiles = new BootProfiles({ catalog, sign, clock })
+  return { nodes, rights, grants, swarms, origin, placements, commonality, sketches, profiles }
 }

@@ -283,6 +283,14 @@ export const TRACKER_HEARTBEAT_MS = 10_000
 export const TRACKER_EXPIRY_MS = 45_000
 /** Images that one tracker fetches from others at once for those who ask it for their bytes: each has a connection and a buffer. */
 export const RELAYS_MAX = 16
+/** Recordings of boots that a profile is made of: more would move no median, and the newest tell how machines boot today. */
+export const BOOT_RECORDINGS_MAX = 16
+/** Recordings that a tracker takes of one node at once: of the machines of a hypervisor that starts anew. Merging the largest takes half a second. */
+export const BOOT_RECORDINGS_BURST = 32
+/** And in the long run: a new image every ten seconds. */
+export const BOOT_RECORDINGS_PER_MINUTE = 6
+/** Recordings that a tracker reads at once, each up to BOOT_RECORDING_BODY_BYTES_MAX; others are told to come again. */
+export const BOOT_RECORDINGS_AT_ONCE_MAX = 32
 /** One recording as JSON, with what a node shows beside it. */
 export const BOOT_RECORDING_BODY_BYTES_MAX = 1 * MiB
 /** Pause between two garbage collections of the tracker: each reads the manifests of all images. */

@@ -9,6 +9,7 @@ import { mixTests } from './catalog/mix.ts'
 import { namespaceTests } from './catalog/namespaces.ts'
 import { nodeTests } from './catalog/nodes.ts'
 import { placementTests } from './catalog/placements.ts'
+import { profileTests } from './catalog/profiles.ts'
 import { queryTests } from './catalog/queries.ts'
 import { raceTests } from './catalog/races.ts'
 import { sketchTests } from './catalog/sketches.ts'
@@ -50,6 +51,7 @@ export function testCatalog(backend: CatalogBackend): void {
     nodeTests,
     placementTests,
     sketchTests,
+    profileTests,
     accessTests,
     trackerTests,
     queryTests,

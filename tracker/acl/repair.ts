@@ -5,6 +5,7 @@ import { ADMINS_GROUP } from '../../src/core/permission.ts'
 import { isRecord, type RecordFacts, recordTarget } from '../../src/core/record.ts'
 import { RecordStanding } from '../../src/core/record-standing.ts'
 import { stepState } from '../catalog/image-states.ts'
+import { dropStaleProfiles } from '../catalog/profile-catalog.ts'
 import { copyAcl, readCopy } from './acl-copies.ts'
 import type { ChainTransaction } from './chain-transactions.ts'
 import { keepGood } from './good-part.ts'
@@ -186,6 +187,7 @@ async function writeRows(
     const row = trx.deleteFrom('versions').where('image', '=', image.id)
     await row.where('version', '=', version).execute()
   }
+  await dropStaleProfiles(trx, image.id)
   const { uploadedAtMs } = await trx
     .selectFrom('versions')
     .select((select) => select.fn.max('created_at').as('uploadedAtMs'))

@@ -19,7 +19,7 @@ declare module 'fastify' {
  */
 const NO_CHANGES: ReadonlySet<string> = new Set([
   ...[TRACKER_PATHS.need, TRACKER_PATHS.blocks, TRACKER_PATHS.nodes, TRACKER_PATHS.pass],
-  ...[TRACKER_PATHS.join, TRACKER_PATHS.announce, TRACKER_PATHS.leave],
+  ...[TRACKER_PATHS.join, TRACKER_PATHS.announce, TRACKER_PATHS.leave, TRACKER_PATHS.swarmProfile],
 ])
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Refusals of reads that are worth a line: rights, not mistakes. */

@@ -20,6 +20,7 @@ import { NamespaceCatalog } from './namespace-catalog.ts'
 import { NodeCatalog } from './node-catalog.ts'
 import { PlaceCatalog } from './place-catalog.ts'
 import { PlacementCatalog } from './placement-catalog.ts'
+import { ProfileCatalog } from './profile-catalog.ts'
 import { NO_QUOTAS, type Quotas, UsageCatalog } from './quota.ts'
 import { RawUploadCatalog } from './raw-upload-catalog.ts'
 import { SketchCatalog } from './sketch-catalog.ts'
@@ -43,6 +44,7 @@ export interface Catalog {
   readonly placements: PlacementCatalog
   readonly places: PlaceCatalog
   readonly sketches: SketchCatalog
+  readonly profiles: ProfileCatalog
   readonly uploads: UploadCatalog
   readonly rawUploads: RawUploadCatalog
   readonly history: HistoryCatalog
@@ -106,6 +108,7 @@ export async function openCatalog(components: CatalogComponents, init: CatalogIn
     placements: new PlacementCatalog({ db }),
     places: new PlaceCatalog({ db }),
     sketches: new SketchCatalog({ db }),
+    profiles: new ProfileCatalog({ db }),
     uploads: new UploadCatalog({ db }),
     rawUploads: new RawUploadCatalog({ db }),
     history: new HistoryCatalog({ db }),

@@ -30,6 +30,7 @@ import { stepState } from './image-states.ts'
 import { type NewImage, type NewVersion, UNSAID } from './new-images.ts'
 import { nextVersion } from './next-version.ts'
 import { padded, VALUES_PER_QUERY } from './padded.ts'
+import { dropStaleProfiles } from './profile-catalog.ts'
 import { checkQuota, type Quotas } from './quota.ts'
 import type { CatalogSchema } from './schema.ts'
 
@@ -255,6 +256,7 @@ export class ImageCatalog {
         throw new NotFoundError(`there is no image ${formatReference({ ...image, version })}`)
       }
       await this.#records.append(trx, uuid, [{ event: 'remove', version }])
+      await dropStaleProfiles(trx, id)
       const { uploadedAtMs } = await trx
         .selectFrom('versions')
         .select((select) => select.fn.max('created_at').as('uploadedAtMs'))
@@ -274,6 +276,7 @@ export class ImageCatalog {
       await this.#acls.end(imageTarget(uuid), { author: by.author, trx })
       await this.#records.end(trx, uuid)
       await trx.deleteFrom('versions').where('image', '=', id).execute()
+      await dropStaleProfiles(trx, id)
       await trx.deleteFrom('uploads').where('image', '=', id).execute()
       await trx.deleteFrom('image_properties').where('image', '=', id).execute()
       // Without versions there are no numbers to remember.

@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Right, SubjectKind } from '../../src/core/acl.ts'
-import type { ManifestId } from '../../src/core/cid.ts'
+import type { DigestKey, ManifestId } from '../../src/core/cid.ts'
 import type { ImageState, NodeState, Permission, UserState } from '../../src/core/permission.ts'
 import type { PlacementState, PlaceState } from '../../src/core/placement.ts'
 import type { ImageName, Namespace, Tag } from '../../src/core/reference.ts'
@@ -198,6 +198,26 @@ export interface CatalogSchema {
   sketches: { manifest: Fixed<ManifestId>; sketch: Fixed<Uint8Array> }
   /** Their values, by which manifests with common blocks are found. */
   sketch_values: { value: Fixed<number>; manifest: Fixed<ManifestId> }
+  /** What machines of nodes read while they booted: deflated JSON of the reads. */
+  boot_recordings: {
+    image: Fixed<number>
+    manifest: Fixed<ManifestId>
+    node: Fixed<string>
+    reads: Uint8Array
+    duration_ms: number
+    recorded_at: number
+  }
+  /** What was made of them. */
+  boot_profiles: {
+    image: Fixed<number>
+    manifest: Fixed<ManifestId>
+    /** Hex sha-256 of the reads. */
+    digest: DigestKey
+    recordings: number
+    bytes: number
+    reads: Uint8Array
+    updated_at: number
+  }
   /** Images that are to be at certain nodes. */
   placements: {
     id: Generated<number>

@@ -24,7 +24,7 @@ import { NODE_REASONS } from './node-reasons.ts'
 export type EnrolmentMode = 'machines' | 'approve' | 'open'
 
 export interface NodesComponents {
-  readonly catalog: Pick<Catalog, 'nodes' | 'users' | 'acls' | 'placements' | 'transaction'>
+  readonly catalog: Pick<Catalog, 'nodes' | 'users' | 'acls' | 'placements' | 'profiles' | 'transaction'>
   readonly passes: PassIssuer
   readonly grants: GrantIssuer
   readonly audit: Pick<AuditLog, 'write'>
@@ -113,6 +113,7 @@ export class Nodes {
       const node = await catalog.nodes.remove(trx, name)
       if (node.state === 'revoked') throw revokedStays(name)
       await catalog.placements.forget(trx, name)
+      await catalog.profiles.forget(trx, name)
       await catalog.acls.forget({ kind: 'node', subject: name }, { author, trx })
       return node
     })

@@ -56,8 +56,10 @@ const joinSwarm: Handler<typeof joinSwarmSchema> = (context) => async (request) 
   const { token, renewAfterSeconds } = await grantFor(context, { node, manifest, right })
   const peers = context.swarms.handout(manifest, node, origins)
   const rack = context.swarms.rackPlace(manifest, peer)
+  const profile = await context.catalog.profiles.digest({ image: image.id, manifest })
   context.accesses.count(image)
-  return { record, grant: token, manifest, peers, ...(rack && { rack }), renewAfterSeconds }
+  const found = { peers, ...(rack && { rack }), ...(profile && { profile }) }
+  return { record, grant: token, manifest, ...found, renewAfterSeconds }
 }
 
 const announce: Handler<typeof announceSchema> = (context) => async (request) => {

@@ -22,6 +22,7 @@ const FILES = [
   'routes/images-list.test.ts',
   'routes/namespaces.test.ts',
   'routes/nodes.test.ts',
+  'routes/profiles.test.ts',
   'routes/shares.test.ts',
   'routes/users.test.ts',
   'uploads/uploads.test.ts',
