@@ -37,6 +37,7 @@ export interface ControlComponents {
   exporter: Exporter
   seeds: SeedRoutesComponents['seeds']
   disks: DiskRoutesComponents['disks']
+  boots: DiskRoutesComponents['boots']
 }
 
 /** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */

@@ -8,7 +8,8 @@ import type {
 } from '../src/api/swarm-schemas.ts'
 import type { TrackerClient } from '../src/api/tracker-client.ts'
 import type { CallOptions } from '../src/core/blockstore.ts'
-import type { ManifestId } from '../src/core/cid.ts'
+import { BOOT_PROFILE_TYPE, type BootProfileStatement, parseBootProfile } from '../src/core/boot-profile.ts'
+import type { DigestKey, ManifestId } from '../src/core/cid.ts'
 import type { Clock } from '../src/core/clock.ts'
 import {
   AbortedError,
@@ -35,6 +36,8 @@ export interface Joined {
   readonly peers: readonly PeerAddress[]
   /** Which one of its rack this node is in the swarm. */
   readonly rack?: RackPlace
+  /** What names the reads of its boot profile; undefined without one. */
+  readonly profile?: DigestKey
 }
 
 /** The part of the tracker's client that is needed here. */
@@ -106,6 +109,7 @@ export class TrackerLink {
       grant: answer.grant,
       peers: answer.peers,
       ...(answer.rack && { rack: answer.rack }),
+      ...(answer.profile && { profile: answer.profile }),
     }
   }
 
@@ -164,6 +168,11 @@ export class TrackerLink {
   /** The statement of a record that the tracker signed. Errors: SignatureError, CertificateError. */
   async record(token: string): Promise<ImageRecord> {
     return parseRecord(await this.#claims(token, RECORD_TYPE))
+  }
+
+  /** The statement of a boot profile that the tracker signed. Errors: as `record`, InvalidError. */
+  async profile(token: string): Promise<BootProfileStatement> {
+    return parseBootProfile(await this.#claims(token, BOOT_PROFILE_TYPE))
   }
 
   /** The claims of a pass that the tracker signed, whoever shows it. Errors: as `grant`. */

@@ -1,6 +1,6 @@
 import type { DiskFigures, DiskObject } from '../../src/api/disk-schemas.ts'
 import { DISK_NAME_CHARS_MAX } from '../../src/core/disk-limits.ts'
-import { ConfigError } from '../../src/core/errors.ts'
+import { ConfigError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../socket-file.ts'
 import type { Disk } from './disk.ts'
@@ -42,6 +42,22 @@ export function checkSocketPath(socket: string): void {
   })
 }
 
+/** `names`: of the disks that there are. */
+export function noSuchDisk(name: string, names: string[]): NotFoundError {
+  const some = names.sort().slice(0, 20).join(', ')
+  const advice = some === '' ? 'No disk is attached.' : `Attached are: ${some}`
+  return new NotFoundError(`there is no disk ${name}`, { data: { advice } })
+}
+
+/** Throws StateError while machines use it. */
+export function checkUnused({ record: { name }, listener }: Attached): void {
+  const connections = listener?.connections ?? 0
+  if (connections === 0) return
+  const advice = 'Stop the machines first. With --force their reads of it fail from now on.'
+  const has = `${connections} ${connections === 1 ? 'connection is' : 'connections are'} open`
+  throw new StateError(`disk ${name} is in use: ${has}`, { data: { advice } })
+}
+
 /** What the node says of a disk. `isComplete`: whether the node has the image, wherever it came from. */
 export function objectOf(attached: Attached, init: { isComplete: boolean }): DiskObject {
   const { record, socket, disk, listener, reason } = attached
@@ -58,12 +74,17 @@ export function objectOf(attached: Attached, init: { isComplete: boolean }): Dis
 }
 
 function figuresOf(stats: DiskStats): DiskFigures {
-  const { reads, readBytes, errors, waits, waitMs, stalls, damagedBlocks, bytes, runs } = stats
+  const { reads, readBytes, errors, waits, waitMs, stalls, damagedBlocks, bytes, runs, boot } = stats
   const { p50, p95, p99, max, sum } = waitMs
   return {
     ...{ reads, readBytes, errors, waits, stalls, damagedBlocks, localShare: stats.shareLocal },
     waitSeconds: { p50: p50 / 1000, p95: p95 / 1000, p99: p99 / 1000, max: max / 1000, sum: sum / 1000 },
     ...{ storeBytes: bytes.store, fetchedBytes: bytes.fetched },
-    ...{ peerBytes: bytes.wireFromPeers, originBytes: bytes.wireFromOrigin, runs: { ...runs } },
+    ...{
+      peerBytes: bytes.wireFromPeers,
+      originBytes: bytes.wireFromOrigin,
+      runs: { ...runs },
+      boot: { ...boot },
+    },
   }
 }

@@ -75,6 +75,7 @@ export class DiskMetrics implements NbdObserver {
       },
     })
     addTotals(registry, () => disks.totals())
+    addBoots(registry, () => disks.totals())
     registry.registerMetric(new WaitMetric(() => disks.totals()))
   }
 }
@@ -103,6 +104,32 @@ function addTotals(registry: Registry, sums: () => DiskSums): void {
       const { storeBytes, fetchedBytes } = sums()
       this.set({ source: 'store' }, storeBytes)
       this.set({ source: 'fetched' }, fetchedBytes)
+    },
+  })
+}
+
+function addBoots(registry: Registry, sums: () => DiskSums): void {
+  new Gauge({
+    name: 'bootswarm_node_disk_profile_bytes_total',
+    help: 'Bytes of disks that boot profiles covered, what machines have read of these while they booted, and bytes of blocks that were fetched for profiles',
+    labelNames: ['kind'] as const,
+    registers: [registry],
+    collect() {
+      const { profileBytes, usedBytes, fetchedBytes } = sums().boot
+      this.set({ kind: 'covered' }, profileBytes)
+      this.set({ kind: 'used' }, usedBytes)
+      this.set({ kind: 'fetched' }, fetchedBytes)
+    },
+  })
+  new Gauge({
+    name: 'bootswarm_node_disk_profile_reads_total',
+    help: 'Reads of machines while they booted over disks with boot profiles, by whether the profile covered them',
+    labelNames: ['covered'] as const,
+    registers: [registry],
+    collect() {
+      const { reads, hits } = sums().boot
+      this.set({ covered: 'yes' }, hits)
+      this.set({ covered: 'no' }, reads - hits)
     },
   })
 }

@@ -32,6 +32,24 @@ export interface DiskStats {
     readonly wireFromOrigin: number
     readonly wireFromPeers: number
   }
+  readonly boot: Readonly<BootStats>
   /** Runs of the image that are here, and all. */
   readonly runs: { readonly held: number; readonly total: number }
+}
+
+/** What a boot profile has done for a disk while a boot was recorded over it. Bytes are those of the disk, unless the name says otherwise. */
+export interface BootStats {
+  /** Covered by the profile; 0 without one. */
+  profileBytes: number
+  /** ... of these, what guests have read. */
+  usedBytes: number
+  /** Of blocks that were fetched because of it. */
+  fetchedBytes: number
+  /** Reads of guests, and those of them that it covered. */
+  reads: number
+  hits: number
+}
+
+export function noBoot(): BootStats {
+  return { profileBytes: 0, usedBytes: 0, fetchedBytes: 0, reads: 0, hits: 0 }
 }

@@ -1,4 +1,4 @@
-import type { DiskStats } from './disk-stats.ts'
+import { type BootStats, type DiskStats, noBoot } from './disk-stats.ts'
 
 /** Sums over all disks since the node started, those that were detached included. Bytes of blocks, uncompressed. */
 export interface DiskSums {
@@ -8,6 +8,7 @@ export interface DiskSums {
   storeBytes: number
   fetchedBytes: number
   waitSeconds: number
+  readonly boot: BootStats
   /** By the upper end of their bucket in seconds. */
   waits: Map<number, number>
 }
@@ -22,7 +23,7 @@ export class DiskTotals {
   }
 
   sums(open: readonly DiskStats[]): DiskSums {
-    const sums = { ...this.#closed, waits: new Map(this.#closed.waits) }
+    const sums = { ...this.#closed, waits: new Map(this.#closed.waits), boot: { ...this.#closed.boot } }
     for (const stats of open) add(sums, stats)
     return sums
   }
@@ -33,6 +34,7 @@ function nothing(): DiskSums {
   return {
     ...{ reads: 0, stalls: 0, damagedBlocks: 0, storeBytes: 0, fetchedBytes: 0, waitSeconds: 0 },
     waits,
+    boot: noBoot(),
   }
 }
 
@@ -43,6 +45,7 @@ function add(sums: DiskSums, stats: DiskStats): void {
   sums.storeBytes += stats.bytes.store
   sums.fetchedBytes += stats.bytes.fetched
   sums.waitSeconds += stats.waitMs.sum / 1000
+  for (const key of Object.keys(sums.boot) as (keyof BootStats)[]) sums.boot[key] += stats.boot[key]
   for (const { upToMs, count } of stats.waitBuckets)
     sums.waits.set(upToMs / 1000, (sums.waits.get(upToMs / 1000) ?? 0) + count)
 }

@@ -8,7 +8,7 @@ import { unless } from '../../src/util/unless.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { BlockLoader, type BlockLoaderComponents } from './block-loader.ts'
 import { DiskReader } from './disk-reader.ts'
-import type { DiskStats } from './disk-stats.ts'
+import { type BootStats, type DiskStats, noBoot } from './disk-stats.ts'
 import { ImageMap } from './image-map.ts'
 import type { BringOptions, ImageSource, LackingBlocks } from './image-source.ts'
 import type { ExportOptions, Extent, ExtentContext, ExtentRange, NbdExport, Piece } from './nbd/export.ts'
@@ -33,6 +33,8 @@ export interface Disk extends NbdExport {
   fill(on: boolean): void
   /** Aborted when the disk is closed. */
   readonly closing: AbortSignal
+  /** Who replays a boot over it counts here. */
+  readonly boot: BootStats
   /** Tells somebody of every read of a guest, before it is answered; nobody with undefined. */
   observe(read: ReadObserver | undefined): void
   /** Resolves when these ranges are in the store, with the bytes of the blocks that were fetched for it: what a boot will read. Errors: those of reads. */
@@ -73,6 +75,7 @@ export class OpenDisk implements Disk {
   readonly description: string
   readonly size: number
   readonly entry: CatalogEntry
+  readonly boot = noBoot()
   readonly #image: SharedImage
   readonly #reader: DiskReader
   readonly #ahead: ReadAhead
@@ -187,6 +190,7 @@ export class OpenDisk implements Disk {
       shareLocal: reads === 0 ? 1 : Math.max(0, 1 - count / reads),
       bytes: { store, fetched, wireFromOrigin: fromOrigin, wireFromPeers: fromPeers },
       runs: this.#image.runs,
+      boot: { ...this.boot },
     }
   }
 

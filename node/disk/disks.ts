@@ -3,20 +3,23 @@ import type { AttachRequest, DiskObject, OnLoss } from '../../src/api/disk-schem
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { DISK_RETRY_MS, DISK_START_MS, DISKS_MAX } from '../../src/core/disk-limits.ts'
-import {
-  BootswarmError,
-  ConflictError,
-  LimitError,
-  NotFoundError,
-  StateError,
-} from '../../src/core/errors.ts'
+import { BootswarmError, ConflictError, LimitError, StateError } from '../../src/core/errors.ts'
 import type { Lifecycle } from '../../src/core/lifecycle.ts'
 import type { Log } from '../../src/core/log.ts'
 import { parseReference, type Reference } from '../../src/core/reference.ts'
 import { Turns } from '../../src/util/turns.ts'
 import { type CatalogEntry, findEntry } from '../image-catalog.ts'
 import type { JoinAnswer, Joiner } from '../joiner.ts'
-import { type Attached, checkSocketPath, defaultName, exportName, imageText, objectOf } from './attached.ts'
+import {
+  type Attached,
+  checkSocketPath,
+  checkUnused,
+  defaultName,
+  exportName,
+  imageText,
+  noSuchDisk,
+  objectOf,
+} from './attached.ts'
 import type { Disk } from './disk.ts'
 import type { DiskFiles, DiskRecord } from './disk-files.ts'
 import { type DiskSums, DiskTotals } from './disk-totals.ts'
@@ -27,6 +30,8 @@ export interface OpenInit {
   readonly name: string
   readonly fill: boolean
   readonly onLoss: OnLoss
+  /** It is attached now, and did not come back with the node. */
+  readonly isNew: boolean
   /** What the tracker has said of the image already; else it is asked. */
   readonly answer?: JoinAnswer | undefined
 }
@@ -95,6 +100,13 @@ export class Disks implements Lifecycle {
   /** Throws NotFoundError. */
   get(name: string): DiskObject {
     return this.#objectOf(this.#found(name))
+  }
+
+  /** Errors: NotFoundError, StateError while it is unavailable. */
+  opened(name: string): Disk {
+    const { disk, reason } = this.#found(name)
+    if (disk === undefined) throw new StateError(`disk ${name} is unavailable: ${reason ?? 'not opened yet'}`)
+    return disk
   }
 
   /** Over all disks since the start. */
@@ -189,10 +201,8 @@ export class Disks implements Lifecycle {
 
   #found(name: string): Attached {
     const attached = this.#attached.get(name)
-    if (attached !== undefined) return attached
-    const names = [...this.#attached.keys()].sort().slice(0, 20).join(', ')
-    const advice = names === '' ? 'No disk is attached.' : `Attached are: ${names}`
-    throw new NotFoundError(`there is no disk ${name}`, { data: { advice } })
+    if (attached === undefined) throw noSuchDisk(name, [...this.#attached.keys()])
+    return attached
   }
 
   async #make(name: string, answer: JoinAnswer, request: AttachRequest): Promise<void> {
@@ -204,7 +214,7 @@ export class Disks implements Lifecycle {
     // Before it is opened: what is fetched for it must not be collected.
     this.#attached.set(name, attached)
     try {
-      await this.#open(attached, answer)
+      await this.#open(attached, answer, true)
       await files.save(attached.record)
     } catch (error) {
       this.#attached.delete(name)
@@ -241,12 +251,12 @@ export class Disks implements Lifecycle {
     else if (fill !== record.fill) attached.disk.fill(fill)
   }
 
-  async #open(attached: Attached, answer: JoinAnswer | undefined): Promise<void> {
+  async #open(attached: Attached, answer: JoinAnswer | undefined, isNew = false): Promise<void> {
     const { opener, server } = this.#components
     this.#checkOpen()
     checkSocketPath(attached.socket)
     const { image, fill, onLoss } = attached.record
-    const disk = await opener.open(image, { name: exportName(image), fill, onLoss, answer })
+    const disk = await opener.open(image, { name: exportName(image), fill, onLoss, answer, isNew })
     try {
       attached.listener = await server.listenAtPath(attached.socket, () => [disk])
     } catch (error) {
@@ -284,13 +294,4 @@ export class Disks implements Lifecycle {
   #objectOf(attached: Attached): DiskObject {
     return objectOf(attached, { isComplete: this.#components.isComplete(attached.record.image) })
   }
-}
-
-/** Throws StateError. */
-function checkUnused({ record: { name }, listener }: Attached): void {
-  const connections = listener?.connections ?? 0
-  if (connections === 0) return
-  const advice = 'Stop the machines first. With --force their reads of it fail from now on.'
-  const has = `${connections} ${connections === 1 ? 'connection is' : 'connections are'} open`
-  throw new StateError(`disk ${name} is in use: ${has}`, { data: { advice } })
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Registry } from 'prom-client'
+import type { TrackerClient } from '../../src/api/tracker-client.ts'
 import type { BlockStore } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
@@ -8,15 +9,19 @@ import { parseReference } from '../../src/core/reference.ts'
 import type { Exchange } from '../../src/exchange/exchange.ts'
 import type { FramePool } from '../../src/store/frame-pool.ts'
 import type { NodeConfig } from '../config.ts'
-import type { ImageCatalog } from '../image-catalog.ts'
+import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
 import type { Joiner } from '../joiner.ts'
 import type { Puller } from '../puller.ts'
+import type { TrackerLink } from '../tracker-link.ts'
 import { imageText } from './attached.ts'
 import { DiskFiles } from './disk-files.ts'
 import { DiskMetrics } from './disk-metrics.ts'
 import { DiskOpener } from './disk-opener.ts'
 import { Disks } from './disks.ts'
 import { NbdServer } from './nbd/server.ts'
+import { BootProfiles } from './profile/boot-profiles.ts'
+import { DiskBoots } from './profile/disk-boots.ts'
+import { ProfileFiles } from './profile/profile-files.ts'
 
 export interface DiskParts {
   readonly log: Log
@@ -28,10 +33,13 @@ export interface DiskParts {
   readonly blocks: BlockStore
   readonly nodes: BlockStore
   readonly frames: FramePool
+  readonly client: Pick<TrackerClient, 'profiles'>
+  readonly link: Pick<TrackerLink, 'profile' | 'self' | 'watched'>
 }
 
 export interface WiredDisks {
   readonly disks: Disks
+  readonly boots: DiskBoots
   addMetrics(registry: Registry): void
 }
 
@@ -40,13 +48,20 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
   const { log, clock, catalog, joiner, puller, exchange, blocks, nodes, frames } = parts
   const metrics = new DiskMetrics()
   const opener = new DiskOpener({ log, clock, catalog, puller, exchange, blocks, nodes, opener: frames })
+  const boots = wireBoots(parts, config)
   const disks = new Disks(
     {
       ...{ log, clock, images: joiner },
       files: new DiskFiles({ log }, { dir: join(config.dataDir, 'disks') }),
       opener: {
-        open: (image, init) =>
-          opener.open(parseReference(imageText(image)), { ...init, delegation: image.delegation }),
+        open: async (image, init) => {
+          const { delegation } = image
+          const disk = await opener.open(parseReference(imageText(image)), { ...init, delegation })
+          const { answer, isNew } = init
+          const digest = answer?.away === false ? (answer.joined.profile ?? null) : undefined
+          boots.opened(disk, { isNew, digest })
+          return disk
+        },
       },
       server: new NbdServer({ log, clock, observer: metrics }),
       renewed: async (image) => {
@@ -59,5 +74,30 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
     },
     { socketDirectory: config.disk.socketDirectory },
   )
-  return { disks, addMetrics: (registry) => metrics.addTo(registry, disks) }
+  return { disks, boots, addMetrics: (registry) => metrics.addTo(registry, disks) }
+}
+
+function wireBoots(
+  { log, clock, client, link }: DiskParts,
+  { dataDir }: Pick<NodeConfig, 'dataDir'>,
+): DiskBoots {
+  const asked = (image: CatalogEntry) => {
+    const { delegation } = image
+    const shown = delegation === undefined ? {} : { delegation }
+    return { reference: imageText(image), peer: link.self().peer, ...shown }
+  }
+  const profiles = new BootProfiles({
+    tracker: {
+      find: (image, options) => link.watched(client.profiles.find(asked(image), options)),
+      record: (image, { reads, durationMs }, options) => {
+        const manifest = image.manifest as ManifestId
+        const body = { ...asked(image), manifest, reads, durationMs }
+        return link.watched(client.profiles.record(body, options))
+      },
+    },
+    files: new ProfileFiles({ log }, { dir: join(dataDir, 'profiles') }),
+    verify: (token) => link.profile(token),
+    log,
+  })
+  return new DiskBoots({ profiles, clock, log, random: Math.random })
 }

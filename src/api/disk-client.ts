@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { CallOptions } from '../core/blockstore.ts'
-import { type AttachRequest, DiskObject } from './disk-schemas.ts'
+import { type AttachRequest, DiskObject, HandedIn } from './disk-schemas.ts'
 import type { NodeCalls } from './node-calls.ts'
 import { NODE_PATHS } from './node-paths.ts'
 
@@ -23,6 +23,12 @@ export class DiskClient {
   /** Makes a disk of an image, or finds the one that was made before. */
   attach(request: AttachRequest, options: CallOptions = {}): Promise<DiskObject> {
     return this.#calls.json({ method: 'POST', path: NODE_PATHS.disks, json: request, ...options }, DiskObject)
+  }
+
+  /** Hands in what machines have read of a disk since it was attached, as a boot of its image. */
+  recordBoot(name: string, options: CallOptions = {}): Promise<HandedIn> {
+    const path = NODE_PATHS.diskProfile.replace(':name', encodeURIComponent(name))
+    return this.#calls.json({ method: 'POST', path, ...options }, HandedIn)
   }
 
   /** Takes a disk away; with `force` from machines that use it as well. */

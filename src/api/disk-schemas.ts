@@ -39,6 +39,14 @@ export type AttachRequest = Static<typeof AttachRequest>
 export const DiskParams = Type.Object({ name: DiskName })
 export const DetachQuery = Type.Object({ force: Type.Optional(Type.Boolean()) }, closed)
 
+/** What a machine has read of a disk while it booted, as it was handed in. */
+export const HandedIn = Type.Object({
+  reads: Type.Integer(),
+  bytes: Type.Integer({ description: 'that they cover' }),
+  durationMs: Type.Integer({ description: 'how long was recorded' }),
+})
+export type HandedIn = Static<typeof HandedIn>
+
 const Seconds = Type.Number()
 
 /** Counted since the disk was opened: attached, or brought back when the node started. */
@@ -58,6 +66,16 @@ export const DiskFigures = Type.Object({
   fetchedBytes: Type.Integer({ description: 'bytes of blocks fetched for its reads and ahead of them' }),
   peerBytes: Type.Integer({ description: 'wire bytes from other nodes, of all disks of the image' }),
   originBytes: Type.Integer({ description: 'wire bytes from the tracker, of all disks of the image' }),
+  boot: Type.Object(
+    {
+      profileBytes: Type.Integer({ description: 'of the disk, that the profile covers; 0: without one' }),
+      usedBytes: Type.Integer({ description: 'of these, what machines have read' }),
+      fetchedBytes: Type.Integer({ description: 'of blocks, fetched because of the profile' }),
+      reads: Type.Integer({ description: 'reads of machines' }),
+      hits: Type.Integer({ description: 'of these, reads that the profile covers' }),
+    },
+    { description: 'what a boot profile has done, while a boot is recorded' },
+  ),
   runs: Type.Object(
     { held: Type.Integer(), total: Type.Integer() },
     { description: 'runs of the image that are here' },

@@ -12,6 +12,7 @@ export const NODE_PATHS = {
   seeds: '/api/seeds',
   disks: '/api/disks',
   disk: '/api/disks/:name',
+  diskProfile: '/api/disks/:name/profile',
 } as const
 
 /** Media type of streamed answers: one JSON event a line. */

@@ -1,4 +1,4 @@
-import type { DiskObject } from '../api/disk-schemas.ts'
+import type { DiskFigures, DiskObject } from '../api/disk-schemas.ts'
 import { formatFacts } from './table.ts'
 import { formatBytes, formatSeconds, formatShare } from './units.ts'
 
@@ -41,6 +41,11 @@ export function describeDisk(disk: DiskObject): string {
   ])
 }
 
+function bootText({ profileBytes, usedBytes, fetchedBytes, reads, hits }: DiskFigures['boot']): string {
+  const covered = reads === 0 ? 'no reads so far' : `${formatShare(hits, reads)} of the reads covered`
+  return `${formatBytes(profileBytes)}, ${formatShare(usedBytes, profileBytes)} of it read; ${covered}; ${formatBytes(fetchedBytes)} fetched for it`
+}
+
 function figureFacts({ figures }: DiskObject): (readonly [string, string | undefined])[] {
   if (figures === undefined) return []
   const { reads, readBytes, waits, waitSeconds, stalls, errors, damagedBlocks } = figures
@@ -56,6 +61,7 @@ function figureFacts({ figures }: DiskObject): (readonly [string, string | undef
     ['stalls', String(stalls)],
     ['errors', String(errors)],
     ['fetched', `${formatBytes(figures.fetchedBytes)} for this disk`],
+    ['boot profile', figures.boot.profileBytes === 0 ? undefined : bootText(figures.boot)],
     [
       'over the wire',
       wire === 0

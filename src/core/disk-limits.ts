@@ -46,6 +46,24 @@ export const NBD_DRAIN_MS = 5_000
 export const NBD_UNREAD_MS = 60_000
 /** How often the certificate of a connection over TCP is judged again. */
 export const NBD_TLS_RECHECK_MS = 5_000
+/** Who reads less than so much in BOOT_RECORDING_MS has not booted: firmware and tools look at tables and superblocks. Alpine's boot reads 10 MiB. */
+export const BOOT_RECORDED_BYTES_MIN = 1 * MiB
+/** Bytes of a disk that a replay brings in at a time: what a guest reads waits behind them for 0.2 s at 100 Mbit/s, and they hide a round trip of 2 ms at 8 Gbit/s. */
+export const REPLAY_FLIGHT_BYTES_MAX = 2 * MiB
+/** ... in steps of so much, whose blocks are wanted together: several reads of a boot. */
+export const REPLAY_STEP_BYTES = 256 * KiB
+/** Boot profiles that a node keeps: one of the largest takes 600 KB, Debian's 25 KB. */
+export const PROFILES_KEPT_MAX = 256
+/** Recordings that a profile is made of from which on a node adds none by itself: one more moves no median. */
+export const BOOT_RECORDINGS_ENOUGH = 16
+/** Recordings of boots that wait to be sent. */
+export const BOOT_OFFERS_MAX = 64
+/** Those who have booted at the same time send what was recorded within so long. */
+export const BOOT_OFFER_SPREAD_MS = 60_000
+/** Pause before the tracker is offered a recording again; it doubles. */
+export const BOOT_OFFER_RETRY_MS = 15_000
+/** How often it is offered: for two hours. */
+export const BOOT_OFFER_TRIES_MAX = 9
 /** Disks of one node: several for each of the machines that a hypervisor runs. */
 export const DISKS_MAX = 1024
 /** Longest name of a disk; it is part of the path of a socket, which has 107 bytes. */

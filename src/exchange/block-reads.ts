@@ -90,9 +90,9 @@ export class BlockReads {
     })
   }
 
-  /** Milliseconds for which nothing else is to be fetched: a guest reads, or did a moment ago. */
+  /** Milliseconds for which nothing else is to be fetched: a guest reads or will in a moment, or one did a moment ago. */
   holdMs(nowMs: number): number {
-    for (const read of this.#reads) if (read.class === 'guest') return FILL_PAUSE_MS
+    if (this.#reads.size > 0) return FILL_PAUSE_MS
     return Math.max(0, this.#guestMs + FILL_PAUSE_MS - nowMs)
   }
 

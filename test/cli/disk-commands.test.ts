@@ -23,6 +23,10 @@ const DISK: DiskObject = {
     waitSeconds: { p50: 0.004, p95: 0.031, p99: 0.25, max: 6.1, sum: 9 },
     ...{ damagedBlocks: 0, storeBytes: 1, fetchedBytes: 42_000_000, peerBytes: 300, originBytes: 100 },
     runs: { held: 30, total: 120 },
+    boot: {
+      ...{ profileBytes: 38_000_000, usedBytes: 36_000_000, fetchedBytes: 39_000_000 },
+      ...{ reads: 923, hits: 900 },
+    },
   },
 }
 
@@ -31,6 +35,10 @@ interface Node {
   readonly dir: string
   readonly attached: AttachRequest[]
   readonly detached: string[]
+}
+
+const notHere = () => {
+  throw new NotFoundError('not here')
 }
 
 /** A control API with a disk, and another one while it is attached. */
@@ -55,7 +63,9 @@ function withFake(task: (node: Node) => Promise<void>): Promise<void> {
             return { disk: { ...DISK, name: request.name ?? DISK.name }, isNew: true }
           },
           detach: async (name) => void node.detached.push(name),
+          opened: notHere,
         },
+        boots: { send: notHere },
       },
     )
     await app.listen({ path: node.socket })

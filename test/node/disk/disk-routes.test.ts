@@ -3,11 +3,12 @@ import { Registry } from 'prom-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { buildControlApi, type ControlComponents } from '../../../node/control-api.ts'
+import type { Disk } from '../../../node/disk/disk.ts'
 import { DiskMetrics } from '../../../node/disk/disk-metrics.ts'
 import { addDisks, type DiskRoutesComponents } from '../../../node/disk/disk-routes.ts'
 import { NODE_PATHS } from '../../../src/api/node-paths.ts'
 import { validatorCompiler } from '../../../src/api/validation.ts'
-import { ConflictError } from '../../../src/core/errors.ts'
+import { ConflictError, NotFoundError } from '../../../src/core/errors.ts'
 import { silentLog } from '../../../src/core/log.ts'
 
 const test = suite('routes of disks')
@@ -22,17 +23,36 @@ function fakes(calls: unknown[]): DiskRoutesComponents['disks'] {
       return { disk, isNew: request.name === 'new' }
     },
     detach: async (name, init) => void calls.push([name, init]),
+    opened: (name) => {
+      if (name !== 'vm') throw new NotFoundError('no such disk')
+      return disk as unknown as Disk
+    },
   }
 }
+
+const READS = [
+  [0, 4096, 0],
+  [8192, 12288, 7],
+] as const
+
+const boots = { send: async () => ({ reads: READS, durationMs: 120_000 }) }
 
 async function withRoutes(task: (app: ReturnType<typeof fastify>, calls: unknown[]) => Promise<void>) {
   const calls: unknown[] = []
   const app = fastify()
   app.setValidatorCompiler(validatorCompiler)
-  addDisks(app, { disks: fakes(calls) })
+  addDisks(app, { disks: fakes(calls), boots })
   await task(app, calls)
   await app.close()
 }
+
+test('a boot is handed in when that is asked for, and only of a disk that is there', () =>
+  withRoutes(async (app) => {
+    const post = (name: string) =>
+      app.inject({ method: 'POST', url: NODE_PATHS.diskProfile.replace(':name', name) })
+    assert.equal((await post('vm')).json(), { reads: 2, bytes: 16_384, durationMs: 120_000 })
+    assert.is.not((await post('other')).statusCode, 200)
+  }))
 
 test('a new disk is 201, one that was there 200', () =>
   withRoutes(async (app) => {
@@ -106,6 +126,7 @@ test('metrics count what machines ask, and disks by state', async () => {
     fetchedBytes: 8,
     waitSeconds: 6,
     waits,
+    boot: { profileBytes: 100, usedBytes: 70, fetchedBytes: 80, reads: 10, hits: 9 },
   }
   metrics.addTo(registry, { list: () => states as never, totals: () => totals })
   metrics.connected()
@@ -127,6 +148,8 @@ test('metrics count what machines ask, and disks by state', async () => {
     'bootswarm_node_disk_wait_seconds_bucket{le="0.003"} 3',
     'bootswarm_node_disk_wait_seconds_bucket{le="+Inf"} 4',
     'bootswarm_node_disk_wait_seconds_count 4',
+    'bootswarm_node_disk_profile_bytes_total{kind="used"} 70',
+    'bootswarm_node_disk_profile_reads_total{covered="no"} 1',
   ]) {
     assert.ok(text.includes(line), line)
   }

@@ -232,7 +232,7 @@ test('disks come back without the tracker, at the same socket', () =>
     assert.equal(image, catalogEntry())
     assert.equal(
       { ...init, answer: undefined },
-      { name: disk.export, fill: false, onLoss: 'error', answer: undefined },
+      { name: disk.export, fill: false, onLoss: 'error', answer: undefined, isNew: false },
     )
     ;(await connected(disk.socket)).destroy()
   }))
