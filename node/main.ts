@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import { pino } from 'pino'
 import type { Finding } from '../src/api/finding.ts'
 import type { NodeEnrolment } from '../src/api/node-schemas.ts'
@@ -34,14 +33,10 @@ export async function enrolNode(init: { config: string }): Promise<NodeEnrolment
 /** Where the node of a configuration keeps what. Errors: those of loadNodeConfig. */
 export async function nodePlaces(init: { config: string }) {
   const config = await loadNodeConfig(init.config)
-  const { socketDirectory } = config.disk
-  const runtime = dirname(config.control.socket)
-  const sockets = socketDirectory.startsWith(`${runtime}/`) ? [runtime] : [runtime, socketDirectory]
   return {
     dataDir: config.dataDir,
-    writable: [...sockets, ...config.export.directories].filter(
-      (path) => !path.startsWith(`${config.dataDir}/`),
-    ),
+    writable: config.export.directories.filter((path) => !path.startsWith(`${config.dataDir}/`)),
+    sockets: { control: config.control.socket, disks: config.disk.socketDirectory },
   }
 }
 

@@ -24,6 +24,8 @@ export interface ServicePlaces {
   readonly dataDir: string
   /** Directories besides the data that it writes into. */
   readonly writable: readonly string[]
+  /** Of a node: its control socket, and the directory of those of disks. */
+  readonly sockets?: { readonly control: string; readonly disks: string }
 }
 
 /** Programs that the command line starts but may not import; the bin entry brings them. Those that run return the exit code. */

@@ -1,7 +1,8 @@
 import { isAbsolute, sep } from 'node:path'
 import { ConfigError } from '../../core/errors.ts'
 import type { ServicePlaces } from '../shell.ts'
-import { ACCOUNTS, RUNTIME_DIRECTORY, type ServiceProgram, STATE_PARENT, unitText } from './unit.ts'
+import { appArmorRules, socketPlaces } from './socket-places.ts'
+import { ACCOUNTS, type ServiceProgram, STATE_PARENT, unitText } from './unit.ts'
 
 /** A file of the system that the service of a program consists of. */
 export interface ServiceFile {
@@ -27,26 +28,30 @@ const HIDDEN = ['/home', '/root', '/run/user', '/tmp', '/var/tmp']
 export function serviceFiles(init: ServiceInit): ServiceFile[] {
   const { program, runtime, launcher, config, places } = init
   const { dataDir } = places
-  const own = [`${STATE_PARENT}/${program}`, ...(program === 'node' ? [RUNTIME_DIRECTORY] : [])]
-  const writable = [...new Set([dataDir, ...places.writable])].filter((path) => !isWithin(path, own))
+  const sockets = places.sockets && socketPlaces(places.sockets)
+  const runtimeDirectories = sockets?.runtimeDirectories ?? []
+  const directories = sockets?.directories.filter((path) => !isWithin(path, [dataDir])) ?? []
+  const own = [`${STATE_PARENT}/${program}`, ...runtimeDirectories.map((name) => `/run/${name}`)]
+  const made = [dataDir, ...directories]
+  const writable = [...new Set([...made, ...places.writable])].filter((path) => !isWithin(path, own))
   for (const path of [runtime, launcher, config, ...writable]) checkVisible(path)
   const files = [
     {
       path: `/etc/systemd/system/bootswarm-${program}.service`,
       text: marked(
         `systemctl edit bootswarm-${program}`,
-        unitText({ program, runtime, launcher, config, writable }),
+        unitText({ program, runtime, launcher, config, writable, runtimeDirectories }),
       ),
     },
     { path: `/etc/sysusers.d/bootswarm-${program}.conf`, text: marked('sysusers.d(5)', sysusers(program)) },
     {
       path: `/etc/tmpfiles.d/bootswarm-${program}.conf`,
-      text: marked('tmpfiles.d(5)', tmpfiles(program, { dataDir, writable })),
+      text: marked('tmpfiles.d(5)', tmpfiles(program, { dataDir, directories, writable })),
     },
   ]
-  return program === 'node'
-    ? [...files, { path: APPARMOR_PATH, text: marked('apparmor.d(5)', APPARMOR) }]
-    : files
+  return places.sockets === undefined
+    ? files
+    : [...files, { path: APPARMOR_PATH, text: marked('apparmor.d(5)', appArmorRules(places.sockets)) }]
 }
 
 function marked(place: string, text: string): string {
@@ -76,11 +81,15 @@ function sysusers(program: ServiceProgram): string {
 }
 
 /** The directory of keys, and a right to write for the service's user where a directory belongs to others. */
-function tmpfiles(program: ServiceProgram, init: { dataDir: string; writable: readonly string[] }): string {
+function tmpfiles(
+  program: ServiceProgram,
+  init: { dataDir: string; directories: readonly string[]; writable: readonly string[] },
+): string {
   const { user, group } = ACCOUNTS[program]
   const lines = ['d /etc/bootswarm 0755 root root -']
   for (const path of init.writable) {
-    if (path === init.dataDir) lines.push(`d ${escaped(path)} 0700 ${user} ${group} -`)
+    if (init.directories.includes(path)) lines.push(`d ${escaped(path)} 0750 ${user} ${group} -`)
+    else if (path === init.dataDir) lines.push(`d ${escaped(path)} 0700 ${user} ${group} -`)
     else lines.push(`a+ ${escaped(path)} - - - - user:${user}:rwx`)
   }
   return `${lines.join('\n')}\n`
@@ -93,9 +102,3 @@ function escaped(path: string): string {
 
 /** Debian and Ubuntu include it in the profile that libvirt makes for each machine. */
 const APPARMOR_PATH = '/etc/apparmor.d/local/abstractions/libvirt-qemu'
-
-/** Machines reach the sockets of disks, never the node's control socket. */
-const APPARMOR = `  ${RUNTIME_DIRECTORY}/ r,
-  ${RUNTIME_DIRECTORY}/** rw,
-  audit deny ${RUNTIME_DIRECTORY}/node.sock rw,
-`

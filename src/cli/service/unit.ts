@@ -8,6 +8,8 @@ export interface UnitInit {
   readonly config: string
   /** Directories besides those that systemd makes for it which the program writes into. */
   readonly writable: readonly string[]
+  /** Directories below /run that systemd makes for it, as RuntimeDirectory= wants them. */
+  readonly runtimeDirectories: readonly string[]
 }
 
 export const SERVICE_PROGRAMS = ['node', 'tracker'] as const
@@ -15,8 +17,6 @@ export type ServiceProgram = (typeof SERVICE_PROGRAMS)[number]
 
 /** Where systemd makes the directories of state of both programs. */
 export const STATE_PARENT = '/var/lib/bootswarm'
-/** Directory of control socket and disks' sockets. */
-export const RUNTIME_DIRECTORY = '/run/bootswarm'
 
 interface Account {
   readonly user: string
@@ -33,23 +33,18 @@ export const ACCOUNTS: Record<ServiceProgram, Account> = {
   tracker: { user: 'bootswarm-tracker', group: 'bootswarm-tracker', description: 'Bootswarm tracker' },
 }
 
-const TEXTS: Record<ServiceProgram, { description: string; before: string; extra: string }> = {
+const TEXTS: Record<ServiceProgram, { description: string; before: string }> = {
   node: {
     description: 'Bootswarm node: images for the machines of this hypervisor',
     before: '# Machines that are started at boot find their disks.\nBefore=libvirt-guests.service\n',
-    extra: `# Sockets of disks stay where running machines look for them while the node is started again.
-RuntimeDirectory=bootswarm
-RuntimeDirectoryMode=0750
-RuntimeDirectoryPreserve=yes
-`,
   },
-  tracker: { description: 'Bootswarm tracker: registry and origin of the site', before: '', extra: '' },
+  tracker: { description: 'Bootswarm tracker: registry and origin of the site', before: '' },
 }
 
 /** The unit of a program: told by notify when it is ready, watched, started again, and shut in. */
 export function unitText(init: UnitInit): string {
-  const { program, runtime, launcher, config, writable } = init
-  const { description, before, extra } = TEXTS[program]
+  const { program, runtime, launcher, config, writable, runtimeDirectories } = init
+  const { description, before } = TEXTS[program]
   const { user, group } = ACCOUNTS[program]
   const command = [runtime, launcher, program, 'serve', '--config', config].map(quoted).join(' ')
   const paths = writable.map((path) => `ReadWritePaths=${quoted(`-${path}`)}\n`).join('')
@@ -86,13 +81,22 @@ StateDirectoryMode=0700
 CacheDirectory=bootswarm/${program}
 CacheDirectoryMode=0700
 Environment=NODE_COMPILE_CACHE=/var/cache/bootswarm/${program}
-${extra}LimitNOFILE=65536
+${runtimeLines(runtimeDirectories)}LimitNOFILE=65536
 # A bound on memory counts the page cache, which the kernel takes back first; below 1G it costs speed.
 #MemoryMax=1G
 
 ${HARDENING}${paths}
 [Install]
 WantedBy=multi-user.target
+`
+}
+
+function runtimeLines(directories: readonly string[]): string {
+  if (directories.length === 0) return ''
+  return `# Sockets of disks stay where running machines look for them while the node is started again.
+RuntimeDirectory=${directories.map(quoted).join(' ')}
+RuntimeDirectoryMode=0750
+RuntimeDirectoryPreserve=yes
 `
 }
 

@@ -23,8 +23,11 @@ const EXPOSURE_MAX = 2.5
 
 const PROGRAMS = ['node', 'tracker'] as const
 
-function filesOf(program: 'node' | 'tracker', writable: readonly string[] = []) {
-  const places = { dataDir: `/var/lib/bootswarm/${program}`, writable }
+const SOCKETS = { control: '/run/bootswarm/node.sock', disks: '/run/bootswarm/disks' }
+
+function filesOf(program: 'node' | 'tracker', writable: readonly string[] = [], sockets = SOCKETS) {
+  const dataDir = `/var/lib/bootswarm/${program}`
+  const places = { dataDir, writable, ...(program === 'node' ? { sockets } : {}) }
   // Programs that every machine has: what is verified is the unit, and that its programs are there.
   const installed = { runtime: '/usr/bin/env', launcher: '/opt/bootswarm/scripts/bootswarm.js' }
   return serviceFiles({ program, config: `/etc/bootswarm/${program}.yaml`, places, ...installed })
@@ -92,26 +95,56 @@ for (const program of PROGRAMS) {
   )
 }
 
-withAppArmor('machines may use the sockets of disks and not that of the node', () =>
-  placed('node', async (root, fileOf) => {
-    const profile = join(root, 'profile')
-    await writeFile(profile, `profile machine {\n  include "${fileOf('apparmor')}"\n}\n`)
-    const end = await runProgram([
-      'apparmor_parser',
-      '--skip-kernel-load',
-      '--skip-cache',
-      '--debug',
-      profile,
-    ])
-    assert.is(end?.code, 0, end?.stderr)
-    const said = `${end?.stdout}${end?.stderr}`
-    assert.match(said, 'Name:\t(/run/bootswarm/**)')
-    assert.match(said, 'Name:\t(/run/bootswarm/node.sock)')
-  }),
-)
+const APPARMOR_PARSER = ['apparmor_parser', '--skip-kernel-load', '--skip-cache', '--debug'] as const
+
+for (const [sockets, disks] of [
+  [SOCKETS, '/run/bootswarm/disks/*.sock'],
+  [{ control: '/srv/my node/node.sock', disks: '/srv/my node/di[sk]s' }, '/srv/my node/di\\[sk\\]s/*.sock'],
+] as const) {
+  withAppArmor(`machines may use the sockets in ${sockets.disks} and not that of the node`, () =>
+    withScratch(async (root) => {
+      const profile = join(root, 'profile')
+      const rules = filesOf('node', [], sockets).find(({ path }) => path.includes('apparmor'))
+      await writeFile(profile, `profile machine {\n${rules?.text}\n}\n`)
+      const end = await runProgram([...APPARMOR_PARSER, profile])
+      assert.is(end?.code, 0, end?.stderr)
+      const said = `${end?.stdout}${end?.stderr}`
+      assert.match(said, `Name:\t(${disks})`)
+      assert.match(said, `Name:\t(${sockets.control})`)
+    }),
+  )
+}
+
+test('directories of sockets are made where the configuration has them', () => {
+  const control = '/var/run/site/hv/node.sock'
+  const [unit, , tmpfiles, rules] = filesOf('node', [], { control, disks: '/srv/sockets' })
+  assert.match(unit?.text ?? '', '\nRuntimeDirectory=site/hv\n')
+  assert.match(unit?.text ?? '', '\nReadWritePaths=-/srv/sockets\n')
+  assert.match(tmpfiles?.text ?? '', '\nd /srv/sockets 0750 bootswarm kvm -\n')
+  assert.match(rules?.text ?? '', '\n  audit deny /run/site/hv/node.sock rw,\n')
+  const [elsewhere] = filesOf('node', [], { control: '/run/a/node.sock', disks: '/run/b/disks' })
+  assert.match(elsewhere?.text ?? '', '\nRuntimeDirectory=a b/disks\n')
+  const [none] = filesOf('node', [], { control: '/srv/bs/node.sock', disks: '/srv/bs/disks' })
+  assert.not.match(none?.text ?? '', 'RuntimeDirectory')
+})
+
+for (const sockets of [
+  { control: '/run/node.sock', disks: '/run/disks' },
+  { control: '/var/run/node.sock', disks: '/run/bootswarm/disks' },
+  { control: '/node.sock', disks: '/run/bootswarm/disks' },
+  { control: '/run/bootswarm/node.sock', disks: '/run/libvirt/' },
+]) {
+  test(`a service that could write to everything beside ${sockets.control} or ${sockets.disks} is refused`, () => {
+    assert.throws(
+      () => filesOf('node', [], sockets),
+      (error: { code?: string; message: string }) =>
+        error.code === 'E_CONFIG' && /could harm others/.test(error.message),
+    )
+  })
+}
 
 test('what is to be written elsewhere is writable, and odd names stay one word', () => {
-  const [unit, , tmpfiles] = filesOf('node', ['/run/bootswarm', '/srv/100% of "it"'])
+  const [unit, , tmpfiles] = filesOf('node', ['/srv/100% of "it"'])
   assert.match(unit?.text ?? '', `${String.raw`ReadWritePaths="-/srv/100%% of \"it\""`}\n`)
   assert.not.match(unit?.text ?? '', 'ReadWritePaths=-/run')
   assert.match(tmpfiles?.text ?? '', String.raw`a+ "/srv/100%% of \"it\"" - - - - user:bootswarm:rwx`)
@@ -151,6 +184,13 @@ test('the command takes the places of the configuration, and refuses what a serv
     const { code, stderr } = await runBootswarm(['service', 'print', 'node', '--config', config])
     assert.is(code, 2)
     assert.match(stderr, 'a service does not see what is below')
+    await writeFile(
+      config,
+      `dataDir: /srv/node\ncontrol: { socket: /run/node.sock }\ntracker: { url: "https://t:1" }\nidentity: { certificate: a, key: b, ca: c }\n`,
+    )
+    const shared = await runBootswarm(['service', 'print', 'node', '--config', config])
+    assert.is(shared.code, 2)
+    assert.match(shared.stderr, 'control.socket: /run/node.sock: a service that may write to /run')
     assert.is((await runBootswarm(['service', 'print', 'node', '--config', '/etc/passwd'])).code, 2)
   }))
 
