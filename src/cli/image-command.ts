@@ -4,6 +4,7 @@ import { addImageHistory } from './image-history.ts'
 import { addImageLs } from './image-ls.ts'
 import { addImageMv } from './image-mv.ts'
 import { addImagePlace } from './image-place.ts'
+import { addImageProfile } from './image-profile.ts'
 import { addImageProof } from './image-proof.ts'
 import { addImagePull } from './image-pull.ts'
 import { addImagePush } from './image-push.ts'
@@ -35,4 +36,5 @@ export function addImageCommands(program: Command, shell: Shell): void {
   addImageSign(image, shell)
   addImageVerify(image, shell)
   addImageProof(image, shell)
+  addImageProfile(image, shell)
 }
