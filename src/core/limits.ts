@@ -114,6 +114,8 @@ export const SEGMENT_READER_SEGMENTS_MAX = 32
 export const SESSION_FLIGHT_BYTES_MAX = 8 * MiB
 /** Buffers for runs that wait for their next use: what one session has under way. */
 export const RUN_BUFFERS_KEPT_MAX = 8
+/** Times that these are halved for smaller answers, of parts and of blocks that compress: the smallest are 65 KiB. */
+export const RUN_BUFFER_HALVINGS = 4
 /** Bytes wanted from one peer that have not arrived, at most: deep enough to hide a round trip at 10 Gbit/s, fair among neighbours. */
 export const PEER_FLIGHT_BYTES_MAX = 4 * MiB
 /** Bytes of exact blocks wanted from one peer for guests and boots, besides the above: together what it takes. */

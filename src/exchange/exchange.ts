@@ -9,7 +9,7 @@ import { BusyError, GrantError, StateError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
 import type { Grant } from '../core/grant.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
-import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFERS_KEPT_MAX } from '../core/limits.ts'
+import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFER_HALVINGS, RUN_BUFFERS_KEPT_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Labels } from '../core/nearness.ts'
@@ -81,7 +81,10 @@ export class Exchange implements Lifecycle {
   readonly #init: ExchangeInit
   readonly #segments: SegmentReader
   readonly #digests: DigestPlaces
-  readonly #buffers = new BufferPool({ bytes: EXCHANGE_MESSAGE_BYTES_MAX, keepMax: RUN_BUFFERS_KEPT_MAX })
+  readonly #buffers = new BufferPool({
+    ...{ bytes: EXCHANGE_MESSAGE_BYTES_MAX, keepMax: RUN_BUFFERS_KEPT_MAX },
+    halvings: RUN_BUFFER_HALVINGS,
+  })
   readonly #swarms = new Map<ManifestId, Swarm>()
   readonly #sessions = new Map<ManifestId, Session>()
   readonly #links: Links

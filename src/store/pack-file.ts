@@ -27,6 +27,7 @@ export class PackFile {
   readonly #openFiles: Set<PackFile> | undefined
   #handle: Promise<FileHandle> | undefined
   #descriptor: number | undefined
+  #witness: FileHandle | undefined
   #holders = 0
   #whenFree: (() => void)[] = []
 
@@ -119,9 +120,18 @@ export class PackFile {
     return this.#use((file) => this.#datasync(file))
   }
 
+  /**
+   * Makes `datasyncNow` right while a `datasync` is under way: the system tells each descriptor of a failure once (errseq, Linux 4.13), so it
+   * needs one of its own, from before the failure.
+   */
+  async openWitness(): Promise<void> {
+    this.#witness ??= await this.#use(() => open(this.path, 'r'))
+  }
+
   /** As `datasync`, while the event loop waits. Of a file that is not open there is nothing to be synced. */
   datasyncNow(): void {
-    if (this.#descriptor !== undefined) fdatasyncSync(this.#descriptor)
+    const descriptor = this.#witness?.fd ?? this.#descriptor
+    if (descriptor !== undefined) fdatasyncSync(descriptor)
   }
 
   truncate(size: number): Promise<void> {
@@ -130,7 +140,10 @@ export class PackFile {
 
   async close(): Promise<void> {
     const handle = this.#handle
+    const witness = this.#witness
     this.#forgetHandle()
+    this.#witness = undefined
+    await witness?.close()
     if (handle !== undefined) await (await handle).close()
   }
 

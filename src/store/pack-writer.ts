@@ -99,7 +99,12 @@ export class PackWriter {
 
   /** Appends frames and makes them durable, without indexing them. Only within `exclusive`. */
   async append(frames: readonly Frame[]): Promise<Appended> {
-    return await this.#append(frames, (file) => (this.#sync ? file.datasync() : undefined))
+    return await this.#append(frames, async (file) => {
+      if (!this.#sync) return
+      // A failure is told once: to the sync that is under way, perhaps.
+      await this.#unsynced?.settled()
+      await file.datasync()
+    })
   }
 
   async #append(
@@ -212,10 +217,19 @@ export class PackWriter {
   #appendBehind(frames: readonly Frame[]): Promise<Appended> {
     const unsynced = this.#unsynced
     if (unsynced === undefined) return this.append(frames)
-    return this.#append(frames, (file, bytes) => {
+    if (this.#failure !== undefined) return Promise.reject(this.#lost())
+    return this.#append(frames, async (file, bytes) => {
       unsynced.add(file, bytes)
-      return unsynced.isDue || this.#index.isFull ? this.#syncBehind() : undefined
+      if (this.#index.isFull) await this.#syncBehind()
+      else await this.#keepUp(unsynced)
+      if (this.#failure !== undefined) throw this.#lost()
     })
+  }
+
+  /** Has what was written synced while more is written, up to a bound. */
+  async #keepUp(unsynced: Unsynced): Promise<void> {
+    if (unsynced.isFull) await unsynced.settled()
+    if (unsynced.isDue) await unsynced.begin((error) => this.#lose(error))
   }
 
   async #writeIndex(): Promise<void> {

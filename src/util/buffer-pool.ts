@@ -1,27 +1,41 @@
 /**
- * Buffers of one size that are used again. Large buffers are garbage only a full collection finds: a pull that made
+ * Buffers of one size, or of that and some halves of it, that are used again. Large buffers are garbage only a full collection finds: a pull that made
  * a new one for every megabyte kept a hundred megabytes that nobody used.
  */
 export class BufferPool {
   readonly #bytes: number
-  readonly #keepMax: number
-  readonly #free: ArrayBuffer[] = []
+  readonly #keepBytesMax: number
+  /** Free ones by size, the smallest first. */
+  readonly #free: Map<number, ArrayBuffer[]>
+  #keptBytes = 0
 
-  /** @param init `bytes` of each buffer; `keepMax` of them wait for their next use at most. */
-  constructor(init: { bytes: number; keepMax: number }) {
+  /** @param init `bytes` of each buffer, or of the largest when they are halved so many times; as much as `keepMax` of the largest waits for its next use at most. */
+  constructor(init: { bytes: number; keepMax: number; halvings?: number }) {
     this.#bytes = init.bytes
-    this.#keepMax = init.keepMax
+    this.#keepBytesMax = init.keepMax * init.bytes
+    this.#free = new Map()
+    for (let halved = init.halvings ?? 0; halved >= 0; halved--) this.#free.set(init.bytes >> halved, [])
   }
 
   /** `length` bytes at the start of a buffer of the pool, with any content; a buffer of their own where they are few or too many. */
   take(length: number): Uint8Array<ArrayBuffer> {
     if (length > this.#bytes || length < this.#bytes / 16) return new Uint8Array(length)
-    return new Uint8Array(this.#free.pop() ?? new ArrayBuffer(this.#bytes), 0, length)
+    for (const [bytes, free] of this.#free) {
+      if (length > bytes) continue
+      const buffer = free.pop()
+      if (buffer !== undefined) this.#keptBytes -= bytes
+      return new Uint8Array(buffer ?? new ArrayBuffer(bytes), 0, length)
+    }
+    return new Uint8Array(length)
   }
 
-  /** Nobody uses the buffer any more. Buffers of another size, and those past `keepMax`, are left to the collector. */
+  /** Nobody uses the buffer any more. Buffers of another size, and those that would be too many, are left to the collector. */
   give(buffer: ArrayBufferLike): void {
-    const fits = buffer instanceof ArrayBuffer && buffer.byteLength === this.#bytes && !buffer.detached
-    if (fits && this.#free.length < this.#keepMax) this.#free.push(buffer)
+    if (!(buffer instanceof ArrayBuffer) || buffer.detached) return
+    const bytes = buffer.byteLength
+    const free = this.#free.get(bytes)
+    if (free === undefined || this.#keptBytes + bytes > this.#keepBytesMax) return
+    this.#keptBytes += bytes
+    free.push(buffer)
   }
 }

@@ -2,6 +2,7 @@ import { cp, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { encodeFrame } from '../../src/core/frame-codec.ts'
 import type { PackStoreComponents } from '../../src/store/pack-store.ts'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
 import { assertHolds, failsWith, packPaths, withStore } from '../fixtures/pack-dir.ts'
@@ -10,6 +11,10 @@ import { withScratch } from '../fixtures/scratch.ts'
 const test = suite('pack store, synced behind')
 
 const frames = framesOf(40, { first: 1, length: 2000 })
+
+/** So many frames of a MiB. */
+const large = (count: number) =>
+  Array.from({ length: count }, (_, i) => encodeFrame(new Uint8Array(1024 * 1024).fill(i + 1)))
 
 /** Counts the syncs of packs. */
 function counting() {
@@ -35,13 +40,70 @@ test('does not sync for each put, and does for who waits for it', () =>
     })
   }))
 
-test('syncs after 32 MiB, and an old pack before a new one begins', () =>
+test('syncs every 16 MiB, and an old pack before a new one begins', () =>
   withScratch(async (dir) => {
     const { components, count } = counting()
-    const large = framesOf(36, { first: 1, length: 1024 * 1024 })
     await withStore({ dir, syncBehind: true, ...components }, async (store) => {
-      for (const frame of large) await store.put([frame])
-      assert.is(count(), 1)
+      for (const frame of large(36)) await store.put([frame])
+      assert.is(count(), 2)
+    })
+  }))
+
+test('takes puts while a sync is under way, until 32 MiB are not synced', () =>
+  withScratch(async (dir) => {
+    const syncs: PromiseWithResolvers<void>[] = []
+    const datasync = () => {
+      const sync = Promise.withResolvers<void>()
+      syncs.push(sync)
+      return sync.promise
+    }
+    await withStore({ dir, syncBehind: true, datasync }, async (store) => {
+      const frames = large(34)
+      for (const frame of frames.slice(0, 31)) await store.put([frame])
+      assert.is(syncs.length, 1)
+      let waits = true
+      const held = store.put(frames.slice(31)).then(() => {
+        waits = false
+      })
+      await store.has(digestsOf(frames))
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.is(waits, true)
+      syncs[0]?.resolve()
+      await held
+      assert.is(syncs.length, 2)
+      const flushed = store.flush()
+      syncs[1]?.resolve()
+      await flushed
+    })
+  }))
+
+test('a sync behind that fails loses what was put since, also what was put meanwhile', () =>
+  withScratch(async (dir) => {
+    const sync = Promise.withResolvers<void>()
+    const components = { datasync: () => sync.promise }
+    const frames = large(20)
+    await withStore({ dir, syncBehind: true, ...components }, async (store) => {
+      for (const frame of frames) await store.put([frame])
+      assert.equal(new Set(await store.has(digestsOf(frames))), new Set([true]))
+      sync.reject(Object.assign(new Error('disk'), { code: 'EIO' }))
+      await failsWith('E_STORAGE', store.flush())
+      assert.equal(new Set(await store.has(digestsOf(frames))), new Set([false]))
+      await failsWith('E_STORAGE', store.put(frames))
+    })
+    await withStore({ dir }, (store) => assertHolds(store, frames))
+  }))
+
+test('rows that are written while a sync is under way are synced by themselves', () =>
+  withScratch(async (dir) => {
+    const sync = Promise.withResolvers<void>()
+    const frames = large(18)
+    await withStore({ dir, syncBehind: true, datasync: () => sync.promise }, async (store) => {
+      for (const frame of frames) await store.put([frame])
+      await store.delete(digestsOf(frames.slice(0, 1)))
+      sync.reject(Object.assign(new Error('disk'), { code: 'EIO' }))
+      await failsWith('E_STORAGE', store.flush())
+      const held = await store.has(digestsOf(frames))
+      assert.equal(held, [false, ...Array(17).fill(true)])
     })
   }))
 

@@ -33,4 +33,18 @@ test('keeps no more than it should, and nothing foreign or moved away', () => {
   assert.is(pool.take(1024).byteLength, 1024)
 })
 
+test('has smaller ones for smaller requests, and keeps as many bytes of all sizes together', () => {
+  const pool = new BufferPool({ bytes: 1024, keepMax: 1, halvings: 2 })
+  assert.equal(
+    [64, 256, 257, 512, 513].map((length) => pool.take(length).buffer.byteLength),
+    [256, 256, 512, 512, 1024],
+  )
+  const kept = [512, 256, 256].map((bytes) => new ArrayBuffer(bytes))
+  for (const buffer of [...kept, new ArrayBuffer(256)]) pool.give(buffer)
+  assert.is(pool.take(300).buffer, kept[0])
+  assert.is(pool.take(100).buffer, kept[2])
+  assert.is(pool.take(100).buffer, kept[1])
+  assert.not(kept.includes(pool.take(100).buffer))
+})
+
 test.run()
