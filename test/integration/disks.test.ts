@@ -1,7 +1,6 @@
 // deadline: 240 s
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { until } from '../fixtures/hosts.ts'
 import { outputOf } from '../fixtures/nbd-process.ts'
 import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
+import { ReadingMachine } from '../fixtures/reading-machine.ts'
 import { pushImage } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
@@ -157,31 +157,17 @@ withQemu(
     const { dir, node, image } = context
     const overlay = join(dir, 'vm2.qcow2')
     assert.is((await context.testnet.cli(['disk', 'attach', 'site/disk:1', '--overlay', overlay])).code, 0)
-    const machine = spawn('stdbuf', ['-oL', 'qemu-io', '-f', 'qcow2', overlay], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    let text = ''
-    machine.stdout.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece
-    })
-    const reads = async (from: number) => {
-      text = ''
-      machine.stdin.write(`read -v ${from} 512\n`)
-      await until(() => /read 512\/512 bytes at offset/.test(text) || /failed/.test(text), 60_000)
-      const bytes = (await readFile(image)).subarray(from, from + 16)
-      assert.match(text, [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '))
-    }
+    const machine = new ReadingMachine({ overlay, image })
     try {
-      await reads(0)
+      await machine.reads(0)
       for (const from of [5 * MiB, 9 * MiB]) {
         await node.kill('SIGKILL')
-        const waiting = reads(from)
+        const waiting = machine.reads(from)
         await node.restart()
         await waiting
       }
     } finally {
-      machine.stdin.end('quit\n')
-      await once(machine, 'close')
+      await machine.end()
     }
   },
 )
