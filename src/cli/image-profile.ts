@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { HandedIn } from '../api/disk-schemas.ts'
 import type { ProfileView } from '../api/profile-schemas.ts'
 import {
   BOOT_PROFILE_TYPE,
@@ -10,14 +11,14 @@ import {
 import type { ImageRecord } from '../core/record.ts'
 import { formatReference, parseReference } from '../core/reference.ts'
 import { verifyJws } from '../identity/jws.ts'
-import { type TrackerSession, withTracker } from './connect.ts'
+import { type TrackerSession, withNode, withTracker } from './connect.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
 import { fetchRecord } from './records.ts'
-import { addSettingOptions, type SettingFlags, TRACKER_KEYS } from './settings.ts'
+import { addSettingOptions, NODE_KEYS, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
 import { type Column, formatFacts, formatTable } from './table.ts'
-import { formatBytes } from './units.ts'
+import { formatBytes, formatSeconds } from './units.ts'
 
 type Flags = FormatFlags & SettingFlags
 
@@ -43,6 +44,7 @@ export function addImageProfile(image: Command, shell: Shell): void {
     .command('profile')
     .description('what machines read while they boot from an image: nodes fetch it first')
   addShow(profile, shell)
+  addRecord(profile, shell)
   addDrop(profile, shell)
 }
 
@@ -97,6 +99,32 @@ function describe({ reference, manifest, recordings, bytes, size, reads, updated
   const more = reads.length - FIRST_READS
   const rest = more > 0 ? `and ${more} more: -o json has all\n` : ''
   return `${facts}\n${formatTable(READS, reads.slice(0, FIRST_READS))}${rest}`
+}
+
+function addRecord(profile: Command, shell: Shell): void {
+  const command = profile
+    .command('record')
+    .argument('<disk>', 'of this node, whose machine is up: bootswarm disk ls')
+    .description('hand in what a machine has read of a disk while it booted, before two minutes are over')
+  addFormatOption(command)
+  addSettingOptions(command, NODE_KEYS)
+  teach(command, [
+    [
+      'bootswarm image profile record site-debian-3',
+      'as soon as its machine is up; nodes do it by themselves later',
+    ],
+    ['bootswarm disk attach site/debian:12 --overlay vm.qcow2', 'what is read from here on is recorded'],
+  ])
+  command.action((name: string, flags: Flags) =>
+    interruptible('run it again', (signal) =>
+      withNode(shell, flags, async (client) => {
+        const recorded = await client.disks.recordBoot(name, { signal })
+        const text = ({ reads, bytes, durationMs }: HandedIn) =>
+          `handed in ${reads} reads of ${formatBytes(bytes)} in ${formatSeconds(durationMs / 1000)}\n`
+        printItem(shell, recorded, { ...flags, text, name: () => name })
+      }),
+    ),
+  )
 }
 
 function addDrop(profile: Command, shell: Shell): void {

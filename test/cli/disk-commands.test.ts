@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fastify } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Disk } from '../../node/disk/disk.ts'
 import { addDisks } from '../../node/disk/disk-routes.ts'
 import type { AttachRequest, DiskObject } from '../../src/api/disk-schemas.ts'
 import { ASK } from '../../src/cli/completion/scripts.ts'
@@ -63,9 +64,9 @@ function withFake(task: (node: Node) => Promise<void>): Promise<void> {
             return { disk: { ...DISK, name: request.name ?? DISK.name }, isNew: true }
           },
           detach: async (name) => void node.detached.push(name),
-          opened: notHere,
+          opened: (name) => (name === DISK.name ? ({} as Disk) : notHere()),
         },
-        boots: { send: notHere },
+        boots: { send: async () => ({ reads: [[0, 8192, 0]], durationMs: 63_400 }) },
       },
     )
     await app.listen({ path: node.socket })
@@ -155,6 +156,16 @@ test('flatten writes over nothing, and to no pipe', () =>
     await writeFile(target, 'x')
     assert.is((await runHere(['disk', 'flatten', 'site-debian-3', target, '--socket', socket])).code, 5)
     assert.is((await runHere(['disk', 'flatten', 'site-debian-3', '-', '--socket', socket])).code, 2)
+  }))
+
+test('image profile record hands in what a machine has read so far', () =>
+  withFake(async ({ socket }) => {
+    const record = (name: string, ...more: string[]) =>
+      runHere(['image', 'profile', 'record', name, '--socket', socket, ...more])
+    const { code, stdout } = await record('site-debian-3')
+    assert.equal([code, stdout], [0, 'handed in 1 reads of 8.0 KiB in 1 min 3 s\n'])
+    const data = JSON.parse((await record('site-debian-3', '-o', 'json')).stdout)
+    assert.equal(data, { reads: 1, bytes: 8192, durationMs: 63_400 })
   }))
 
 test('reads the progress that qemu-img prints', () => {

@@ -2,7 +2,7 @@ import type { ProfileView } from '../../../src/api/profile-schemas.ts'
 import type { CallOptions } from '../../../src/core/blockstore.ts'
 import { type BootProfileStatement, type BootRead, checkBootProfile } from '../../../src/core/boot-profile.ts'
 import type { DigestKey, ManifestId } from '../../../src/core/cid.ts'
-import { InvalidError, NotFoundError, SignatureError } from '../../../src/core/errors.ts'
+import { CertificateError, InvalidError, NotFoundError, SignatureError } from '../../../src/core/errors.ts'
 import type { Log } from '../../../src/core/log.ts'
 import type { CatalogEntry } from '../../image-catalog.ts'
 import type { Recorded } from './boot-recorder.ts'
@@ -100,7 +100,8 @@ export class BootProfiles {
     try {
       return await this.#verified(image, kept.profile)
     } catch (error) {
-      if (error instanceof SignatureError || error instanceof InvalidError) return undefined
+      const isOver = error instanceof CertificateError
+      if (isOver || error instanceof SignatureError || error instanceof InvalidError) return undefined
       throw error
     }
   }

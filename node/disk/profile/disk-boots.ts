@@ -40,6 +40,11 @@ export interface OpenedInit {
   readonly digest: DigestKey | null | undefined
 }
 
+interface Offered extends Recorded {
+  /** The tracker had no profile when the disk was attached: nobody has recorded the image, or its profile was dropped. */
+  readonly isWanted: boolean
+}
+
 /** Boots over the disks of a node: records them, offers what was recorded to the tracker, and replays its profiles. */
 export class DiskBoots implements Lifecycle {
   readonly #components: DiskBootsComponents
@@ -62,7 +67,8 @@ export class DiskBoots implements Lifecycle {
   /** A disk was opened: machines do not wait for what is done here. */
   opened(disk: Disk, { isNew, digest }: OpenedInit): void {
     const { clock, log } = this.#components
-    const recorded = (all: Recorded) => this.#offer(disk, all)
+    const isWanted = digest === null
+    const recorded = (all: Recorded) => this.#offer(disk, { ...all, isWanted })
     const boot = new DiskBoot({ disk, clock, log }, { recorded })
     this.#boots.set(disk, boot)
     if (isNew) boot.record()
@@ -96,11 +102,11 @@ export class DiskBoots implements Lifecycle {
     }
   }
 
-  #offer(disk: Disk, recorded: Recorded): void {
+  #offer(disk: Disk, { isWanted, ...recorded }: Offered): void {
     if (this.#stopping.signal.aborted || this.#offers.size >= BOOT_OFFERS_MAX) return
     const image = disk.entry
     const offered = withoutHoles(disk, recorded.reads)
-      .then((reads) => this.#offered(image, { ...recorded, reads }))
+      .then((reads) => this.#offered(image, { ...recorded, reads, isWanted }))
       .catch((error: unknown) => {
         if (!this.#stopping.signal.aborted) this.#failed('could not send what a boot reads', image, error)
       })
@@ -109,10 +115,10 @@ export class DiskBoots implements Lifecycle {
   }
 
   /** Not at the same time as all who have booted at the same time; and not when the tracker has enough. */
-  async #offered(image: CatalogEntry, recorded: Recorded): Promise<void> {
+  async #offered(image: CatalogEntry, { isWanted, ...recorded }: Offered): Promise<void> {
     const { profiles, random, log } = this.#components
     const { signal } = this.#stopping
-    if (await profiles.hasSent(image)) return
+    if (!isWanted && (await profiles.hasSent(image))) return
     await this.#pause(random() * BOOT_OFFER_SPREAD_MS)
     for (let tries = 1; ; tries++) {
       try {

@@ -93,6 +93,16 @@ test('offers nothing that the tracker has enough of, that was sent before, or of
   }
 })
 
+test('offers it again where the tracker had no profile any more', async () => {
+  const { boots, clock, sent, state } = site()
+  state.hasSent = true
+  const { disk, read } = bootableDisk()
+  boots.opened(disk, { isNew: true, digest: null })
+  read(0, MiB)
+  await clock.advance(BOOT_RECORDING_MS + BOOT_OFFER_SPREAD_MS)
+  assert.is(sent.length, 1)
+})
+
 test('sends what was read so far when that is asked for', async () => {
   const { boots, sent, clock } = site()
   const { disk, read, close } = bootableDisk()
