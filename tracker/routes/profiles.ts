@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { FindProfileBody, ProfileView, PutRecordingBody } from '../../src/api/profile-schemas.ts'
 import { TRACKER_PATHS } from '../../src/api/tracker-paths.ts'
 import { ImageParams, VersionQuery } from '../../src/api/tracker-schemas.ts'
+import { InvalidError } from '../../src/core/errors.ts'
 import { parseReference } from '../../src/core/reference.ts'
 import { BOOT_RECORDING_BODY_BYTES_MAX } from '../../src/core/registry-limits.ts'
 import { askerOf } from '../access/asker.ts'
@@ -34,7 +35,8 @@ const findProfileSchema = {
 }
 
 const putRecordingSchema = {
-  ...{ tags: ['swarms'], summary: 'Give what a machine of a node read while it booted', description },
+  ...{ tags: ['swarms'], summary: 'Give what a machine of a node read while it booted' },
+  description: `${description} The body is JSON alone.`,
   body: PutRecordingBody,
   response: { 204: NoContent, ...problems },
 }
@@ -93,10 +95,13 @@ async function keyOf(
   return { image, manifest }
 }
 
-/** Before the body, which may be large. */
+/** Before the body, which may be large; XML of its size would take seconds to read. */
 function takePlace(places: RecordingPlaces) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
-    const leave = places.enter(nodeAsking(request).name)
+    const { name } = nodeAsking(request)
+    if (request.headers['content-type']?.startsWith('application/json') !== true)
+      throw new InvalidError('a recording comes as application/json')
+    const leave = places.enter(name)
     reply.raw.once('close', leave)
   }
 }

@@ -186,6 +186,23 @@ test('what is no recording of this image is refused', async ({ one, alice }) => 
   assert.is(await codeOf(alice.profiles.get(debian)), 'E_NOT_FOUND')
 })
 
+test('a recording is taken as JSON alone, and from nodes alone before their body is read', async (context) => {
+  const { one, site, tracker, bobs } = context
+  const path = TRACKER_PATHS.bootRecordings
+  const xml = { headers: { 'content-type': 'application/xml' }, body: '<recording/>' }
+  for (const [identity, code] of [
+    [one.identity, 'E_INVALID'],
+    [bobs, 'E_NOT_AUTHORISED'],
+  ] as const) {
+    const caller = new HttpsCaller({ url: tracker.url, site, identity })
+    try {
+      assert.is((await caller.call({ method: 'POST', path, ...xml })).problem?.code, code)
+    } finally {
+      caller.close()
+    }
+  }
+})
+
 test('a recording of every other page is taken', async ({ site, tracker, alice }) => {
   const node = await site.node(tracker.url, 'node-long')
   const reads = Array.from({ length: Math.floor(size / 8192) }, (_, at): BootRead => [at * 8192, 4096, at])
