@@ -68,11 +68,12 @@ export class BlockReads {
 
   constructor(
     components: BlockReadsComponents,
-    init: { partsPerRun: number; self: PeerKey; events: BlockReadsEvents },
+    init: { partsPerRun: number; self: PeerKey; awaitsGuest: boolean; events: BlockReadsEvents },
   ) {
     this.#components = components
     this.#clock = components.clock
     this.#partsPerRun = init.partsPerRun
+    if (init.awaitsGuest) this.#guestMs = components.clock.monotonic()
     this.#events = init.events
     this.#sources = new ReadSources(init)
     this.#fetch = new ReadFetch(components, {

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/blockstore.ts'
-import { IntegrityError, NotFoundError } from '../core/errors.ts'
+import { NotFoundError } from '../core/errors.ts'
 import { PLAN_AT_ONCE_SEGMENTS_MAX } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
 import type { PeerKey, RackPlace } from '../core/router.ts'
@@ -10,11 +10,11 @@ import type { ReadClass, WantedBlocks } from './block-read.ts'
 import { BlockReads } from './block-reads.ts'
 import { Fetcher } from './fetcher.ts'
 import { Flights } from './flights.ts'
+import { leisure } from './leisure.ts'
 import type { MilestoneBook } from './milestones.ts'
 import { News } from './news.ts'
-import { ensureSegment, type PlannerComponents, planSegments } from './planner.ts'
+import { blocksOfRun, ensureSegment, type PlannerComponents, planSegments } from './planner.ts'
 import { FetchPolicy } from './policy/fetch-policy.ts'
-import type { RunBlocks } from './segment-reader.ts'
 import type { SessionComponents } from './session-components.ts'
 import type { SessionPeer } from './session-peer.ts'
 import type { SessionStats } from './session-stats.ts'
@@ -161,6 +161,7 @@ export class Download {
     if (swarm.manifest.segments.length > PLAN_AT_ONCE_SEGMENTS_MAX) await this.#filling.promise
     const { planner, stats, milestones } = this.#components
     const use = { map: swarm.map, partsPerRun: this.#policy.partsPerRun }
+    await this.#leisure()
     for await (const plan of planSegments(planner, swarm.manifest, use)) {
       if (this.#stopped) return
       stats.plan(plan)
@@ -171,6 +172,7 @@ export class Download {
       }
       this.#announce(plan.held)
       this.#fetcher.pump()
+      await this.#leisure()
     }
     this.#planned = true
     milestones.mark('planned')
@@ -217,13 +219,14 @@ export class Download {
     return new BlockReads(
       {
         ...{ blocks, verifier, buffers, rates, clock, flights },
-        blocksOf: (run) => this.#blocksOf(run),
+        blocksOf: (run) => blocksOfRun(this.#components, this.swarm, run),
         peers: () => this.#components.neighbours(),
         isHeld: (run) => this.swarm.have.has(run),
       },
       {
         partsPerRun: this.#policy.partsPerRun,
         self: this.#components.self,
+        awaitsGuest: !this.#fill,
         events: {
           ...this.#peerEvents(),
           lost: (run) => this.lost(run),
@@ -254,18 +257,10 @@ export class Download {
     return this.#events.classOf() === 'background' ? this.#reads.holdMs(nowMs) : 0
   }
 
-  async #blocksOf(run: number): Promise<RunBlocks> {
-    const { segment, index } = this.swarm.map.locate(run)
-    const link = this.swarm.manifest.segments[segment]
-    if (link === undefined) throw new NotFoundError('no such segment')
-    const { segments, planner } = this.#components
-    try {
-      return await segments.run(link, index)
-    } catch (error) {
-      if (!(error instanceof NotFoundError || error instanceof IntegrityError)) throw error
-      await ensureSegment(planner, link)
-      return await segments.run(link, index)
-    }
+  /** Looking through segments takes link and processor: who does it in the background leaves them to guests, of which the first reads in a moment. */
+  async #leisure(): Promise<void> {
+    const mayWait = () => this.#events.classOf() === 'background' && !this.#stopped
+    await leisure(this.#components, () => (mayWait() ? this.#reads.holdMs(this.#nowMs) : 0))
   }
 
   /** A run that was held is not any more: it is fetched again. */

@@ -7,7 +7,7 @@ import {
   type ManifestId,
   parseManifestId,
 } from '../core/cid.ts'
-import { IntegrityError } from '../core/errors.ts'
+import { IntegrityError, NotFoundError } from '../core/errors.ts'
 import { CODEC_RAW } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { SEGMENT_FETCHES_MAX } from '../core/limits.ts'
@@ -60,6 +60,24 @@ export async function ensureSegment(components: PlannerComponents, link: Segment
   const segment = decodeSegment(bytes)
   checkSegment(segment, link)
   return segment
+}
+
+/** The blocks of a run; its segment is fetched when it is not here. Errors: NotFoundError past the last run, ManifestError. */
+export async function blocksOfRun(
+  { planner, segments }: { planner: PlannerComponents; segments: SegmentReader },
+  { map, manifest }: { map: RunMap; manifest: Manifest },
+  run: number,
+): Promise<RunBlocks> {
+  const { segment, index } = map.locate(run)
+  const link = manifest.segments[segment]
+  if (link === undefined) throw new NotFoundError('no such segment')
+  try {
+    return await segments.run(link, index)
+  } catch (error) {
+    if (!(error instanceof NotFoundError || error instanceof IntegrityError)) throw error
+    await ensureSegment(planner, link)
+    return await segments.run(link, index)
+  }
 }
 
 /** The node from the local store. A damaged one is forgotten, so that it can be fetched again. */
