@@ -87,8 +87,10 @@ export const URGENT_BURST_BYTES = 8 * MiB
 export const URGENT_BYTES_PER_SECOND = 2 * MiB
 /** Copies of an image that one peer is given in one channel before it comes last: an honest one needs one, and the rest again if it loses its disk. */
 export const SERVE_COPIES_MAX = 2
-/** What nobody needs (a run again that the peer was given, or one at an origin that it did not assign) has so many times less than the share of background: 0.4 % of a link that eight peers want. */
-export const SERVE_NEEDLESS_RATIO = 16
+/** What nobody needs (a run again that the peer was given, or one at an origin that it did not assign) is given while nothing else is, so much of it a second: 2 % of 50 Mbit/s. */
+export const SERVE_NEEDLESS_BYTES_PER_SECOND = 128 * KiB
+/** ... and so much at once: one run. */
+export const SERVE_NEEDLESS_BURST_BYTES = 1 * MiB
 /** Wants of a peer in a swarm that are remembered to know such ones: all parts of a 2 GiB image, 290 KB. */
 export const SERVE_REPEATS_WATCHED_MAX = 8192
 /** What may pass at once under a rate limit after a rest, as time at that rate: the grain of what competes on a link. */

@@ -86,14 +86,15 @@ export class ServedRequests {
     return trafficClassOf(message.class)
   }
 
-  /** What it was given before; at an origin also what that did not assign to it, as nobody is by digest, unless a guest waits for it. */
+  /** What it was given before; at an origin also what that did not assign to it, as nobody is by digest, unless it is for a machine. */
   #isNeedless(message: Request): boolean {
     if (message.type === 'wantNode') return false
     const served = this.#init.swarmOf(message.id)
     if (served === undefined) return false
     const byRun = message.type === 'want'
     if (byRun && served.repeats.has(message.run, firstIndex(message))) return true
-    if (served.asker === undefined || trafficClassOf(message.class) === 'guest') return false
+    const of = trafficClassOf(message.class)
+    if (served.asker === undefined || of === 'guest' || of === 'boot') return false
     return !(byRun && served.asker.expects(message.run))
   }
 

@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../core/traffic-class.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
-import { type ServeJob, ServeOrder } from './policy/serve-order.ts'
+import type { ServeJob } from './policy/serve-client.ts'
+import { ServeOrder } from './policy/serve-order.ts'
 
 /** What a job has given to its channel. `room`: the channel takes more. */
 export interface Sent {

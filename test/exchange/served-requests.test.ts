@@ -8,6 +8,7 @@ import type { DeskJob } from '../../src/exchange/serving-desk.ts'
 
 const test = suite('served requests')
 const GUEST = 0
+const BOOT = 1
 const REQUESTED = 2
 
 /** The jobs that requests of one peer become, in a swarm that was assigned run 3 here when this is an origin. */
@@ -36,12 +37,13 @@ function jobsAt(where: { origin: boolean }) {
   return { served, want, wantDigests }
 }
 
-test('at an origin nobody needs what it did not assign, nor anything by digest, but a guest', () => {
+test('at an origin nobody needs what it did not assign, nor anything by digest, but machines', () => {
   const { want, wantDigests } = jobsAt({ origin: true })
   assert.is(want(3)?.needless?.(), false)
   assert.is(want(4)?.needless?.(), true)
   assert.is(wantDigests()?.needless?.(), true)
   assert.is(want(4, GUEST)?.needless?.(), false)
+  assert.is(want(4, BOOT)?.needless?.(), false)
   assert.is(wantDigests(GUEST)?.needless?.(), false)
 })
 

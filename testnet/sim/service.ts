@@ -3,7 +3,7 @@ import type { PeerKey } from '../../src/core/router.ts'
 import type { Asker } from '../../src/exchange/asker.ts'
 import type { FetchPeer } from '../../src/exchange/policy/fetch-peer.ts'
 import { Repeats } from '../../src/exchange/policy/repeats.ts'
-import type { ServeJob } from '../../src/exchange/policy/serve-order.ts'
+import type { ServeJob } from '../../src/exchange/policy/serve-client.ts'
 import type { Want, WantFailure } from '../../src/exchange/policy/want.ts'
 import type { Flow, Host, Transfer } from './host.ts'
 

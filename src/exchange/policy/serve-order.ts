@@ -1,39 +1,14 @@
 import {
   EXCHANGE_REQUESTS_MAX,
   SERVE_CLASS_RATIO,
-  SERVE_NEEDLESS_RATIO,
   SERVE_REQUESTS_MAX,
   SERVE_SLOTS,
   SERVE_SLOW_MS,
-  URGENT_BURST_BYTES,
-  URGENT_BYTES_PER_SECOND,
 } from '../../core/limits.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../../core/traffic-class.ts'
+import { NeedlessJobs } from './needless-jobs.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { TokenBucket } from './token-bucket.ts'
-
-/** Something that a peer asks for and that is answered with bytes. */
-export interface ServeJob {
-  readonly peer: string
-  readonly class: TrafficClass
-  /** Nobody who keeps to the protocol asks for it: it comes after what is needed. */
-  needless?(): boolean
-}
-
-interface Client<J> {
-  readonly peer: string
-  /** Waiting, by class, the first asked first. */
-  readonly queues: Record<TrafficClass, Set<J>>
-  waiting: number
-  /** Virtual time up to which it was served: bytes over shares. */
-  served: number
-  /** What it is being given now: until the channel takes more. */
-  current: { job: J; as: TrafficClass; share: number; limit: TrafficClass; sinceMs: number } | undefined
-  /** It did not read its last job in time: until it does, it holds no slot. */
-  slow: boolean
-  /** Bytes that it may have as urgent ones. */
-  readonly urgent: TokenBucket
-}
+import { type Client, holdsSlot, newClient, type ServeJob, slotMs, type Turn } from './serve-client.ts'
 
 interface Choice<J> {
   readonly client: Client<J>
@@ -54,6 +29,7 @@ export class ServeOrder<J extends ServeJob> {
   readonly #clients = new Map<string, Client<J>>()
   /** Those for whom something waits and who are given nothing now: an origin has thousands that are neither. */
   readonly #ready = new Set<Client<J>>()
+  readonly #needless = new NeedlessJobs<J>()
   /** Those with a current job, the longest first. */
   readonly #serving = new Set<Client<J>>()
   #now = 0
@@ -75,10 +51,11 @@ export class ServeOrder<J extends ServeJob> {
     return this.#waiting
   }
 
-  /** For how long nothing has waited or been given to a channel that takes it; 0 while something does. */
+  /** For how long nothing that is needed has waited or been given to a channel that takes it; 0 while something does. */
   idleMs(nowMs: number): number {
-    for (const client of this.#serving) if (holdsSlot(client, nowMs)) return 0
-    return this.#waiting > 0 ? 0 : nowMs - this.#doneMs
+    for (const client of this.#serving)
+      if (client.current?.needless !== true && holdsSlot(client, nowMs)) return 0
+    return this.#waiting > this.#needless.size ? 0 : nowMs - this.#doneMs
   }
 
   /** Queues a job. False: the peer, or all together, have too many. */
@@ -99,10 +76,12 @@ export class ServeOrder<J extends ServeJob> {
   /** Takes a job back that waits; false when it does not any more. */
   remove(job: J): boolean {
     const client = this.#clients.get(job.peer)
-    if (client === undefined || !client.queues[job.class].delete(job)) return false
+    if (client === undefined) return false
+    if (client.queues[job.class].delete(job)) {
+      if (job.class === 'guest') this.#guests--
+    } else if (!this.#needless.remove(job)) return false
     client.waiting--
     this.#waiting--
-    if (job.class === 'guest') this.#guests--
     if (client.waiting === 0) this.#leaveReady(client)
     return true
   }
@@ -128,15 +107,16 @@ export class ServeOrder<J extends ServeJob> {
       const choice = this.#choice(client, nowMs, full)
       if (choice !== undefined && (best === undefined || isBefore(choice, best))) best = choice
     }
-    return best === undefined ? undefined : this.#begin(best, nowMs)
+    return best === undefined ? this.#beginNeedless(nowMs) : this.#begin(best, nowMs)
   }
 
   /** Bytes of the peer's current job were given to its channel. */
   sent(job: J, bytes: number, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
-    const { as, limit, share } = client.current
-    client.served += bytes / share
+    const { as, limit, needless } = client.current
+    client.served += bytes / shareOf(as)
+    if (needless) this.#needless.sent(bytes, nowMs)
     if (as === 'guest' || as === 'boot') client.urgent.take(bytes, nowMs)
     this.#rates.take(limit, bytes, nowMs)
   }
@@ -145,7 +125,7 @@ export class ServeOrder<J extends ServeJob> {
   done(job: J, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
-    this.#doneMs = nowMs
+    if (!client.current.needless) this.#doneMs = nowMs
     this.#leaveServing(client)
     client.slow = nowMs - client.current.sinceMs >= SERVE_SLOW_MS
     client.current = undefined
@@ -162,6 +142,9 @@ export class ServeOrder<J extends ServeJob> {
         if (waitMs > 0) firstMs = Math.min(firstMs, waitMs)
       }
     }
+    const needlessMs = this.#needless.waitMs(nowMs)
+    // At once, but for those who are given something now: then again when they are done.
+    if (needlessMs > 0) firstMs = Math.min(firstMs, needlessMs)
     return firstMs === Number.POSITIVE_INFINITY ? undefined : firstMs
   }
 
@@ -209,6 +192,7 @@ export class ServeOrder<J extends ServeJob> {
   /** The most urgent of its jobs that may be served now. Guest reads need no slot. */
   #choice(client: Client<J>, nowMs: number, full: boolean): Choice<J> | undefined {
     for (const of of TRAFFIC_CLASSES) {
+      if (client.queues[of].size > 0) this.#sift(client.queues[of])
       if (client.queues[of].size === 0) continue
       const spent = (of === 'guest' || of === 'boot') && client.urgent.waitMs(nowMs) > 0
       const as = spent ? 'requested' : of
@@ -221,43 +205,55 @@ export class ServeOrder<J extends ServeJob> {
     return undefined
   }
 
+  /** Puts aside what nobody needs as far as it comes first. */
+  #sift(queue: Set<J>): void {
+    for (const job of queue) {
+      if (job.needless?.() !== true) return
+      queue.delete(job)
+      if (job.class === 'guest') this.#guests--
+      this.#needless.add(job)
+    }
+  }
+
   #begin({ client, of, as, limit }: Choice<J>, nowMs: number): J | undefined {
     const queue = client.queues[of]
     const job = queue.values().next().value
     if (job === undefined) return undefined
     queue.delete(job)
+    if (of === 'guest') this.#guests--
+    return this.#start(client, { job, as, limit, sinceMs: nowMs, needless: false })
+  }
+
+  /** Only while nobody is given anything, and to one peer. */
+  #beginNeedless(nowMs: number): J | undefined {
+    if (this.#needless.size === 0) return undefined
+    for (const client of this.#serving) if (holdsSlot(client, nowMs)) return undefined
+    if (this.#rates.waitMs('background', nowMs) > 0) return undefined
+    const job = this.#needless.next(nowMs)
+    const client = job === undefined ? undefined : this.#clients.get(job.peer)
+    if (job === undefined || client === undefined) return undefined
+    const as = { as: 'background', limit: 'background' } as const
+    return this.#start(client, { job, ...as, sinceMs: nowMs, needless: true })
+  }
+
+  #start(client: Client<J>, turn: Turn<J>): J {
+    client.current = turn
     client.waiting--
     this.#waiting--
-    if (of === 'guest') this.#guests--
-    const share = job.needless?.() === true ? shareOf('background') / SERVE_NEEDLESS_RATIO : shareOf(as)
-    client.current = { job, as, share, limit, sinceMs: nowMs }
     this.#leaveReady(client)
     this.#now = Math.max(this.#now, client.served)
     this.#enterServing(client)
-    return job
+    return turn.job
   }
 
   #clientOf(peer: string, nowMs: number): Client<J> {
     const known = this.#clients.get(peer)
     if (known !== undefined) return known
-    const queues = {
-      guest: new Set<J>(),
-      boot: new Set<J>(),
-      requested: new Set<J>(),
-      background: new Set<J>(),
-    }
-    const urgent = new TokenBucket({ perSecond: URGENT_BYTES_PER_SECOND, burst: URGENT_BURST_BYTES, nowMs })
-    const client = { peer, queues, waiting: 0, served: this.#now, current: undefined, slow: false, urgent }
+    const client = newClient<J>(peer, { served: this.#now, nowMs })
     this.#clients.set(peer, client)
     return client
   }
 }
-
-/** How long the peer holds its slot if it does not read: after that it holds nothing but its own turn. */
-const slotMs = <J>({ current }: Client<J>, nowMs: number) =>
-  current === undefined ? 0 : current.sinceMs + SERVE_SLOW_MS - nowMs
-
-const holdsSlot = <J>(client: Client<J>, nowMs: number) => !client.slow && slotMs(client, nowMs) > 0
 
 const shareOf = (of: TrafficClass) =>
   SERVE_CLASS_RATIO ** (TRAFFIC_CLASSES.length - 1 - TRAFFIC_CLASSES.indexOf(of))

@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert'
 import {
   EXCHANGE_REQUESTS_MAX,
   RUN_BYTES_MAX,
+  SERVE_NEEDLESS_BURST_BYTES,
+  SERVE_NEEDLESS_BYTES_PER_SECOND,
   SERVE_REQUESTS_MAX,
   SERVE_SLOTS,
   SERVE_SLOW_MS,
@@ -11,7 +13,8 @@ import {
 } from '../../../src/core/limits.ts'
 import { TRAFFIC_CLASSES, type TrafficClass } from '../../../src/core/traffic-class.ts'
 import { RateLimit, type Rates } from '../../../src/exchange/policy/rate-limit.ts'
-import { type ServeJob, ServeOrder } from '../../../src/exchange/policy/serve-order.ts'
+import type { ServeJob } from '../../../src/exchange/policy/serve-client.ts'
+import { ServeOrder } from '../../../src/exchange/policy/serve-order.ts'
 
 const test = suite('serve order')
 
@@ -266,6 +269,56 @@ test('what nobody needs is given while nobody needs anything', () => {
   const order = orderWith()
   order.add({ peer: 'floods', class: 'requested', needless: () => true }, 0)
   assert.is(order.next(0)?.peer, 'floods')
+})
+
+test('what nobody needs waits while anybody is given anything, and takes little of an idle uplink', () => {
+  const order = orderWith()
+  const add = (peer: string) => {
+    const job = { peer, class: 'requested', needless: () => peer === 'floods' } as const
+    order.add(job, 0)
+    return job
+  }
+  for (let i = 0; i < 50; i++) add('floods')
+  const needed = add('honest')
+  assert.is(order.next(0), needed)
+  assert.is(order.next(0), undefined, 'it is still being given')
+  assert.is(order.idleMs(5), 0)
+  order.sent(needed, RUN_BYTES_MAX, 10)
+  order.done(needed, 10)
+  let sent = 0
+  for (let nowMs = 10; nowMs <= 10_000; nowMs += 10) {
+    const job = order.next(nowMs)
+    assert.is(order.idleMs(nowMs), nowMs - 10, 'it counts as nothing')
+    if (job === undefined) {
+      assert.ok((order.waitMs(nowMs) ?? 0) > 0)
+      continue
+    }
+    order.sent(job, RUN_BYTES_MAX / 4, nowMs)
+    order.done(job, nowMs)
+    sent += RUN_BYTES_MAX / 4
+  }
+  assert.ok(sent >= 10 * SERVE_NEEDLESS_BYTES_PER_SECOND, `${sent}`)
+  assert.ok(
+    sent <= 10 * SERVE_NEEDLESS_BYTES_PER_SECOND + SERVE_NEEDLESS_BURST_BYTES + RUN_BYTES_MAX / 4,
+    `${sent}`,
+  )
+})
+
+test('what a peer needs does not wait for what it does not need, and that can be taken back', () => {
+  const order = orderWith()
+  const floods = Array.from(
+    { length: 20 },
+    () => ({ peer: 'a', class: 'requested', needless: () => true }) as const,
+  )
+  for (const job of floods) order.add(job, 0)
+  const needed = { peer: 'a', class: 'requested' } as const
+  order.add(needed, 0)
+  assert.is(order.next(0), needed)
+  order.done(needed, 0)
+  for (const job of floods.slice(1)) assert.ok(order.remove(job))
+  assert.is(order.waiting, 1)
+  assert.is(order.next(0), floods[0])
+  assert.is(order.waiting, 0)
 })
 
 test('it is idle from when the last job is done until the next comes, whoever does not read', () => {
