@@ -170,6 +170,8 @@ export const SPREAD_SAMPLES_MIN = 8
 export const SPREAD_MEMORY = 16
 /** Before that is known, and at most, a run that nobody tells of is given to another after so long. */
 export const ORIGIN_REASSIGN_MS_MAX = 10_000
+/** An origin that has nothing else to send gives such a run to another after so many times what is usual: the last runs are where everybody waits for the slowest taker. */
+export const SPREAD_IDLE_TIMES = 2
 /** Who was given a run that then had to be given to another gets nothing for so long while others ask; twice as long each time in a row. */
 export const SPREAD_REST_MS = 2000
 /** Times that this doubles: a minute. */

@@ -100,8 +100,8 @@ export class Asker {
 
   /** What others were given before, to a peer that starves, is a fallback. */
   #assign({ count, starving }: { count: number; starving: boolean }, nowMs: number): number[] {
-    const { fallback } = this.#components
-    const request = { have: this.#told, count, nowMs, asker: this }
+    const { fallback, turns } = this.#components
+    const request = { have: this.#told, count, nowMs, asker: this, idle: turns.isIdle(nowMs) }
     const first = this.#superseed.assign({ ...request, starving: false })
     const falls = first.length === 0 && starving && fallback.allows(nowMs)
     const given = falls ? this.#superseed.assign({ ...request, starving }) : first

@@ -14,6 +14,8 @@ export interface AssignRequest {
   /** Nobody else can give the asker anything. */
   readonly starving: boolean
   readonly nowMs: number
+  /** The origin has had nothing to send for a moment. */
+  readonly idle?: boolean
   /** Who asks: one whose runs do not reach others gets no new ones. Nothing is watched without it. */
   readonly asker?: unknown
 }
@@ -85,6 +87,7 @@ export class Superseed {
     if (!stuck) {
       this.#takeOrphans(request, given)
       this.#takeFresh(request, given)
+      if (given.length === 0 && request.idle === true) this.#takeOrphans(request, given, { idle: true })
     }
     if (given.length === 0 && request.starving) this.#takeRarest(request, given)
     for (const run of given) {
@@ -119,16 +122,16 @@ export class Superseed {
 
   /**
    * Runs that nobody holds, or one peer alone that does not pass them on, although they were given away some time ago. Each that it
-   * passes was added by an assignment or a loss.
+   * passes was added by an assignment or a loss. `idle`: there is nothing else to give.
    */
-  #takeOrphans(request: AssignRequest, given: number[]): void {
+  #takeOrphans(request: AssignRequest, given: number[], { idle } = { idle: false }): void {
     const watched = request.asker !== undefined
     while (given.length < request.count) {
       const run = this.#doubtful.first
       if (run === undefined) return
       const holders = this.#holders[run] ?? 0
       const doubtful = holders === 0 || (holders === 1 && watched)
-      const afterMs = holders === 0 ? this.#spread.untoldLimitMs(run) : this.#spread.limitMs
+      const afterMs = this.#orphanMs(run, holders, idle)
       const young = (this.#assignedMs[run] ?? 0) >= request.nowMs - afterMs
       if (doubtful && (young || request.have.has(run))) return
       this.#doubtful.shift()
@@ -136,6 +139,12 @@ export class Superseed {
       this.#spread.taken(run, request.nowMs)
       given.push(run)
     }
+  }
+
+  /** How long a run that so many hold stays with its taker. */
+  #orphanMs(run: number, holders: number, idle: boolean): number {
+    if (idle && holders <= 1) return this.#spread.idleLimitMs(run, holders)
+    return holders === 0 ? this.#spread.untoldLimitMs(run) : this.#spread.limitMs
   }
 
   /** What the asker lacks and was assigned least, in a part of the bitmap that begins anywhere. */

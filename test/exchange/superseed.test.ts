@@ -157,4 +157,22 @@ test('a run that its taker does not tell of goes to another as soon as runs are 
   assert.equal(from('silent', 101 + SPREAD_MS_MIN), [], 'it waits for its next one')
 })
 
+test('at the end a run goes to another after twice the usual time, once there is nothing else to send', () => {
+  const superseed = new Superseed({ runs: RUNS, random: Math.random })
+  const from = (asker: string, nowMs: number, more: { count?: number; idle?: boolean } = {}) =>
+    superseed.assign({ have: new Bitmap(RUNS), count: 1, starving: false, nowMs, asker, ...more })
+  const tell = (runs: readonly number[], atMs: number) => {
+    for (const run of runs) for (const afterMs of [0, 100]) superseed.held(run, atMs + afterMs)
+  }
+  // 1 s on average, and so far from that that six deviations are more than 4 s
+  for (let sample = 0; sample < 4 * SPREAD_SAMPLES_MIN; sample++)
+    tell(from('tells', sample), sample + (sample % 2 === 0 ? 200 : 1800))
+  const [slow = -1] = from('slow', 100)
+  assert.ok(from('tells', 2600, { idle: true }).length > 0, 'what nobody was given comes first')
+  const last = from('tells', 2700, { count: RUNS })
+  tell(last, 2800)
+  assert.equal(from('tells', 3000), [], 'not while it has something to send')
+  assert.equal(from('tells', 3000, { idle: true }), [slow])
+})
+
 test.run()

@@ -64,6 +64,11 @@ export class OriginTurns {
     this.#components = components
   }
 
+  /** Whether the origin has had nothing to send for a moment. */
+  isIdle(nowMs: number): boolean {
+    return this.#components.idleMs(nowMs) > ORIGIN_IDLE_MS
+  }
+
   /** Runs assigned and not told yet. */
   get runsOut(): number {
     return this.#runsOut

@@ -1,5 +1,6 @@
 import {
   ORIGIN_REASSIGN_MS_MAX,
+  SPREAD_IDLE_TIMES,
   SPREAD_MEMORY,
   SPREAD_MS_MIN,
   SPREAD_OTHERS_MS,
@@ -53,6 +54,14 @@ export class Spread {
   untoldLimitMs(run: number): number {
     if (this.#told.samples < SPREAD_SAMPLES_MIN || !this.#takers.has(run)) return ORIGIN_REASSIGN_MS_MAX
     return Math.min(ORIGIN_REASSIGN_MS_MAX, Math.max(SPREAD_MS_MIN, this.#told.limitMs))
+  }
+
+  /** From when on a run that `holders` peers hold, one or none, is given to another by an origin that has nothing else to send: then a copy too many costs nothing, and waiting time. */
+  idleLimitMs(run: number, holders: number): number {
+    const [limitMs, usual] =
+      holders === 0 ? [this.untoldLimitMs(run), this.#told] : [this.limitMs, this.#spread]
+    if (usual.samples < SPREAD_SAMPLES_MIN) return limitMs
+    return Math.min(limitMs, Math.max(SPREAD_MS_MIN, SPREAD_IDLE_TIMES * usual.meanMs))
   }
 
   given(asker: unknown, run: number, nowMs: number): void {
