@@ -185,7 +185,7 @@ export class BlockReads {
     const reads: BlockRead[] = []
     for (let part = 0; part < this.#partsPerRun; part++) {
       const of = { parts: 1 << part, partsPerRun: this.#partsPerRun }
-      const indices = indicesOfParts(blocks, wanted.indices, of)
+      const indices = indicesOfParts(blocks, of, wanted.indices)
       if (indices.length === 0) continue
       const read = new BlockRead({
         ...{ wanted: { run, indices }, parts: of.parts, blocks, class: trafficClass },

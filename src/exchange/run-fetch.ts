@@ -1,5 +1,5 @@
 import type { BlockStore } from '../core/blockstore.ts'
-import { type DigestKey, digestKey } from '../core/cid.ts'
+import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
 import { CODEC_SOLID, type FrameVerifier, type PlacedFrame } from '../core/frame.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
@@ -19,19 +19,21 @@ export interface RunWant {
   readonly bytes: number
 }
 
-/** Indices of the blocks of a run that the store lacks, each digest once. */
-export async function missingIndices(blocks: RunBlocks, store: BlockStore): Promise<number[]> {
-  const held = await store.has(blocks.digests)
+/** Those of `indices`, of blocks of a run, that the store lacks, each digest once. */
+export async function missingIndices(
+  blocks: RunBlocks,
+  indices: readonly number[],
+  store: BlockStore,
+): Promise<number[]> {
+  const held = await store.has(indices.map((i) => blocks.digests[i] as Digest))
   const seen = new Set<DigestKey>()
-  const indices: number[] = []
-  blocks.digests.forEach((digest, i) => {
-    const key = digestKey(digest)
-    if (held[i] !== true && !seen.has(key)) {
-      seen.add(key)
-      indices.push(i)
-    }
+  return indices.filter((index, i) => {
+    if (held[i] === true) return false
+    const key = digestKey(blocks.digests[index] as Digest)
+    if (seen.has(key)) return false
+    seen.add(key)
+    return true
   })
-  return indices
 }
 
 /** The part of its run that each block belongs to: the one that its first byte lies in, when a run is cut into equal parts. */
@@ -44,14 +46,14 @@ export function partsOfBlocks(lengths: readonly number[], partsPerRun: number): 
   })
 }
 
-/** Those of `indices` that lie in the given parts (bit k: part k). */
+/** Those of `indices`, or of all, that lie in the given parts (bit k: part k). */
 export function indicesOfParts(
   blocks: RunBlocks,
-  indices: readonly number[],
   of: { parts: number; partsPerRun: number },
+  indices: Iterable<number> = blocks.lengths.keys(),
 ): number[] {
   const partOf = partsOfBlocks(blocks.lengths, of.partsPerRun)
-  return indices.filter((i) => (of.parts & (1 << (partOf[i] ?? 0))) !== 0)
+  return [...indices].filter((i) => (of.parts & (1 << (partOf[i] ?? 0))) !== 0)
 }
 
 export function runWant(run: number, blocks: RunBlocks, indices: readonly number[]): RunWant {

@@ -120,8 +120,9 @@ export class WantFetch {
 
   /** Blocks of the wanted parts that are not here. */
   async #lacking(want: Want, blocks: RunBlocks): Promise<number[]> {
-    const missing = await this.#locally(missingIndices(blocks, this.#components.blocks))
-    return indicesOfParts(blocks, missing, { parts: want.parts, partsPerRun: this.#policy.partsPerRun })
+    const { partsPerRun } = this.#policy
+    const indices = indicesOfParts(blocks, { parts: want.parts, partsPerRun })
+    return await this.#locally(missingIndices(blocks, indices, this.#components.blocks))
   }
 
   /** False: the answer was not needed any more. */

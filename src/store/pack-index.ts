@@ -1,8 +1,9 @@
 import type { Digest } from '../core/cid.ts'
 import type { Codec } from '../core/frame.ts'
 import { IndexDatabase } from '../util/index-database.ts'
-import { entryBytes, type Location, type PackedEntry } from './pack-entry.ts'
-import { WaitingRows } from './waiting-rows.ts'
+import type { Location, PackedEntry } from './pack-entry.ts'
+import { PackTally } from './pack-tally.ts'
+import { type Batch, WaitingEntries } from './waiting-entries.ts'
 
 export interface PackRow {
   readonly id: number
@@ -69,9 +70,7 @@ type Numbers = number[]
 export class PackIndex {
   readonly #db: IndexDatabase<keyof typeof SQL>
   readonly #sql: IndexDatabase<keyof typeof SQL>['statements']
-  readonly #waiting = new WaitingRows()
-  /** Pack to the end of its last waiting entry. */
-  readonly #ends = new Map<number, number>()
+  readonly #waiting = new WaitingEntries()
   #timer: NodeJS.Timeout | undefined
   /** Grows with every change that takes blocks out. */
   removals = 0
@@ -110,36 +109,52 @@ export class PackIndex {
 
   /** Whether the next insert writes what waits. */
   get isFull(): boolean {
-    return this.#waiting.size >= WAITING_MAX
+    return this.#waiting.freshCount >= WAITING_MAX
+  }
+
+  /** What waits now is about to be synced by the caller; `writeCovered` then writes its rows. */
+  cover(): void {
+    this.#waiting.cover()
+  }
+
+  /** Writes the rows that waited at the last `cover`, as far as they still wait. When that fails they go on waiting. */
+  writeCovered(): void {
+    const { covered } = this.#waiting
+    if (covered.ends.size === 0) return
+    this.#db.transaction(() => this.#writeRows(covered))
+    this.#waiting.clearCovered()
   }
 
   /** Takes back the rows that wait: the disk has lost their entries. */
   forgetWaiting(): void {
     this.#waiting.clear()
-    this.#ends.clear()
     this.removals++
   }
 
   /** Writes what waits. When that fails it goes on waiting. */
   flush(): void {
-    if (this.#ends.size === 0) return
+    const { batches } = this.#waiting
+    if (batches.length === 0) return
     this.beforeWrite()
     this.#db.transaction(() => {
-      for (const [pack, end] of this.#ends) {
-        this.#sql.addPack.run(pack, end)
-        this.#sql.setEnd.run(end, pack)
-      }
-      const tally = new Tally()
-      for (const row of this.#waiting.sorted()) {
-        const location = this.#waiting.at(row)
-        const { pack, offset, codec, length, stored } = location
-        this.#sql.add.run(this.#waiting.digestAt(row), pack, offset, codec, length, stored)
-        tally.count(location, 1)
-      }
-      this.#write(tally)
+      for (const batch of batches) this.#writeRows(batch)
     })
     this.#waiting.clear()
-    this.#ends.clear()
+  }
+
+  #writeRows({ rows, ends }: Batch): void {
+    for (const [pack, end] of ends) {
+      this.#sql.addPack.run(pack, end)
+      this.#sql.setEnd.run(end, pack)
+    }
+    const tally = new PackTally()
+    for (const row of rows.sorted()) {
+      const location = rows.at(row)
+      const { pack, offset, codec, length, stored } = location
+      this.#sql.add.run(rows.digestAt(row), pack, offset, codec, length, stored)
+      tally.count(location, 1)
+    }
+    this.#write(tally)
   }
 
   /** Up to `count` digests that follow `after` in order. */
@@ -174,7 +189,7 @@ export class PackIndex {
 
   totals(): { blocks: number; storedBytes: number } {
     const [blocks = 0, storedBytes = 0] = this.#sql.total.get() as unknown as Numbers
-    return { blocks: blocks + this.#waiting.size, storedBytes: storedBytes + this.#waiting.storedBytes }
+    return { blocks: blocks + this.#waiting.count, storedBytes: storedBytes + this.#waiting.storedBytes }
   }
 
   /** Adds entries of a pack and says how far it is indexed now. A digest that is known already keeps its place. */
@@ -183,13 +198,13 @@ export class PackIndex {
     for (const { digest, offset, codec, length, stored } of entries) {
       if (!this.has(digest)) this.#waiting.add(digest, { pack, offset, codec, length, stored })
     }
-    this.#ends.set(pack, end)
+    this.#waiting.ended(pack, end)
     this.#timer ??= setTimeout(() => this.#flushLater(), WAITING_MS).unref()
   }
 
   #flushLater(): void {
     this.#timer = undefined
-    if (this.#ends.size > 0) this.whenDue()
+    if (this.#waiting.batches.length > 0) this.whenDue()
   }
 
   #tryFlush(): void {
@@ -200,7 +215,7 @@ export class PackIndex {
     }
   }
 
-  #write(tally: Tally): void {
+  #write(tally: PackTally): void {
     for (const [pack, { blocks, stored, live }] of tally.packs)
       this.#sql.count.run(blocks, stored, live, pack)
   }
@@ -222,7 +237,7 @@ export class PackIndex {
     offsets: readonly number[],
   ): number {
     const { from, to, end } = way
-    const tally = new Tally()
+    const tally = new PackTally()
     let moved = 0
     this.flush()
     this.#db.transaction(() => {
@@ -259,7 +274,7 @@ export class PackIndex {
   }
 
   #remove<T>(items: readonly T[], drop: (item: T) => unknown): number {
-    const tally = new Tally()
+    const tally = new PackTally()
     let removed = 0
     this.flush()
     this.removals++
@@ -274,22 +289,6 @@ export class PackIndex {
       this.#write(tally)
     })
     return removed
-  }
-}
-
-/** How the sums of packs change within a transaction. */
-class Tally {
-  readonly packs = new Map<number, { blocks: number; stored: number; live: number }>()
-
-  count({ pack, stored }: { pack: number; stored: number }, sign: 1 | -1): void {
-    let sums = this.packs.get(pack)
-    if (sums === undefined) {
-      sums = { blocks: 0, stored: 0, live: 0 }
-      this.packs.set(pack, sums)
-    }
-    sums.blocks += sign
-    sums.stored += sign * stored
-    sums.live += sign * entryBytes({ stored })
   }
 }
 

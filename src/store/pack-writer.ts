@@ -220,16 +220,26 @@ export class PackWriter {
     if (this.#failure !== undefined) return Promise.reject(this.#lost())
     return this.#append(frames, async (file, bytes) => {
       unsynced.add(file, bytes)
-      if (this.#index.isFull) await this.#syncBehind()
-      else await this.#keepUp(unsynced)
+      await this.#keepUp(unsynced)
       if (this.#failure !== undefined) throw this.#lost()
     })
   }
 
-  /** Has what was written synced while more is written, up to a bound. */
+  /** Has what was written synced, and then its rows written, while more is written: up to a bound of bytes and rows. */
   async #keepUp(unsynced: Unsynced): Promise<void> {
-    if (unsynced.isFull) await unsynced.settled()
-    if (unsynced.isDue) await unsynced.begin((error) => this.#lose(error))
+    const index = this.#index
+    if (unsynced.isFull || index.isFull) await unsynced.settled()
+    if (!(unsynced.isDue || index.isFull)) return
+    index.cover()
+    await unsynced.begin({ synced: () => this.#writeCovered(), failed: (error) => this.#lose(error) })
+  }
+
+  #writeCovered(): void {
+    try {
+      this.#index.writeCovered()
+    } catch {
+      // The rows go on waiting: who writes next meets the same failure and reports it.
+    }
   }
 
   async #writeIndex(): Promise<void> {

@@ -30,8 +30,8 @@ export class Unsynced {
     this.#bytes += bytes
   }
 
-  /** Begins to sync what was added; more may be added meanwhile. `failed` is called when that fails, and nothing rejects. */
-  async begin(failed: (error: unknown) => void): Promise<void> {
+  /** Begins to sync what was added; more may be added meanwhile. How that ends is told, and nothing rejects. */
+  async begin(events: { synced(): void; failed(error: unknown): void }): Promise<void> {
     const file = this.#file
     if (file === undefined || this.#underWay !== undefined) return
     await file.openWitness()
@@ -42,10 +42,16 @@ export class Unsynced {
       this.#underWay = undefined
       if (this.#bytes === 0) this.forget()
     }
-    done.then(end, (error: unknown) => {
-      end()
-      failed(error)
-    })
+    done.then(
+      () => {
+        end()
+        events.synced()
+      },
+      (error: unknown) => {
+        end()
+        events.failed(error)
+      },
+    )
   }
 
   /** Resolves when no sync is under way; rejects when that fails. */

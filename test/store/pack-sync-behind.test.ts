@@ -1,5 +1,6 @@
 import { cp, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeFrame } from '../../src/core/frame-codec.ts'
@@ -104,6 +105,45 @@ test('rows that are written while a sync is under way are synced by themselves',
       await failsWith('E_STORAGE', store.flush())
       const held = await store.has(digestsOf(frames))
       assert.equal(held, [false, ...Array(17).fill(true)])
+    })
+  }))
+
+test('a thousand rows are written when the disk has their bytes, without those that came meanwhile', () =>
+  withScratch(async (dir) => {
+    const there = join(dir, 'there')
+    const syncs: PromiseWithResolvers<void>[] = []
+    const datasync = () => {
+      syncs.push(Promise.withResolvers<void>())
+      return syncs.at(-1)?.promise ?? Promise.resolve()
+    }
+    const many = framesOf(1040, { first: 1, length: 64 })
+    let synced = 0
+    await withStore({ dir: join(dir, 'here'), syncBehind: true, datasync }, async (store) => {
+      await store.put(many.slice(0, 1030))
+      assert.is(syncs.length, 0)
+      await store.put(many.slice(1030, 1031))
+      assert.is(syncs.length, 1)
+      const [pack = ''] = await packPaths(join(dir, 'here'))
+      synced = (await stat(pack)).size
+      await store.put(many.slice(1031))
+      syncs[0]?.resolve()
+      await store.has([])
+      await cp(join(dir, 'here'), there, { recursive: true })
+      const flushed = store.flush()
+      await new Promise((resolve) => setImmediate(resolve))
+      syncs[1]?.resolve()
+      await flushed
+      await assertHolds(store, many)
+    })
+    const index = new DatabaseSync(join(there, 'index.sqlite'))
+    assert.equal({ ...index.prepare('SELECT count(*) AS rows FROM blocks').get() }, { rows: 1030 })
+    index.close()
+    const [pack = ''] = await packPaths(there)
+    await truncate(pack, synced)
+    await withStore({ dir: there }, async (store) => {
+      assert.equal((await store.verify()).corrupt, [])
+      const held = await store.has(digestsOf(many))
+      assert.equal(held, [...Array(1031).fill(true), ...Array(9).fill(false)])
     })
   }))
 
