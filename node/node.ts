@@ -89,7 +89,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const renewed = (manifest: ManifestId, grant: string) => void disks.renewed(manifest, grant)
   const swarm = wireSwarm({ ...parts, renewed, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer, placer, budget } = swarm
-  const { disks, boots, addMetrics }: WiredDisks = wireDisks({ ...parts, ...swarm, client }, config)
+  const { disks, boots, addMetrics }: WiredDisks = wireDisks({ ...parts, ...swarm, client, packs }, config)
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
     {

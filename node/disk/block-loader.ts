@@ -1,19 +1,48 @@
 import type { BlockStore } from '../../src/core/blockstore.ts'
 import { type DigestKey, digestKey } from '../../src/core/cid.ts'
-import { IntegrityError, ManifestError } from '../../src/core/errors.ts'
-import type { Frame } from '../../src/core/frame.ts'
-import { decodeFrame } from '../../src/core/frame-codec.ts'
-import { DISK_DAMAGED_MAX, DISK_INLINE_BYTES_MAX } from '../../src/core/limits.ts'
+import { IntegrityError } from '../../src/core/errors.ts'
+import { DISK_DAMAGED_MAX } from '../../src/core/limits.ts'
+import type { Lease } from '../../src/util/lease.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { PlacedBlock } from './image-map.ts'
 import type { BringOptions, ImageSource } from './image-source.ts'
 
 export interface BlockLoaderComponents {
-  blocks: Pick<BlockStore, 'get' | 'has' | 'delete'>
+  blocks: Pick<BlockStore, 'has' | 'delete'>
   cache: BlockCache
-  /** As FramePool. */
-  opener: { inflate(frames: readonly Frame[]): Promise<Uint8Array[]> }
+  opener: BlockOpener
 }
+
+/** Opens the blocks that a store has; see PackStore. What it gives was verified; nobody changes it. */
+export interface BlockOpener {
+  /** In order; undefined where the store has none. Throws IntegrityError when one is damaged, ManifestError when one has another length. */
+  open(blocks: readonly WantedBlock[], memory: Memory): Promise<(Uint8Array | undefined)[]>
+  /** At least this part of one block. Errors: as `open`. */
+  openPart(
+    block: WantedBlock,
+    part: BlockPart,
+    memory: Memory,
+  ): Promise<{ start: number; bytes: Uint8Array } | undefined>
+}
+
+/** Where blocks are opened: it is used for something else when they have been read. */
+export type Memory = Pick<Lease, 'take' | 'give'>
+
+interface BlockPart {
+  readonly start: number
+  readonly end: number
+}
+
+/** How blocks are opened, and where. */
+export interface Opening {
+  /** Of the read that waits for them, as it has given them. */
+  readonly options: BringOptions
+  readonly memory: Memory
+  /** Which of the blocks will be read again soon, most likely. */
+  readonly keeps: (block: PlacedBlock) => boolean
+}
+
+type WantedBlock = Pick<PlacedBlock, 'digest' | 'length'>
 
 export interface LoaderEvents {
   /** These were read from the store. */
@@ -37,25 +66,60 @@ export class BlockLoader {
     this.#events = init.events
   }
 
+  /** Memory for one answer. */
+  lease(): Lease {
+    return this.#components.cache.lease()
+  }
+
+  /** To be read at once: it is overwritten when others are opened. */
   cached(block: PlacedBlock): Uint8Array | undefined {
     return this.#components.cache.get(block.digest)
   }
 
   /** All blocks, inflated. Errors: those of the source and the store; IntegrityError when what is fetched is damaged again and again. */
-  async open(blocks: readonly PlacedBlock[], options: BringOptions): Promise<OpenBlocks> {
+  async open(blocks: readonly PlacedBlock[], opening: Opening): Promise<OpenBlocks> {
     const opened: OpenBlocks = new Map()
     let left = unique(blocks)
     for (let rounds = 0; left.length > 0; ) {
-      const { lacking, damaged } = await this.#openLocal(left, opened)
+      const { lacking, damaged } = await this.#openLocal(left, opened, opening)
       if (damaged.length > 0) {
         if (++rounds > DISK_DAMAGED_MAX)
           throw new IntegrityError('blocks are damaged again as soon as they are stored')
         await this.#forget(damaged)
       }
       left = [...lacking, ...damaged]
-      if (left.length > 0) await this.#bring(left, options)
+      if (left.length > 0) await this.#bring(left, opening.options)
     }
     return opened
+  }
+
+  /** Some bytes of one block, without the rest of it where that can be had. Errors: as `open`. */
+  async openPart(block: PlacedBlock, part: BlockPart, opening: Opening): Promise<Uint8Array | undefined> {
+    const found = await this.#localPart(block, part, opening)
+    if (found !== undefined) return found
+    const opened = await this.open([block], opening)
+    return opened.get(digestKey(block.digest))?.subarray(part.start, part.end)
+  }
+
+  /** Undefined when it is not here, or damaged. */
+  async #localPart(
+    block: PlacedBlock,
+    part: BlockPart,
+    { memory, keeps }: Opening,
+  ): Promise<Uint8Array | undefined> {
+    const { opener, cache } = this.#components
+    try {
+      const found = await opener.openPart(block, part, memory)
+      if (found === undefined) return undefined
+      const { start, bytes } = found
+      if (bytes.length === block.length && keeps(block)) cache.add(block.digest, bytes)
+      this.#events.opened(bytes.length)
+      return bytes.subarray(part.start - start, part.end - start)
+    } catch (error) {
+      // what is done about it is done when all of it is opened
+      if (error instanceof IntegrityError) return undefined
+      throw error
+    }
   }
 
   /** Resolves when all blocks are in the store, with the bytes of those that were fetched for it. Errors: as `open`. */
@@ -74,22 +138,23 @@ export class BlockLoader {
   async #openLocal(
     blocks: readonly PlacedBlock[],
     opened: OpenBlocks,
+    opening: Opening,
   ): Promise<{ lacking: PlacedBlock[]; damaged: PlacedBlock[] }> {
     const rest = blocks.filter((block) => {
       const known = this.cached(block)
-      if (known !== undefined) opened.set(digestKey(block.digest), known)
+      if (known !== undefined) opened.set(digestKey(block.digest), copied(known, opening.memory))
       return known === undefined
     })
     if (rest.length === 0) return { lacking: [], damaged: [] }
     try {
-      return { lacking: await this.#read(rest, opened), damaged: [] }
+      return { lacking: await this.#read(rest, opened, opening), damaged: [] }
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error
       const [block] = rest
       if (rest.length === 1 && block !== undefined) return { lacking: [], damaged: [block] }
       // Which of them it is shows when each is read on its own.
       const apart = []
-      for (const each of rest) apart.push(await this.#openLocal([each], opened))
+      for (const each of rest) apart.push(await this.#openLocal([each], opened, opening))
       return {
         lacking: apart.flatMap(({ lacking }) => lacking),
         damaged: apart.flatMap(({ damaged }) => damaged),
@@ -98,19 +163,20 @@ export class BlockLoader {
   }
 
   /** Those that the store does not have. Errors: IntegrityError when any is damaged. */
-  async #read(blocks: readonly PlacedBlock[], opened: OpenBlocks): Promise<PlacedBlock[]> {
-    const { blocks: store, opener, cache } = this.#components
-    const found = await store.get(blocks.map(({ digest }) => digest))
-    if (found.some((frame, i) => frame !== undefined && frame.length !== blocks[i]?.length))
-      throw new ManifestError('the image gives a block another length than it has')
-    const frames = found.filter((frame) => frame !== undefined)
-    const bytes = frames.reduce((sum, { length }) => sum + length, 0)
-    const inflated = bytes <= DISK_INLINE_BYTES_MAX ? frames.map(decodeFrame) : await opener.inflate(frames)
-    for (const [i, { digest }] of frames.entries()) {
-      const block = inflated[i]
+  async #read(
+    blocks: readonly PlacedBlock[],
+    opened: OpenBlocks,
+    { memory, keeps }: Opening,
+  ): Promise<PlacedBlock[]> {
+    const { opener, cache } = this.#components
+    const found = await cache.inTurn(() => opener.open(blocks, memory))
+    let bytes = 0
+    for (const [i, placed] of blocks.entries()) {
+      const block = found[i]
       if (block === undefined) continue
-      opened.set(digestKey(digest), block)
-      cache.add(digest, block)
+      opened.set(digestKey(placed.digest), block)
+      if (keeps(placed)) cache.add(placed.digest, block)
+      bytes += block.length
     }
     this.#events.opened(bytes)
     return blocks.filter((_, i) => found[i] === undefined)
@@ -134,6 +200,13 @@ export class BlockLoader {
     )
     return (await Promise.all(brought)).reduce((sum, bytes) => sum + bytes, 0)
   }
+}
+
+/** The same bytes where they stay. */
+export function copied(bytes: Uint8Array, memory: Memory): Uint8Array {
+  const copy = memory.take(bytes.length)
+  copy.set(bytes)
+  return copy
 }
 
 /** Each digest once. */

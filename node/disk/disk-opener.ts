@@ -8,12 +8,12 @@ import type { Log } from '../../src/core/log.ts'
 import { decodeManifest, type Manifest } from '../../src/core/manifest.ts'
 import type { Reference } from '../../src/core/reference.ts'
 import type { Exchange } from '../../src/exchange/exchange.ts'
-import type { FramePool } from '../../src/store/frame-pool.ts'
 import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
 import type { JoinAnswer } from '../joiner.ts'
 import type { Pull } from '../pull.ts'
 import type { Puller } from '../puller.ts'
 import { BlockCache } from './block-cache.ts'
+import type { BlockOpener } from './block-loader.ts'
 import { type Disk, type OnLoss, OpenDisk } from './disk.ts'
 import { DiskImage } from './disk-image.ts'
 import { SegmentCache } from './segment-cache.ts'
@@ -24,7 +24,7 @@ export interface DiskOpenerComponents {
   exchange: Pick<Exchange, 'swarm'>
   blocks: BlockStore
   nodes: BlockStore
-  opener: Pick<FramePool, 'inflate'>
+  opener: BlockOpener
   clock: Clock
   log: Log
 }

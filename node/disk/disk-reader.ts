@@ -1,8 +1,12 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { digestKey } from '../../src/core/cid.ts'
 import { InternalError } from '../../src/core/errors.ts'
-import { DISK_EXTENT_BLOCKS_MAX, SEGMENT_BYTES_MAX } from '../../src/core/limits.ts'
-import type { BlockLoader } from './block-loader.ts'
+import {
+  DISK_CACHE_READ_BYTES_MAX,
+  DISK_EXTENT_BLOCKS_MAX,
+  SEGMENT_BYTES_MAX,
+} from '../../src/core/limits.ts'
+import { type BlockLoader, copied } from './block-loader.ts'
 import type { ImageMap, ImageSpan, PlacedBlock } from './image-map.ts'
 import type { BringOptions } from './image-source.ts'
 import {
@@ -12,10 +16,11 @@ import {
   type ExtentContext,
   type ExtentRange,
   type Piece,
+  type Pieces,
 } from './nbd/export.ts'
 import type { ByteRange } from './read-ahead.ts'
 
-/** Reads ranges of one image. What is in memory is answered at once, without a promise and without copies. */
+/** Reads ranges of one image. What is in memory is answered at once, without a promise. */
 export class DiskReader {
   readonly #map: ImageMap
   readonly #loader: BlockLoader
@@ -26,7 +31,7 @@ export class DiskReader {
   }
 
   /** Pieces in order, of `length` bytes together. Errors: those of the map and the loader. */
-  read(offset: number, length: number, options: BringOptions): readonly Piece[] | Promise<readonly Piece[]> {
+  read(offset: number, length: number, options: BringOptions): Pieces | Promise<Pieces> {
     const spans = this.#map.spans(offset, length, options)
     if (spans instanceof Promise) return this.#later(spans, options)
     return this.#atOnce(spans) ?? this.#load(spans, options)
@@ -73,26 +78,48 @@ export class DiskReader {
     return spans.map(({ block }) => (block === undefined || held[at++] === true ? CACHED.local : 0))
   }
 
-  async #later(spans: Promise<ImageSpan[]>, options: BringOptions): Promise<readonly Piece[]> {
+  async #later(spans: Promise<ImageSpan[]>, options: BringOptions): Promise<Pieces> {
     const known = await spans
     return this.#atOnce(known) ?? (await this.#load(known, options))
   }
 
   /** Undefined when a block is not in memory. */
-  #atOnce(spans: readonly ImageSpan[]): Piece[] | undefined {
+  #atOnce(spans: readonly ImageSpan[]): Pieces | undefined {
+    const lease = this.#loader.lease()
     const pieces: Piece[] = []
     for (const span of spans) {
       const bytes = span.block && this.#loader.cached(span.block)
-      if (span.block !== undefined && bytes === undefined) return undefined
-      pieces.push(pieceOf(span, bytes))
+      if (span.block !== undefined && bytes === undefined) {
+        lease.release()
+        return undefined
+      }
+      const piece = pieceOf(span, bytes)
+      pieces.push(piece instanceof Uint8Array ? copied(piece, lease) : piece)
     }
-    return pieces
+    return Object.assign(pieces, { release: lease.release })
   }
 
-  async #load(spans: readonly ImageSpan[], options: BringOptions): Promise<readonly Piece[]> {
-    const opened = await this.#loader.open(blocksOf(spans), options)
-    return spans.map((span) => pieceOf(span, span.block && opened.get(digestKey(span.block.digest))))
+  async #load(spans: readonly ImageSpan[], options: BringOptions): Promise<Pieces> {
+    const lease = this.#loader.lease()
+    const opening = { options, memory: lease, keeps: keptOf(spans) }
+    const [first] = spans
+    if (spans.length === 1 && first?.block !== undefined && first.length < first.block.length) {
+      const { block, start, length } = first
+      const piece = await this.#loader.openPart(block, { start, end: start + length }, opening)
+      return Object.assign([checked(piece, length)], { release: lease.release })
+    }
+    const opened = await this.#loader.open(blocksOf(spans), opening)
+    const pieces = spans.map((span) => pieceOf(span, span.block && opened.get(digestKey(span.block.digest))))
+    return Object.assign(pieces, { release: lease.release })
   }
+}
+
+/** Which blocks are worth keeping: those of small reads, and those that a long read leaves something of, since the next begins there. */
+function keptOf(spans: readonly ImageSpan[]): (block: PlacedBlock) => boolean {
+  const bytes = spans.reduce((sum, { length }) => sum + length, 0)
+  if (bytes <= DISK_CACHE_READ_BYTES_MAX) return () => true
+  const parts = spans.filter(({ block, length }) => block !== undefined && length < block.length)
+  return (block) => parts.some((part) => part.block === block)
 }
 
 const blocksOf = (spans: readonly ImageSpan[]): PlacedBlock[] =>
@@ -100,7 +127,10 @@ const blocksOf = (spans: readonly ImageSpan[]): PlacedBlock[] =>
 
 function pieceOf({ start, length, block }: ImageSpan, bytes: Uint8Array | undefined): Piece {
   if (block === undefined) return { zeros: length }
-  const piece = bytes?.subarray(start, start + length)
+  return checked(bytes?.subarray(start, start + length), length)
+}
+
+function checked(piece: Uint8Array | undefined, length: number): Piece {
   if (piece?.length !== length) throw new InternalError('a block is shorter than its place in the image')
   return piece
 }

@@ -11,7 +11,7 @@ import { DiskReader } from './disk-reader.ts'
 import { type BootStats, type DiskStats, noBoot } from './disk-stats.ts'
 import { ImageMap } from './image-map.ts'
 import type { BringOptions, ImageSource, LackingBlocks } from './image-source.ts'
-import type { ExportOptions, Extent, ExtentContext, ExtentRange, NbdExport, Piece } from './nbd/export.ts'
+import type { ExportOptions, Extent, ExtentContext, ExtentRange, NbdExport, Pieces } from './nbd/export.ts'
 import { type ByteRange, ReadAhead } from './read-ahead.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import { StallWatch } from './stall-watch.ts'
@@ -143,11 +143,7 @@ export class OpenDisk implements Disk {
     return this.#image.complete
   }
 
-  read(
-    offset: number,
-    length: number,
-    { signal }: ExportOptions,
-  ): readonly Piece[] | Promise<readonly Piece[]> {
+  read(offset: number, length: number, { signal }: ExportOptions): Pieces | Promise<Pieces> {
     if (this.#closing.signal.aborted) throw new UnreachableError('the disk was detached')
     this.#counts.reads++
     this.#counts.readBytes += length
@@ -206,7 +202,7 @@ export class OpenDisk implements Disk {
     await this.#init.closed()
   }
 
-  async #counted(answer: Promise<readonly Piece[]>, options: BringOptions): Promise<readonly Piece[]> {
+  async #counted(answer: Promise<Pieces>, options: BringOptions): Promise<Pieces> {
     const startedMs = this.#clock.monotonic()
     try {
       return await answer

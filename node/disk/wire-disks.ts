@@ -7,7 +7,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import type { Log } from '../../src/core/log.ts'
 import { parseReference } from '../../src/core/reference.ts'
 import type { Exchange } from '../../src/exchange/exchange.ts'
-import type { FramePool } from '../../src/store/frame-pool.ts'
+import type { PackStore } from '../../src/store/pack-store.ts'
 import type { NodeConfig } from '../config.ts'
 import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
 import type { Joiner } from '../joiner.ts'
@@ -32,7 +32,7 @@ export interface DiskParts {
   readonly exchange: Exchange
   readonly blocks: BlockStore
   readonly nodes: BlockStore
-  readonly frames: FramePool
+  readonly packs: Pick<PackStore, 'open' | 'openPart'>
   readonly client: Pick<TrackerClient, 'profiles'>
   readonly link: Pick<TrackerLink, 'profile' | 'self' | 'watched'>
 }
@@ -45,9 +45,9 @@ export interface WiredDisks {
 
 /** What gives images to machines as disks, and how to show its figures. */
 export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' | 'disk'>): WiredDisks {
-  const { log, clock, catalog, joiner, puller, exchange, blocks, nodes, frames } = parts
+  const { log, clock, catalog, joiner, puller, exchange, blocks, nodes, packs } = parts
   const metrics = new DiskMetrics()
-  const opener = new DiskOpener({ log, clock, catalog, puller, exchange, blocks, nodes, opener: frames })
+  const opener = new DiskOpener({ log, clock, catalog, puller, exchange, blocks, nodes, opener: packs })
   const boots = wireBoots(parts, config)
   const disks = new Disks(
     {

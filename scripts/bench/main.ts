@@ -30,7 +30,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   cbt: () => import('./cbt.ts'),
   admission: () => import('./admission.ts'),
   announce: () => import('./announce.ts'),
-  nbd: () => import('./nbd.ts'),
+  disk: () => import('./disk.ts'),
 }
 
 interface Flags {

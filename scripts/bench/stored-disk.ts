@@ -27,7 +27,7 @@ export async function openStoredDisk(init: { dir: string; path: string; name: st
   const imported = await importImage({ sink: blocks }, { source: await openSource(path), sink: 'near' })
   const disk = new OpenDisk(
     {
-      ...{ image: wholeImage(imported, blocks), blocks, opener: frames, clock: systemClock, log: silentLog },
+      ...{ image: wholeImage(imported, blocks), blocks, opener: blocks, clock: systemClock, log: silentLog },
       ...{ cache: new BlockCache(), segments: new SegmentCache() },
     },
     {

@@ -279,6 +279,8 @@ export const SESSION_STALL_MS = 300_000
 
 /** Inflated blocks that a node keeps for all its disks: what a machine reads twice while it boots (40 MiB measured), and some more. */
 export const DISK_CACHE_BYTES = 64 * MiB
+/** Longest read whose blocks a node keeps: what a machine copies from end to end would take the place of everything else. */
+export const DISK_CACHE_READ_BYTES_MAX = 64 * KiB
 /** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */
 export const DISK_SEGMENTS_MAX = 256
 /** Time for somebody to give the manifest of an image before opening it as a disk fails. */
@@ -291,8 +293,6 @@ export const DISK_LOSS_ERROR_MS = 30_000
 export const DISK_DAMAGED_MAX = 3
 /** Blocks that one look for holes, or for what is local, goes through before it answers: 20 ms of look-ups. */
 export const DISK_EXTENT_BLOCKS_MAX = 8192
-/** Bytes of blocks up to which a read is inflated where it is asked for: below, handing it to a worker takes longer. */
-export const DISK_INLINE_BYTES_MAX = 64 * KiB
 
 /** Share of what was read in sequence that a disk fetches ahead: what a guest then does not read is within the bound of 1.3 of what it has read. */
 export const READ_AHEAD_SHARE = 0.25

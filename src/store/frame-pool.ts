@@ -115,12 +115,17 @@ export class FramePool {
   /** Reads, inflates and verifies frames, each to its place. Throws IntegrityError, StorageError. */
   async readInto(init: ReadIntoInit, options: CallOptions = {}): Promise<void> {
     const { reads, table, places, target } = init
-    this.#checked ??= new CheckedFrames()
-    const { memory: checked } = this.#checked
+    const { memory: checked } = this.checked
     const request: FrameRequest = {
       ...{ do: 'read', reads, table, places, target, checked },
     }
     await this.#pool.run(request, { ...options, transfer: [table.buffer] })
+  }
+
+  /** What workers, and others of this process, have found to be right. */
+  get checked(): CheckedFrames {
+    this.#checked ??= new CheckedFrames()
+    return this.#checked
   }
 
   close(): Promise<void> {

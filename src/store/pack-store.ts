@@ -5,6 +5,13 @@ import type { Digest } from '../core/cid.ts'
 import { AbortedError, StateError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { type Log, silentLog } from '../core/log.ts'
+import {
+  BlockOpener,
+  type BlockPart,
+  type Memory,
+  type OpenedPart,
+  type WantedBlock,
+} from './block-opener.ts'
 import { checkFrame } from './check-frame.ts'
 import { FramePool } from './frame-pool.ts'
 import { FreeSpace } from './free-space.ts'
@@ -76,6 +83,7 @@ export async function openPackStore(
 /** See openPackStore. `get` trusts what was verified when it was put; `verify` hashes it again. */
 export class PackStore implements BlockStore {
   readonly #parts: Parts
+  readonly #opener: BlockOpener
   readonly #ownsFrames: boolean
   readonly #closing = new AbortController()
   #maintenance: Promise<unknown> = Promise.resolve()
@@ -85,6 +93,7 @@ export class PackStore implements BlockStore {
 
   constructor(parts: Parts, ownsFrames: boolean) {
     this.#parts = parts
+    this.#opener = new BlockOpener(parts)
     this.#ownsFrames = ownsFrames
   }
 
@@ -109,6 +118,16 @@ export class PackStore implements BlockStore {
    */
   openInto(blocks: PlacedBlocks, target: SharedBytes, options: CallOptions = {}): Promise<void> {
     return this.#run(options, (parts) => openBlocks(parts, blocks, target))
+  }
+
+  /** See BlockOpener.open. */
+  open(wanted: readonly WantedBlock[], memory: Memory): Promise<(Uint8Array | undefined)[]> {
+    return this.#run({}, () => this.#opener.open(wanted, memory))
+  }
+
+  /** See BlockOpener.openPart. */
+  openPart(wanted: WantedBlock, part: BlockPart, memory: Memory): Promise<OpenedPart | undefined> {
+    return this.#run({}, () => this.#opener.openPart(wanted, part, memory))
   }
 
   /** Throws InvalidError before anything is stored when a frame has an impossible form. */

@@ -17,6 +17,11 @@ export class BufferPool {
     for (let halved = init.halvings ?? 0; halved >= 0; halved--) this.#free.set(init.bytes >> halved, [])
   }
 
+  /** Of each buffer. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   /** `length` bytes at the start of a buffer of the pool, with any content; a buffer of their own where they are few or too many. */
   take(length: number): Uint8Array<ArrayBuffer> {
     if (length > this.#bytes || length < this.#bytes / 16) return new Uint8Array(length)
@@ -24,7 +29,7 @@ export class BufferPool {
       if (length > bytes) continue
       const buffer = free.pop()
       if (buffer !== undefined) this.#keptBytes -= bytes
-      return new Uint8Array(buffer ?? new ArrayBuffer(bytes), 0, length)
+      return new Uint8Array(buffer ?? uninitialised(bytes), 0, length)
     }
     return new Uint8Array(length)
   }
@@ -38,4 +43,10 @@ export class BufferPool {
     this.#keptBytes += bytes
     free.push(buffer)
   }
+}
+
+/** Without the zeros that a new ArrayBuffer is filled with. */
+function uninitialised(bytes: number): ArrayBuffer {
+  const { buffer } = Buffer.allocUnsafeSlow(bytes)
+  return buffer
 }

@@ -6,6 +6,9 @@ export interface ZeroSpan {
 /** Part of what was read: bytes, which nobody changes until they are sent, or a span of zeros. */
 export type Piece = Uint8Array | ZeroSpan
 
+/** What was read, in order. Whoever has it calls `release`, where there is one, when nobody reads the bytes any more: they are overwritten then. Without that they are left to the collector. */
+export type Pieces = readonly Piece[] & { readonly release?: () => void }
+
 /** What can be asked about ranges: where there is data, and what of it is local. */
 export type ExtentContext = 'allocation' | 'cached'
 
@@ -44,7 +47,7 @@ export interface NbdExport {
   /** Bytes; does not change. */
   readonly size: number
   /** Pieces in order, of `length` bytes together. */
-  read(offset: number, length: number, options: ExportOptions): readonly Piece[] | Promise<readonly Piece[]>
+  read(offset: number, length: number, options: ExportOptions): Pieces | Promise<Pieces>
   /** Extents in order from `offset`, one at least; they may end before the range does. */
   extents(
     context: ExtentContext,

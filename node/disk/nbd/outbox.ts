@@ -25,6 +25,11 @@ export interface Written {
   readonly bytes: number
 }
 
+interface Batch extends Written {
+  readonly slabs: readonly Buffer[]
+  readonly releases: readonly (() => void)[]
+}
+
 interface OutboxComponents {
   readonly socket: Socket
   readonly slabs: BufferPool
@@ -49,6 +54,7 @@ export class Outbox {
   /** Slabs that are full, and in use by what is not written yet. */
   #full: Buffer[] = []
   #pieces: Uint8Array[] = []
+  #releases: (() => void)[] = []
   #bytes = 0
   #answers = 0
   #answerBytes = 0
@@ -97,6 +103,11 @@ export class Outbox {
     }
   }
 
+  /** Calls `release` when the system has taken all that was appended so far; never, when the connection ends before. */
+  whenWritten(release: () => void): void {
+    this.#releases.push(release)
+  }
+
   /** An answer ends here; `written` tells of it, and of its bytes, when the system has taken it. */
   answered(bytes: number): void {
     this.#answers += 1
@@ -109,6 +120,7 @@ export class Outbox {
   close(): void {
     this.#closed = true
     this.#pieces = []
+    this.#releases = []
     this.#slab = undefined
     this.#full = []
   }
@@ -147,7 +159,11 @@ export class Outbox {
     const last = this.#pieces.pop()
     if (last === undefined) return
     const { socket, clock } = this.#components
-    const batch = { answers: this.#answers, bytes: this.#answerBytes, slabs: this.#full }
+    const batch = {
+      ...{ answers: this.#answers, bytes: this.#answerBytes },
+      ...{ slabs: this.#full, releases: this.#releases },
+    }
+    this.#releases = []
     this.#full = []
     this.#answers = 0
     this.#answerBytes = 0
@@ -164,8 +180,9 @@ export class Outbox {
     socket.uncork()
   }
 
-  #onWritten({ answers, bytes, slabs }: Written & { slabs: readonly Buffer[] }): void {
+  #onWritten({ answers, bytes, slabs, releases }: Batch): void {
     if (this.#closed) return
+    for (const release of releases) release()
     const { slabs: pool, clock } = this.#components
     this.#progressMs = clock.monotonic()
     this.#batches -= 1

@@ -4,7 +4,7 @@ import { BootswarmError } from '../../../src/core/errors.ts'
 import type { Log } from '../../../src/core/log.ts'
 import type { Allowance } from './budget.ts'
 import type { ByteQueue } from './byte-queue.ts'
-import type { ExportOptions, Piece } from './export.ts'
+import type { ExportOptions, Pieces } from './export.ts'
 import type { NbdObserver } from './observer.ts'
 import type { Session } from './options.ts'
 import type { Outbox } from './outbox.ts'
@@ -139,9 +139,11 @@ export class Transmission {
     }
   }
 
-  #answerRead(request: NbdRequest, pieces: readonly Piece[]): void {
-    if (this.#isOver) return
-    readReply(this.#components.outbox, request, { pieces, structured: this.#session.structured })
+  #answerRead(request: NbdRequest, pieces: Pieces): void {
+    if (this.#isOver) return pieces.release?.()
+    const { outbox } = this.#components
+    readReply(outbox, request, { pieces, structured: this.#session.structured })
+    if (pieces.release !== undefined) outbox.whenWritten(pieces.release)
     this.#answered(request, { error: NBD_ERROR.ok, held: request.length })
   }
 

@@ -12,6 +12,7 @@ import { writeRandomFile } from '../../testnet/images/random-file.ts'
 import { FileDisk } from '../../testnet/vm/file-disk.ts'
 import { startQemuNbd } from '../../testnet/vm/qemu-nbd.ts'
 import type { BenchOptions } from './bench.ts'
+import { diskMemory } from './disk-memory.ts'
 import { MB, median, timed } from './measure.ts'
 import { MemoryDisk } from './memory-disk.ts'
 import { type Row, rowOf } from './row.ts'
@@ -50,6 +51,7 @@ export async function run(options: BenchOptions): Promise<Row[]> {
   return [
     ...(await compare(options, { what: 'bytes that do not compress', path: noise, withBare: true })),
     ...(await compare(options, { what: 'disk of programs', path: first, withBare: false })),
+    ...(await diskMemory(options)),
   ]
 }
 
@@ -60,7 +62,7 @@ async function compare(
   const { path, what } = image
   const dir = join(options.dir, what.replaceAll(' ', '-'))
   await mkdir(dir)
-  options.say(`nbd: ${what}: into a store`)
+  options.say(`disk: ${what}: into a store`)
   const file = await FileDisk.open({ name: 'disk', path })
   const stored = await openStoredDisk({ dir: join(dir, 'store'), path, name: 'disk' })
   const offers: Offer[] = [{ what: 'attached image', disk: stored.disk, isReal: true }]
@@ -95,7 +97,7 @@ async function inTurns(
 ): Promise<Speeds[][]> {
   const speeds = init.uris.map((): Speeds[] => [])
   for (let turn = 0; turn <= runs; turn++) {
-    say(`nbd: ${init.what}: ${turn === 0 ? 'warming up' : `run ${turn} of ${runs}`}`)
+    say(`disk: ${init.what}: ${turn === 0 ? 'warming up' : `run ${turn} of ${runs}`}`)
     for (const [i, uri] of init.uris.entries()) {
       const measured = await measure(uri, { bytes: init.bytes, seed: seed + turn })
       if (turn > 0) speeds[i]?.push(measured)
@@ -138,7 +140,12 @@ function rowsOf(
 ): Row[] {
   const row = (figure: string, unit: string, of: keyof Speeds) =>
     rowOf({
-      ...{ bench: 'nbd', figure: `${figure}: ${what}`, unit, value: median(own.map((speeds) => speeds[of])) },
+      ...{
+        bench: 'disk',
+        figure: `${figure}: ${what}`,
+        unit,
+        value: median(own.map((speeds) => speeds[of])),
+      },
       yardstick: { name: 'qemu-nbd', value: median(yard.map((speeds) => speeds[of])) },
       ...(isReal ? { goal: { atLeast: GOALS[of] } } : {}),
     })
