@@ -1,6 +1,6 @@
 // deadline: 240 s
 import { once } from 'node:events'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,6 +135,16 @@ test('a disk becomes a raw file, by the node itself where it may write', async (
     assert.is(code, 0, stderr)
     assert.is(await firstDifference(image, target), undefined)
   }
+})
+
+withQemu('an overlay goes over to the raw file of its image, and needs the node no more', async ({ dir }) => {
+  const moved = join(dir, 'moved.qcow2')
+  const file = join(dir, 'flat.img')
+  await copyFile(join(dir, 'vm.qcow2'), moved)
+  await outputOf('qemu-img', 'rebase', '-u', '-f', 'qcow2', '-F', 'raw', '-b', file, moved)
+  const info = JSON.parse(await outputOf('qemu-img', 'info', '--output=json', moved))
+  assert.is(info['backing-filename'], file)
+  await outputOf('qemu-img', 'compare', '-f', 'qcow2', '-F', 'qcow2', moved, join(dir, 'whole.qcow2'))
 })
 
 test('a disk that is in use is not detached, nor is its image removed', async ({ testnet }) => {
