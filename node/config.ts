@@ -34,7 +34,18 @@ export const NodeConfigSchema = Type.Object(
     ),
     control: Type.Optional(Type.Object({ socket: Type.String({ minLength: 1 }) }, closed)),
     disk: Type.Optional(
-      Type.Object({ socketDirectory: Type.Optional(Type.String({ minLength: 1 })) }, closed),
+      Type.Object(
+        {
+          socketDirectory: Type.Optional(Type.String({ minLength: 1 })),
+          tcp: Type.Optional(
+            Type.Object(
+              { listen: HostPort, allow: Type.Array(Type.String({ pattern: '^/' }), { minItems: 1 }) },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
     ),
     labels: Type.Optional(
       Type.Partial(Type.Object(Object.fromEntries(LABELS.map((label) => [label, Type.String()])), closed)),
@@ -71,8 +82,12 @@ export interface NodeConfig {
   readonly identity: IdentityConfig
   readonly p2p: { readonly listen: readonly string[]; readonly announce: readonly string[] }
   readonly control: { readonly socket: string }
-  /** Where the sockets of disks are. */
-  readonly disk: { readonly socketDirectory: string }
+  readonly disk: {
+    /** Where the sockets of disks are. */
+    readonly socketDirectory: string
+    /** Where disks are offered with TLS, to whom; undefined: nowhere. */
+    readonly tcp: { readonly listen: ListenAddress; readonly allow: readonly string[] } | undefined
+  }
   readonly labels: Readonly<Record<string, string>>
   readonly grants: { readonly graceSeconds: number }
   /** Compression of answers, and limits. */
@@ -112,7 +127,7 @@ function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeCon
     identity: resolveIdentity(file.identity, absolute),
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     control: { socket },
-    disk: { socketDirectory },
+    disk: { socketDirectory, tcp: tcpOf(file.disk?.tcp) },
     labels: (file.labels ?? {}) as Record<string, string>,
     grants: { graceSeconds: file.grants?.graceSeconds ?? GRANT_GRACE_S },
     exchange: resolveExchange(file.exchange, path),
@@ -122,6 +137,10 @@ function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeCon
     metrics: file.metrics === undefined ? undefined : { listen: parseListen(file.metrics.listen) },
     log: { level: file.log?.level ?? 'info' },
   }
+}
+
+function tcpOf(file: { listen: string; allow: string[] } | undefined): NodeConfig['disk']['tcp'] {
+  return file && { listen: parseListen(file.listen), allow: file.allow }
 }
 
 function hostOf(url: string, path: string): string {

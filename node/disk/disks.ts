@@ -111,8 +111,11 @@ export class Disks implements Lifecycle {
 
   /** Over all disks since the start. */
   totals(): DiskSums {
-    return this.#totals.sums([...this.#attached.values()].flatMap(({ disk }) => disk?.stats() ?? []))
+    return this.#totals.sums(this.exports().map((disk) => disk.stats()))
   }
+
+  /** Those that can be read now. */
+  readonly exports = (): Disk[] => [...this.#attached.values()].flatMap(({ disk }) => disk ?? [])
 
   /** Images of disks: nothing of them may be collected. */
   images(): CatalogEntry[] {

@@ -7,6 +7,7 @@ import type { Clock } from '../../src/core/clock.ts'
 import type { Log } from '../../src/core/log.ts'
 import { parseReference } from '../../src/core/reference.ts'
 import type { Exchange } from '../../src/exchange/exchange.ts'
+import type { Identity } from '../../src/identity/identity-files.ts'
 import type { PackStore } from '../../src/store/pack-store.ts'
 import type { NodeConfig } from '../config.ts'
 import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
@@ -22,6 +23,7 @@ import { NbdServer } from './nbd/server.ts'
 import { BootProfiles } from './profile/boot-profiles.ts'
 import { DiskBoots } from './profile/disk-boots.ts'
 import { ProfileFiles } from './profile/profile-files.ts'
+import { TcpDisks } from './tcp-disks.ts'
 
 export interface DiskParts {
   readonly log: Log
@@ -32,6 +34,7 @@ export interface DiskParts {
   readonly exchange: Exchange
   readonly blocks: BlockStore
   readonly nodes: BlockStore
+  readonly identity: Identity
   readonly packs: Pick<PackStore, 'open' | 'openPart'>
   readonly client: Pick<TrackerClient, 'profiles'>
   readonly link: Pick<TrackerLink, 'profile' | 'self' | 'watched'>
@@ -39,6 +42,8 @@ export interface DiskParts {
 
 export interface WiredDisks {
   readonly disks: Disks
+  /** To be started after the disks. */
+  readonly tcp: TcpDisks
   readonly boots: DiskBoots
   addMetrics(registry: Registry): void
 }
@@ -49,6 +54,9 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
   const metrics = new DiskMetrics()
   const opener = new DiskOpener({ log, clock, catalog, puller, exchange, blocks, nodes, opener: packs })
   const boots = wireBoots(parts, config)
+  const { tcp, socketDirectory } = config.disk
+  const admits = ({ dn }: { dn: string }) => tcp?.allow.includes(dn) === true
+  const server = new NbdServer({ log, clock, observer: metrics, tls: { identity: parts.identity, admits } })
   const disks = new Disks(
     {
       ...{ log, clock, images: joiner },
@@ -63,7 +71,7 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
           return disk
         },
       },
-      server: new NbdServer({ log, clock, observer: metrics }),
+      server,
       renewed: async (image) => {
         const { delegation, grant, manifest } = image
         if (delegation !== undefined) await catalog.update(image, { delegation })
@@ -72,9 +80,10 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
       isComplete: ({ manifest }) =>
         catalog.withManifest(manifest as ManifestId).some(({ complete }) => complete),
     },
-    { socketDirectory: config.disk.socketDirectory },
+    { socketDirectory },
   )
-  return { disks, boots, addMetrics: (registry) => metrics.addTo(registry, disks) }
+  const offered = new TcpDisks({ server, log, exports: disks.exports }, { address: tcp?.listen })
+  return { disks, tcp: offered, boots, addMetrics: (registry) => metrics.addTo(registry, disks) }
 }
 
 function wireBoots(

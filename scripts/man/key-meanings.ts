@@ -33,6 +33,10 @@ export const NODE_KEYS: Meanings = {
   'p2p.listen': 'Where peers connect, as multiaddrs. Default: /ip4/0.0.0.0/tcp/4002.',
   'control.socket': 'Unix socket of the control interface. Default: /run/bootswarm/node.sock.',
   'disk.socketDirectory': 'Where the sockets of disks are. Default: disks, beside the control socket.',
+  'disk.tcp.listen':
+    'Where disks are offered over TCP as well, with TLS on both sides and the certificate of this program. Nowhere without it.',
+  'disk.tcp.allow':
+    'Distinguished names of those who may read the disks over TCP, as /DC=org/CN=hypervisor-2. Nobody else may.',
   'labels.site': 'Where the node is. An admin can set labels at the tracker; then these do not count.',
   'labels.zone': 'A part of the site.',
   'labels.rack': 'Nodes of one rack are near to each other.',

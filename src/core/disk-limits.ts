@@ -32,8 +32,8 @@ export const NBD_CONNECTION_REQUESTS_MAX = 128
 export const NBD_CONNECTION_BYTES_MAX = 32 * MiB
 /** Of these, what a connection has for itself whatever the others do: reads of a machine that boots are 40 KiB on average. */
 export const NBD_CONNECTION_OWN_BYTES = 256 * KiB
-/** Bytes beyond those that all connections together may have asked for and not taken. */
-export const NBD_SERVER_BYTES_MAX = 128 * MiB
+/** Bytes beyond those that all connections together may have asked for and not taken: the longest request, and half as much for others meanwhile. What is opened ahead of clients that take it is memory of the node. */
+export const NBD_SERVER_BYTES_MAX = 48 * MiB
 /** Requests of one connection to fill a range that run at a time; more are answered and not followed, since they are hints. */
 export const NBD_PREFETCHES_MAX = 32
 /** Extents in one answer about a range: 64 KiB. The client asks on where it ends. */

@@ -278,7 +278,7 @@ export const HAVE_DELAY_MS = 50
 export const SESSION_STALL_MS = 300_000
 
 /** Inflated blocks that a node keeps for all its disks: what a machine reads twice while it boots (40 MiB measured), and some more. */
-export const DISK_CACHE_BYTES = 64 * MiB
+export const DISK_CACHE_BYTES = 48 * MiB
 /** Longest read whose blocks a node keeps: what a machine copies from end to end would take the place of everything else. */
 export const DISK_CACHE_READ_BYTES_MAX = 64 * KiB
 /** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */

@@ -24,6 +24,16 @@ test('fills in defaults and makes paths absolute', () => {
   assert.is(config.store.maxBytes, undefined)
 })
 
+test('offers disks over TCP to those alone whom the file names', () => {
+  assert.is(parse(BASE).disk.tcp, undefined)
+  const { tcp } = parse(`${BASE}disk: { tcp: { listen: "[::1]:10809", allow: [/DC=org/CN=hv2] } }\n`).disk
+  assert.equal(tcp, { listen: { host: '::1', port: 10_809 }, allow: ['/DC=org/CN=hv2'] })
+  for (const wrong of ['{ listen: "0.0.0.0:1" }', '{ listen: "0.0.0.0:1", allow: [] }', '{ allow: [/CN=x] }'])
+    assert.throws(() => parse(`${BASE}disk: { tcp: ${wrong} }\n`), ConfigErrorOf)
+})
+
+const ConfigErrorOf = (error: unknown) => error instanceof ConfigError
+
 test('takes authorities and revocation lists from where the file is', () => {
   const { identity } = parse(BASE.replace('ca: ca.pem', 'ca: certs, crl: lists, crlRequired: true'))
   assert.equal(

@@ -61,10 +61,10 @@ test('a request that waits for room is refused when its disk is taken away, and 
     const other = `${path}-gone`
     const listener = await server.listenAtPath(other, () => [gone])
     const greedy = await Promise.all(Array.from({ length: 4 }, () => NbdClient.serving(path)))
-    for (const client of greedy) client.send(requestBytes({ command: READ, length: 32 * MiB }))
+    for (const client of greedy) client.send(requestBytes({ command: READ, length: 12 * MiB }))
     await until(() => state.begun === 4)
     const first = await NbdClient.serving(other)
-    first.send(requestBytes({ command: READ, length: 32 * MiB, cookie: 7n }))
+    first.send(requestBytes({ command: READ, length: 12 * MiB, cookie: 7n }))
     await until(() => server.connectionsWaiting === 1)
     const second = await NbdClient.serving(path)
     second.send(requestBytes({ command: READ, length: MiB }))
