@@ -188,6 +188,8 @@ export const ORIGIN_ASSIGNED_RUNS = 8
 export const ORIGIN_KEPT_RUNS_MAX = 16
 /** Runs assigned to one peer that it has not told it holds: what is kept, on its way and being stored at an honest one. */
 export const ORIGIN_UNTOLD_RUNS_MAX = 256
+/** The same at one that has told nothing yet; two more for each run that it holds. Who is alone for its first tenth of a second would otherwise keep eight runs from seven that come then, for four seconds at 50 Mbit/s. */
+export const ORIGIN_FIRST_RUNS = 2
 /**
  * What an origin has assigned and not been told of, as time at the rate at which it is: the way to the taker, its disk and its word take a tenth of that. More would share the
  * uplink, and be whole nowhere for long.

@@ -1,6 +1,6 @@
 import { Bitmap } from '../core/bitmap.ts'
 import type { Clock } from '../core/clock.ts'
-import { ORIGIN_ASK_RETRY_MS, ORIGIN_UNTOLD_RUNS_MAX } from '../core/limits.ts'
+import { ORIGIN_ASK_RETRY_MS, ORIGIN_FIRST_RUNS, ORIGIN_UNTOLD_RUNS_MAX } from '../core/limits.ts'
 import { Allowance } from './allowance.ts'
 import type { OriginFallback } from './policy/origin-fallback.ts'
 import type { OriginTurns } from './policy/origin-turns.ts'
@@ -28,6 +28,7 @@ export class Asker {
   readonly #components: AskerComponents
   readonly #swarm: Swarm
   readonly #superseed: Superseed
+  readonly #firstRuns: number
   readonly #asks: Allowance
   readonly #told: Bitmap
   /** Runs assigned that the peer has not told it holds. */
@@ -40,10 +41,11 @@ export class Asker {
   /** An ask before this gets an empty answer without a look: half the time that the peer was told, as packets bunch. */
   #notBeforeMs = Number.NEGATIVE_INFINITY
 
-  constructor(components: AskerComponents, init: { swarm: Swarm; superseed: Superseed }) {
+  constructor(components: AskerComponents, init: { swarm: Swarm; superseed: Superseed; firstRuns?: number }) {
     this.#components = components
     this.#swarm = init.swarm
     this.#superseed = init.superseed
+    this.#firstRuns = init.firstRuns ?? ORIGIN_FIRST_RUNS
     this.#asks = new Allowance(components, ASKS)
     this.#told = new Bitmap(init.swarm.map.runs)
   }
@@ -76,7 +78,7 @@ export class Asker {
   ask(ask: { count: number; starving: boolean }): Assigned {
     const nowMs = this.#components.clock.monotonic()
     if (!this.#asks.take() || nowMs < this.#notBeforeMs) return { runs: [], retryMs: ORIGIN_ASK_RETRY_MS }
-    const wanted = Math.min(ask.count, ORIGIN_UNTOLD_RUNS_MAX - this.#untold.size)
+    const wanted = Math.min(ask.count, this.#mostUntold - this.#untold.size)
     if (wanted <= 0) return this.#later(ORIGIN_ASK_RETRY_MS, nowMs)
     const { turns } = this.#components
     const newcomer = this.#holds === 0 && this.#untold.size === 0
@@ -91,6 +93,11 @@ export class Asker {
       this.#out.add(run)
     }
     return { runs, retryMs: ORIGIN_ASK_RETRY_MS }
+  }
+
+  /** Who comes first is alone, and would be given what has to be shared a moment later: so few at first, and two more for each run that it holds. */
+  get #mostUntold(): number {
+    return Math.min(ORIGIN_UNTOLD_RUNS_MAX, this.#firstRuns + 2 * this.#holds)
   }
 
   #later(retryMs: number, nowMs: number): Assigned {

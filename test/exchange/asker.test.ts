@@ -4,6 +4,7 @@ import { Bitmap } from '../../src/core/bitmap.ts'
 import {
   ORIGIN_ASK_RETRY_MS,
   ORIGIN_FALLBACK_BYTES_PER_SECOND,
+  ORIGIN_FIRST_RUNS,
   ORIGIN_OUT_RUNS_START,
   ORIGIN_TURN_MS,
   ORIGIN_UNTOLD_RUNS_MAX,
@@ -24,8 +25,9 @@ function setUp(runs: number) {
   const swarm = { map: { runs }, have: Bitmap.full(runs) } as unknown as Swarm
   const turns = new OriginTurns({ idleMs: () => 0 })
   const fallback = new OriginFallback({ nowMs: 0 })
-  const asker = () => {
-    const made = new Asker({ clock, turns, fallback }, { swarm, superseed })
+  /** `firstRuns`: what it may be given before it tells of any; enough for these tests. */
+  const asker = (firstRuns = ORIGIN_UNTOLD_RUNS_MAX) => {
+    const made = new Asker({ clock, turns, fallback }, { swarm, superseed, firstRuns })
     /** Runs given, all of which are sent at once. */
     const ask = (count: number, starving = false): number[] => {
       const { runs } = made.ask({ count, starving })
@@ -48,6 +50,25 @@ test('a peer that never tells what it got is given only so many runs', async () 
   assert.is(given.size, ORIGIN_OUT_RUNS_START, 'the same ones again')
   await clock.advance(ORIGIN_TURN_MS)
   assert.is(asker().ask(8).length, 8, 'others are not kept out')
+})
+
+test('who comes first is given few runs until it tells of some, and then ever more', async () => {
+  const { asker } = setUp(64)
+  const first = asker(ORIGIN_FIRST_RUNS)
+  const runs = [...first.ask(8), ...first.ask(8)]
+  assert.is(runs.length, ORIGIN_FIRST_RUNS)
+  const others = Array.from({ length: 4 }, () => asker(ORIGIN_FIRST_RUNS))
+  for (const other of others) assert.is(other.ask(8).length, ORIGIN_FIRST_RUNS, 'there is something left')
+  const alone = setUp(64)
+  const only = alone.asker(ORIGIN_FIRST_RUNS)
+  let given = 0
+  for (let rounds = 0; rounds < 5; rounds++) {
+    const more = only.ask(16)
+    given = Math.max(given, more.length)
+    only.told(more)
+    await alone.clock.advance(ORIGIN_ASK_RETRY_MS)
+  }
+  assert.is(given, ORIGIN_OUT_RUNS_START)
 })
 
 test('an ask right after an empty answer costs nothing', async () => {
