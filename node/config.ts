@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from 'node:path'
 import { type Static, Type } from '@sinclair/typebox'
+import { HOARD_BYTES } from '../src/core/disk-limits.ts'
 import { ConfigError } from '../src/core/errors.ts'
 import { GRANT_GRACE_S } from '../src/core/limits.ts'
 import {
@@ -43,6 +44,7 @@ export const NodeConfigSchema = Type.Object(
               closed,
             ),
           ),
+          hoardBytes: Type.Optional(Type.Integer({ minimum: 0, maximum: 2 ** 53 - 1 })),
         },
         closed,
       ),
@@ -87,6 +89,8 @@ export interface NodeConfig {
     readonly socketDirectory: string
     /** Where disks are offered with TLS, to whom; undefined: nowhere. */
     readonly tcp: { readonly listen: ListenAddress; readonly allow: readonly string[] } | undefined
+    /** Bytes of what boots read that are kept ready. */
+    readonly hoardBytes: number
   }
   readonly labels: Readonly<Record<string, string>>
   readonly grants: { readonly graceSeconds: number }
@@ -127,7 +131,10 @@ function completed(file: Static<typeof NodeConfigSchema>, path: string): NodeCon
     identity: resolveIdentity(file.identity, absolute),
     p2p: { listen: file.p2p?.listen ?? DEFAULT_P2P_LISTEN, announce: file.p2p?.announce ?? [] },
     control: { socket },
-    disk: { socketDirectory, tcp: tcpOf(file.disk?.tcp) },
+    disk: {
+      ...{ socketDirectory, tcp: tcpOf(file.disk?.tcp) },
+      hoardBytes: file.disk?.hoardBytes ?? HOARD_BYTES,
+    },
     labels: (file.labels ?? {}) as Record<string, string>,
     grants: { graceSeconds: file.grants?.graceSeconds ?? GRANT_GRACE_S },
     exchange: resolveExchange(file.exchange, path),

@@ -89,8 +89,8 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   const renewed = (manifest: ManifestId, grant: string) => void disks.renewed(manifest, grant)
   const swarm = wireSwarm({ ...parts, renewed, client, enrolled: () => enrolment.asked() }, config)
   const { link, exchange, puller, announcer, placer, budget } = swarm
-  const wired: WiredDisks = wireDisks({ ...parts, ...swarm, client, packs }, config)
-  const { disks, tcp, boots, addMetrics } = wired
+  const wired: WiredDisks = wireDisks({ ...parts, ...swarm, client, packs }, config, () => maintenance)
+  const { disks, tcp, boots, hoard, addMetrics } = wired
   const enrolment: Enrolment = new Enrolment(
     { client, link, passes, clock, log, refused: (reason) => puller.stopAll(reason) },
     {
@@ -98,7 +98,8 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
       ...{ tracker: config.tracker.name, path: passPath(config) },
     },
   )
-  const maintenance = new Maintenance({ blocks: packs, nodes, catalog, exchange, puller, announcer, disks })
+  const kept = { blocks: packs, nodes, catalog, exchange, puller, announcer, disks }
+  const maintenance: Maintenance = new Maintenance(kept)
   const report = new NodeReport(
     {
       ...{ carrier: host, exchange, blocks, catalog, puller, link, enrolment, passes, clock, budget, disks },
@@ -121,7 +122,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   for (const part of [host, carrier, known, exchange, announcer]) await started(part)
   opened.defer(() => puller.stop())
   // Disks stop before what they read from: machines get answers or nothing, never an error.
-  for (const part of [boots, disks, tcp, placer]) await started(part)
+  for (const part of [boots, disks, tcp, hoard, placer]) await started(part)
   const probes = await listenForProbes(metrics, config.metrics?.listen)
   opened.defer(async () => probes?.close())
   opened.defer(() => control.close())

@@ -102,6 +102,8 @@ export async function writeNodeConfig(layout: Layout, init: NodeConfigInit): Pro
     control: { socket: layout.socket(name) },
     labels: labelsOf(init),
     export: { directories: [layout.exports(name)] },
+    // Nothing comes to a node that nobody has asked for.
+    disk: { hoardBytes: 0 },
     log: { level: 'info' },
     ...init.more,
   })

@@ -37,8 +37,11 @@ export interface Disk extends NbdExport {
   readonly boot: BootStats
   /** Tells somebody of every read of a guest, before it is answered; nobody with undefined. */
   observe(read: ReadObserver | undefined): void
-  /** Resolves when these ranges are in the store, with the bytes of the blocks that were fetched for it: what a boot will read. Errors: those of reads. */
-  bring(ranges: readonly ByteRange[], options: CallOptions): Promise<number>
+  /** Resolves when these ranges are in the store, with the bytes of the blocks that were fetched for it: what a boot will read, or may some day. Errors: those of reads. */
+  bring(
+    ranges: readonly ByteRange[],
+    options: CallOptions & { class: 'boot' | 'background' },
+  ): Promise<number>
   /** Its reads that wait fail; what it has fetched stays. */
   close(): Promise<void>
 }
@@ -170,8 +173,12 @@ export class OpenDisk implements Disk {
     this.#observer = read
   }
 
-  async bring(ranges: readonly ByteRange[], { signal = this.closing }: CallOptions): Promise<number> {
-    return await this.#reader.fetchAll(ranges, { signal: this.#until(signal), class: 'boot' })
+  async bring(
+    ranges: readonly ByteRange[],
+    options: CallOptions & { class: 'boot' | 'background' },
+  ): Promise<number> {
+    const signal = this.#until(options.signal ?? this.closing)
+    return await this.#reader.fetchAll(ranges, { ...options, signal })
   }
 
   stats(): DiskStats {

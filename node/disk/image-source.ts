@@ -12,8 +12,8 @@ export interface LackingBlocks {
 }
 
 export interface BringOptions extends CallOptions {
-  /** `guest` while a virtual machine waits, `boot` for what it will read in a moment. */
-  readonly class: Extract<TrafficClass, 'guest' | 'boot'>
+  /** `guest` while a virtual machine waits, `boot` for what it will read in a moment, `background` for what one may read some day. */
+  readonly class: Extract<TrafficClass, 'guest' | 'boot' | 'background'>
 }
 
 /** One image, wherever its bytes are. */

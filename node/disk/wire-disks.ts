@@ -1,59 +1,40 @@
 import { join } from 'node:path'
 import type { Registry } from 'prom-client'
-import type { TrackerClient } from '../../src/api/tracker-client.ts'
-import type { BlockStore } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import type { Clock } from '../../src/core/clock.ts'
-import type { Log } from '../../src/core/log.ts'
 import { parseReference } from '../../src/core/reference.ts'
-import type { Exchange } from '../../src/exchange/exchange.ts'
-import type { Identity } from '../../src/identity/identity-files.ts'
-import type { PackStore } from '../../src/store/pack-store.ts'
 import type { NodeConfig } from '../config.ts'
-import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
-import type { Joiner } from '../joiner.ts'
-import type { Puller } from '../puller.ts'
-import type { TrackerLink } from '../tracker-link.ts'
 import { imageText } from './attached.ts'
 import { DiskFiles } from './disk-files.ts'
 import { DiskMetrics } from './disk-metrics.ts'
 import { DiskOpener } from './disk-opener.ts'
+import type { Collector, DiskParts } from './disk-parts.ts'
 import { Disks } from './disks.ts'
+import type { Hoard } from './hoard.ts'
+import { addHoardMetrics } from './hoard-metrics.ts'
 import { NbdServer } from './nbd/server.ts'
-import { BootProfiles } from './profile/boot-profiles.ts'
-import { DiskBoots } from './profile/disk-boots.ts'
-import { ProfileFiles } from './profile/profile-files.ts'
+import type { DiskBoots } from './profile/disk-boots.ts'
 import { TcpDisks } from './tcp-disks.ts'
-
-export interface DiskParts {
-  readonly log: Log
-  readonly clock: Clock
-  readonly catalog: ImageCatalog
-  readonly joiner: Joiner
-  readonly puller: Puller
-  readonly exchange: Exchange
-  readonly blocks: BlockStore
-  readonly nodes: BlockStore
-  readonly identity: Identity
-  readonly packs: Pick<PackStore, 'open' | 'openPart'>
-  readonly client: Pick<TrackerClient, 'profiles'>
-  readonly link: Pick<TrackerLink, 'profile' | 'self' | 'watched'>
-}
+import { wireBoots } from './wire-boots.ts'
 
 export interface WiredDisks {
   readonly disks: Disks
   /** To be started after the disks. */
   readonly tcp: TcpDisks
   readonly boots: DiskBoots
+  readonly hoard: Hoard
   addMetrics(registry: Registry): void
 }
 
-/** What gives images to machines as disks, and how to show its figures. */
-export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' | 'disk'>): WiredDisks {
+/** What gives images to machines as disks, and how to show its figures. `maintenance` is known when everything is wired. */
+export function wireDisks(
+  parts: DiskParts,
+  config: Pick<NodeConfig, 'dataDir' | 'disk'>,
+  maintenance: () => Collector,
+): WiredDisks {
   const { log, clock, catalog, joiner, puller, exchange, blocks, nodes, packs } = parts
   const metrics = new DiskMetrics()
   const opener = new DiskOpener({ log, clock, catalog, puller, exchange, blocks, nodes, opener: packs })
-  const boots = wireBoots(parts, config)
+  const { boots, hoard } = wireBoots({ ...parts, maintenance }, opener, config)
   const { tcp, socketDirectory } = config.disk
   const admits = ({ dn }: { dn: string }) => tcp?.allow.includes(dn) === true
   const server = new NbdServer({ log, clock, observer: metrics, tls: { identity: parts.identity, admits } })
@@ -68,6 +49,7 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
           const { answer, isNew } = init
           const digest = answer?.away === false ? (answer.joined.profile ?? null) : undefined
           boots.opened(disk, { isNew, digest })
+          if (isNew) hoard.attached(image)
           return disk
         },
       },
@@ -83,30 +65,9 @@ export function wireDisks(parts: DiskParts, config: Pick<NodeConfig, 'dataDir' |
     { socketDirectory },
   )
   const offered = new TcpDisks({ server, log, exports: disks.exports }, { address: tcp?.listen })
-  return { disks, tcp: offered, boots, addMetrics: (registry) => metrics.addTo(registry, disks) }
-}
-
-function wireBoots(
-  { log, clock, client, link }: DiskParts,
-  { dataDir }: Pick<NodeConfig, 'dataDir'>,
-): DiskBoots {
-  const asked = (image: CatalogEntry) => {
-    const { delegation } = image
-    const shown = delegation === undefined ? {} : { delegation }
-    return { reference: imageText(image), peer: link.self().peer, ...shown }
+  const addMetrics = (registry: Registry) => {
+    metrics.addTo(registry, disks)
+    addHoardMetrics(registry, hoard)
   }
-  const profiles = new BootProfiles({
-    tracker: {
-      find: (image, options) => link.watched(client.profiles.find(asked(image), options)),
-      record: (image, { reads, durationMs }, options) => {
-        const manifest = image.manifest as ManifestId
-        const body = { ...asked(image), manifest, reads, durationMs }
-        return link.watched(client.profiles.record(body, options))
-      },
-    },
-    files: new ProfileFiles({ log }, { dir: join(dataDir, 'profiles') }),
-    verify: (token) => link.profile(token),
-    log,
-  })
-  return new DiskBoots({ profiles, clock, log, random: Math.random })
+  return { disks, tcp: offered, boots, hoard, addMetrics }
 }

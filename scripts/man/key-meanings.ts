@@ -32,6 +32,8 @@ export const NODE_KEYS: Meanings = {
     'Name in the certificate of the tracker, which signs in it. Default: the host of the address.',
   'p2p.listen': 'Where peers connect, as multiaddrs. Default: /ip4/0.0.0.0/tcp/4002.',
   'control.socket': 'Unix socket of the control interface. Default: /run/bootswarm/node.sock.',
+  'disk.hoardBytes':
+    'How much of what boots read is kept ready, in bytes of the disks. Default: 10000000000. 0: nothing.',
   'disk.socketDirectory': 'Where the sockets of disks are. Default: disks, beside the control socket.',
   'disk.tcp.listen':
     'Where disks are offered over TCP as well, with TLS on both sides and the certificate of this program. Nowhere without it.',

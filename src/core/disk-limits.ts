@@ -64,6 +64,18 @@ export const BOOT_OFFER_SPREAD_MS = 60_000
 export const BOOT_OFFER_RETRY_MS = 15_000
 /** How often it is offered: for two hours. */
 export const BOOT_OFFER_TRIES_MAX = 9
+/** What a node keeps ready of boots unless its configuration says otherwise, inflated: those of 200 images like Debian's, which read 40 MB. */
+export const HOARD_BYTES = 10_000_000_000
+/** Images whose boots a node keeps ready: how many of them it looks at, and remembers. */
+export const HOARD_IMAGES_MAX = 256
+/** Time from the start of a node until it first fills its hoard, give or take half: machines that start with their host come first. */
+export const HOARD_START_MS = 120_000
+/** Time until it looks again whether there are other images or versions, give or take half: one request to the tracker. */
+export const HOARD_ROUND_MS = 1_800_000
+/** Pause before each REPLAY_STEP_BYTES for the hoard: 2.6 MB/s at most, a fifth of 100 Mbit/s. */
+export const HOARD_STEP_PAUSE_MS = 100
+/** Bytes that are brought in at a time for it. */
+export const HOARD_FLIGHT_BYTES_MAX = 512 * KiB
 /** Disks of one node: several for each of the machines that a hypervisor runs. */
 export const DISKS_MAX = 1024
 /** Longest name of a disk; it is part of the path of a socket, which has 107 bytes. */

@@ -126,6 +126,10 @@ export const GUEST_FLIGHT_BYTES_MAX = 4 * MiB
 export const READ_UNKNOWN_MS = 100
 /** ... and what is under way there already, as bytes in a millisecond: 8 Mbit/s, so that reads spread over peers of which nothing is known. */
 export const READ_UNKNOWN_BYTES_MS = 1 * KiB
+/** What boots read is passed on as soon as it is here: who asks for it before waits so long at most, as long as a full queue of 100 Mbit/s takes for 12 MiB; then it looks elsewhere. */
+export const PASS_ON_WAIT_MS = 1000
+/** Requests of one connection that wait so: twice what a replay has under way. */
+export const PASS_ON_HELD_MAX = 64
 /** Time after a read of a guest in which nothing is fetched in the background: a boot reads again within a tenth of that. */
 export const FILL_PAUSE_MS = 500
 /** Segments of an image up to which a session looks at all of them although it fetches on demand: 16 GiB of a typical image, 40 MB of nodes. */

@@ -1,4 +1,5 @@
-import type { TrafficClass } from '../core/traffic-class.ts'
+import { HEDGE_SLACK_MS } from '../core/limits.ts'
+import { moreUrgent, type TrafficClass } from '../core/traffic-class.ts'
 import type { RunBlocks } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
 
@@ -9,8 +10,8 @@ export interface WantedBlocks {
   readonly indices: readonly number[]
 }
 
-/** For what blocks are read: a guest waits for them, or a boot will read them. */
-export type ReadClass = Extract<TrafficClass, 'guest' | 'boot'>
+/** For what blocks are read: a guest waits for them, a boot will read them, or one may some day. */
+export type ReadClass = Extract<TrafficClass, 'guest' | 'boot' | 'background'>
 
 /** A want for the blocks of a read, at one peer. */
 export interface ReadAttempt {
@@ -38,6 +39,8 @@ export class BlockRead {
   readonly attempts = new Set<ReadAttempt>()
   readonly #avoidedUntilMs = new Map<string, number>()
   readonly #done = Promise.withResolvers<number>()
+  /** Since when a guest waits. */
+  #guestMs: number
   #readers = 0
   #ended = false
 
@@ -54,6 +57,7 @@ export class BlockRead {
     this.blocks = init.blocks
     this.class = init.class
     this.beganMs = init.nowMs
+    this.#guestMs = init.nowMs
     this.#done.promise.catch(() => {})
   }
 
@@ -97,11 +101,19 @@ export class BlockRead {
     return true
   }
 
-  /** When the latest attempt is late; infinite without any. A guest does not wait for who only may have it. */
+  /** Somebody waits for it more urgently than before. */
+  raise(to: ReadClass, nowMs: number): void {
+    if (to === 'guest' && this.class !== 'guest') this.#guestMs = nowMs
+    this.class = moreUrgent(this.class, to) as ReadClass
+  }
+
+  /** When the latest attempt is late; infinite without any. A guest waits HEDGE_SLACK_MS for who only may have it. */
   get lateMs(): number {
     let lateMs = Number.NEGATIVE_INFINITY
-    for (const attempt of this.attempts)
-      if (this.class !== 'guest' || !attempt.byDigest) lateMs = Math.max(lateMs, attempt.lateMs)
+    for (const attempt of this.attempts) {
+      const patient = this.class !== 'guest' || !attempt.byDigest
+      lateMs = Math.max(lateMs, patient ? attempt.lateMs : this.#guestMs + HEDGE_SLACK_MS)
+    }
     return this.attempts.size === 0 ? Number.POSITIVE_INFINITY : lateMs
   }
 

@@ -18,7 +18,6 @@ import {
   SESSION_TICK_MS,
 } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
-import { moreUrgent } from '../core/traffic-class.ts'
 import { unless } from '../util/unless.ts'
 import { BlockRead, type ReadClass, type WantedBlocks } from './block-read.ts'
 import type { Flights } from './flights.ts'
@@ -93,7 +92,7 @@ export class BlockReads {
 
   /** Milliseconds for which nothing else is to be fetched: a guest reads or will in a moment, or one did a moment ago. */
   holdMs(nowMs: number): number {
-    if (this.#reads.size > 0) return FILL_PAUSE_MS
+    for (const read of this.#reads) if (read.class !== 'background') return FILL_PAUSE_MS
     return Math.max(0, this.#guestMs + FILL_PAUSE_MS - nowMs)
   }
 
@@ -171,7 +170,7 @@ export class BlockReads {
       if (known === undefined || known.ended) rest.push(i)
       else joined.add(known)
     }
-    for (const read of joined) read.class = moreUrgent(read.class, how.class) as ReadClass
+    for (const read of joined) read.raise(how.class, this.#clock.monotonic())
     const { free, awaited } = how.patient
       ? this.#components.flights.split(blocks.digests, rest)
       : { free: rest, awaited: [] }

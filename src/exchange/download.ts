@@ -1,4 +1,5 @@
 import type { CallOptions } from '../core/blockstore.ts'
+import type { Digest } from '../core/cid.ts'
 import { NotFoundError } from '../core/errors.ts'
 import { PLAN_AT_ONCE_SEGMENTS_MAX } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
@@ -49,6 +50,7 @@ export class Download {
   readonly #components: DownloadComponents
   readonly #events: DownloadEvents
   readonly #policy: FetchPolicy
+  readonly #flights = new Flights()
   readonly #fetcher: Fetcher
   readonly #reads: BlockReads
   readonly #news: News
@@ -73,9 +75,8 @@ export class Download {
     })
     this.#policy = policy
     this.#news = new News({ clock, policy }, (held, partly) => this.#tell(held, partly))
-    const flights = new Flights()
-    this.#fetcher = this.#makeFetcher(flights)
-    this.#reads = this.#makeReads(flights)
+    this.#fetcher = this.#makeFetcher(this.#flights)
+    this.#reads = this.#makeReads(this.#flights)
     this.#ignoreDrops = swarm.listenDrops((run) => this.#dropped(run))
   }
 
@@ -134,6 +135,11 @@ export class Download {
     if (on) this.#policy.resumed(this.#nowMs)
     if (on) this.#filling.resolve()
     this.pump()
+  }
+
+  /** See Flights. */
+  landing(digests: readonly Digest[]): Promise<unknown> | undefined {
+    return this.#flights.landing(digests)
   }
 
   /** See BlockReads. */

@@ -9,7 +9,12 @@ import { BusyError, GrantError, StateError } from '../core/errors.ts'
 import type { FrameVerifier } from '../core/frame.ts'
 import type { Grant } from '../core/grant.ts'
 import type { Lifecycle } from '../core/lifecycle.ts'
-import { EXCHANGE_MESSAGE_BYTES_MAX, RUN_BUFFER_HALVINGS, RUN_BUFFERS_KEPT_MAX } from '../core/limits.ts'
+import {
+  EXCHANGE_MESSAGE_BYTES_MAX,
+  PASS_ON_WAIT_MS,
+  RUN_BUFFER_HALVINGS,
+  RUN_BUFFERS_KEPT_MAX,
+} from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { Manifest } from '../core/manifest.ts'
 import type { Labels } from '../core/nearness.ts'
@@ -21,6 +26,7 @@ import type { Have, HaveParts, Message } from '../wire/message-types.ts'
 import { Connection, type ConnectionEvents } from './connection.ts'
 import { DigestPlaces } from './digest-places.ts'
 import type { ExchangeRates } from './exchange-config.ts'
+import { within } from './leisure.ts'
 import { Links } from './links.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { type GrantVerifier, Server } from './server.ts'
@@ -263,6 +269,10 @@ export class Exchange implements Lifecycle {
         origin: this.#serving.origin,
         places: this.#serving.places,
         swarm: (id) => this.#swarmOf(id),
+        landing: (id, digests) => {
+          const landed = this.#sessions.get(id)?.landing(digests)
+          return landed && within({ clock }, landed, PASS_ON_WAIT_MS)
+        },
         used: (by) => this.#links.used(by),
         left: (by) => this.#links.left(by),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),

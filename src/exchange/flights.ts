@@ -19,6 +19,12 @@ export class Flights {
     return { free, awaited: [...awaited] }
   }
 
+  /** Resolves when those of these blocks that are on their way have landed; undefined when none is. */
+  landing(digests: readonly Digest[]): Promise<unknown> | undefined {
+    const flights = new Set(digests.flatMap((digest) => this.#flying.get(digestKey(digest)) ?? []))
+    return flights.size === 0 ? undefined : Promise.all(flights)
+  }
+
   /** Marks blocks as on their way until the returned function is called. */
   depart(digests: readonly Digest[]): () => void {
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -64,14 +64,18 @@ export async function serveDigests(
   return sendFrames(connection, want.request, content)
 }
 
+export function digestsOf({ digests }: WantDigests): Digest[] {
+  const all: Digest[] = []
+  for (let at = 0; at < digests.length; at += DIGEST_BYTES) all.push(digests.subarray(at, at + DIGEST_BYTES))
+  return all
+}
+
 async function digestFrames(
   { digests, blocks, solid }: DigestComponents,
   swarm: Swarm,
   want: WantDigests,
 ): Promise<RunFrames | undefined> {
-  const asked: Digest[] = []
-  for (let at = 0; at < want.digests.length; at += DIGEST_BYTES)
-    asked.push(want.digests.subarray(at, at + DIGEST_BYTES))
+  const asked = digestsOf(want)
   const known = await digests.inManifest(swarm, asked)
   const here = asked.map((_, i) => i).filter((i) => known[i] === true)
   const found = await blocks.get(here.map((i) => asked[i] as Digest))

@@ -1,13 +1,14 @@
 import type { BlockStore } from '../core/blockstore.ts'
+import type { Digest, ManifestId } from '../core/cid.ts'
 import { BootswarmError, ProtocolError } from '../core/errors.ts'
-import { RUN_BYTES_MAX, SERVE_BUSY_RETRY_MS, SERVE_COPIES_MAX } from '../core/limits.ts'
+import { PASS_ON_HELD_MAX, RUN_BYTES_MAX, SERVE_BUSY_RETRY_MS, SERVE_COPIES_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
 import type { Want, WantDigests, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
 import type { DigestPlaces } from './digest-places.ts'
 import type { SegmentReader } from './segment-reader.ts'
-import { serveDigests, serveNode, serveWant } from './serve.ts'
+import { digestsOf, serveDigests, serveNode, serveWant } from './serve.ts'
 import type { Served } from './served.ts'
 import { type DeskJob, type Sent, type ServingDesk, trafficClassOf } from './serving-desk.ts'
 import type { Solid } from './solid.ts'
@@ -20,6 +21,8 @@ export interface ServedRequestComponents {
   log: Log
   solid?: Solid | undefined
   desk: ServingDesk
+  /** Resolves when those of these blocks that are on their way to this peer have landed, or after a while; undefined when none is. */
+  landing?(manifest: ManifestId, digests: readonly Digest[]): Promise<unknown> | undefined
   /** The peer was admitted to a swarm, or asked something in one. */
   used(connection: Connection): void
 }
@@ -39,6 +42,8 @@ export class ServedRequests {
   readonly #components: ServedRequestComponents
   readonly #init: Init
   readonly #connection: Connection
+  /** Of those not answered yet, the ones whose blocks are on their way here. */
+  readonly #held = new Set<DeskJob>()
   /** Those not answered yet, by their number. */
   readonly #jobs = new Map<number, DeskJob>()
 
@@ -51,6 +56,7 @@ export class ServedRequests {
   clear(): void {
     for (const job of this.#jobs.values()) this.#components.desk.remove(job)
     this.#jobs.clear()
+    this.#held.clear()
   }
 
   add(message: Request): void {
@@ -58,6 +64,23 @@ export class ServedRequests {
     if (this.#jobs.has(request)) throw new ProtocolError('request number is in use')
     const job = this.#job(message)
     this.#jobs.set(request, job)
+    const landing = this.#landing(message)
+    if (landing === undefined) return this.#queue(request, job)
+    this.#held.add(job)
+    void landing.then(() => {
+      if (this.#held.delete(job)) this.#queue(request, job)
+    })
+  }
+
+  /** Of what a boot reads every peer brings in a share: the others are given it as soon as it is here, so that nobody else has to fetch it. */
+  #landing(message: Request): Promise<unknown> | undefined {
+    if (message.type !== 'wantDigests' || this.#held.size >= PASS_ON_HELD_MAX) return undefined
+    if (!PASSED_ON.includes(trafficClassOf(message.class))) return undefined
+    const manifest = this.#init.authorised(message.id)?.swarm.id
+    return manifest && this.#components.landing?.(manifest, digestsOf(message))
+  }
+
+  #queue(request: number, job: DeskJob): void {
     if (this.#components.desk.add(job)) return
     this.#jobs.delete(request)
     this.#connection.send({ type: 'busy', request, retryMs: SERVE_BUSY_RETRY_MS })
@@ -101,7 +124,7 @@ export class ServedRequests {
   /** Every request gets one answer: a job that has begun is answered with its blocks. */
   cancel(request: number): void {
     const job = this.#jobs.get(request)
-    if (job === undefined || !this.#components.desk.remove(job)) return
+    if (job === undefined || !(this.#held.delete(job) || this.#components.desk.remove(job))) return
     this.#jobs.delete(request)
     this.#connection.send({ type: 'failed', request })
   }
@@ -137,6 +160,9 @@ export class ServedRequests {
     return sent
   }
 }
+
+/** What guests wait for, now or in a moment. */
+const PASSED_ON: readonly TrafficClass[] = ['guest', 'boot']
 
 /** The lowest wanted index. */
 function firstIndex({ missing }: Want): number {

@@ -136,6 +136,11 @@ export class Session {
     return await (options.signal === undefined ? segment : unless(options.signal, segment))
   }
 
+  /** Resolves when those of these blocks that are on their way here have landed; undefined when none is. */
+  landing(digests: readonly Digest[]): Promise<unknown> | undefined {
+    return this.#download?.landing(digests)
+  }
+
   /** A run lacks blocks that it had, because they were damaged: it is not told and served any more before they are here again. */
   lost(run: number): void {
     this.#download?.lost(run)

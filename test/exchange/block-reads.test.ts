@@ -307,6 +307,30 @@ test('of what boots will read each peer brings in a share, and gives it to the o
   await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
 })
 
+test('what is on its way to the peer whose share it is, others wait for, guests as well', async () => {
+  const network = new MemoryNetwork()
+  const blocks = new GatedStore()
+  const gate = Promise.withResolvers<void>()
+  blocks.gate = gate.promise
+  const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE, blocks })
+  const peers = await Promise.all(['one', 'two', 'three'].map((name) => startPeer(network, name)))
+  for (const peer of peers) await peer.nodes.put(IMAGE.nodes)
+  const opened = peers.map(openAt)
+  for (const [i, { session }] of opened.entries())
+    session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
+  await until(() => opened.every(({ session }) => session.peers === 3))
+  const boots = opened.map(({ session }) => session.read({ run: 2, indices: [3] }, { class: 'boot' }))
+  await until(() => blocks.gets > 0)
+  const guests = opened.map(({ session }) => session.read({ run: 2, indices: [3] }, GUEST))
+  // Longer than a request takes that finds nothing, and far less than a guest is patient.
+  await new Promise((resolve) => setTimeout(resolve, HEDGE_SLACK_MS / 5))
+  gate.resolve()
+  await Promise.all([...boots, ...guests])
+  assert.equal(blocks.given, [1])
+  await Promise.all(opened.map(({ stop }) => stop()))
+  await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
+})
+
 test('a run that was damaged is told to nobody until it is whole again', async () => {
   const network = new MemoryNetwork()
   const peer = await startPeer(network, 'peer')

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { DiskObject } from '../../src/api/disk-schemas.ts'
+import type { DiskFigures, DiskObject } from '../../src/api/disk-schemas.ts'
 import { IntegrityError } from '../../src/core/errors.ts'
 import type { ArenaHost } from '../arena/arena.ts'
 import type { NodeHandle } from '../handles.ts'
@@ -8,6 +8,9 @@ import { bootGuest, type Guest, type GuestReads } from '../vm/guest.ts'
 import type { GuestImage } from '../vm/guest-image.ts'
 import type { GuestDrive } from '../vm/overlay.ts'
 import { withNode } from '../with-node.ts'
+
+/** Name of the disk that a guest boots from. */
+export const GUEST_DISK = 'guest'
 
 /** What a boot to the login prompt took. */
 export interface Boot {
@@ -24,6 +27,8 @@ export interface LazyBoot extends Boot {
   readonly fetchedBytes: number
   /** Over the node's link, everything included. */
   readonly receivedBytes: number
+  /** What a boot profile has done for it. */
+  readonly profile: DiskFigures['boot'] | undefined
 }
 
 /** A guest at its prompt, which nobody has logged in to yet. */
@@ -55,17 +60,15 @@ export async function bootLazily(
 ): Promise<AtPrompt<LazyBoot>> {
   const before = await host.traffic()
   const beginMs = performance.now()
-  const disk = await attach(node, 'guest')
+  const disk = await attach(node, GUEST_DISK)
   const attachSeconds = secondsSince(beginMs)
   const drive = { kind: 'nbd', socket: disk.socket, name: disk.export } as const
   const { boot, guest } = await bootOver(image, drive, beginMs)
   try {
     const { figures } = await withNode(node, (client) => client.disks.get(disk.name))
     const receivedBytes = (await host.traffic()).receivedBytes - before.receivedBytes
-    return {
-      boot: { ...boot, attachSeconds, receivedBytes, fetchedBytes: figures?.fetchedBytes ?? 0 },
-      guest,
-    }
+    const { fetchedBytes = 0, boot: profile } = figures ?? {}
+    return { boot: { ...boot, attachSeconds, receivedBytes, fetchedBytes, profile }, guest }
   } catch (error) {
     await guest.end()
     throw error
@@ -100,6 +103,21 @@ export async function verifyAndEnd(image: GuestImage, standing: readonly AtPromp
 
 export async function attach(node: NodeHandle, name: string): Promise<DiskObject> {
   return await withNode(node, (client) => client.disks.attach({ reference: SWARM_IMAGE, name, fill: false }))
+}
+
+/** Makes a profile of what was read of the disk of the guest so far. */
+export async function record(node: NodeHandle): Promise<void> {
+  await withNode(node, (client) => client.disks.recordBoot(GUEST_DISK))
+}
+
+/** The node has nothing of the image any more, nor of its profile in memory. */
+export async function forget(node: NodeHandle): Promise<void> {
+  await withNode(node, async (client) => {
+    await client.disks.detach(GUEST_DISK, { force: true })
+    await client.remove(SWARM_IMAGE)
+    await client.gc()
+  })
+  await node.restart()
 }
 
 const secondsSince = (beginMs: number) => (performance.now() - beginMs) / 1000

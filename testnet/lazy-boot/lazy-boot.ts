@@ -14,7 +14,10 @@ import {
   bootCopy,
   bootLazily,
   bootLocal,
+  forget,
+  GUEST_DISK,
   type LazyBoot,
+  record,
   verifyAndEnd,
 } from './boots.ts'
 
@@ -35,8 +38,8 @@ export interface LazyBootRun {
   readonly local: { readonly alone: readonly Boot[]; readonly together: readonly Boot[] }
   /** The whole image first. */
   readonly copy: readonly Boot[]
-  /** Each on a node of its own, which had nothing of the image. */
-  readonly lazy: { readonly alone: LazyBoots; readonly together: LazyBoots }
+  /** Each on a node of its own, in a swarm in which nobody but the origin had anything of the image: without a boot profile, and with that of one boot. */
+  readonly lazy: { readonly plain: LazyBoots; readonly alone: LazyBoots; readonly together: LazyBoots }
   /** On a node that had nothing, while others had what a boot reads: from the request until a page was there. */
   readonly firstByteSeconds: number
   /** Of a daemon with so many disks attached, each of them read. */
@@ -67,14 +70,27 @@ export async function runLazyBoot(init: LazyBootInit): Promise<LazyBootRun> {
     log.info({}, 'the whole image first, then booting over it')
     return await finished(image, [bootCopy(image, placeOf(field, 0).node)])
   })
-  const alone = await inField(init, { name: 'one', nodes: 1 }, (field) => lazily(init, field, 1))
-  const crowd = await inField(init, { name: 'all', nodes: guests + 1 }, async (field) => ({
-    together: await lazily(init, field, guests),
-    firstByteSeconds: await firstByte(placeOf(field, guests).node),
+  const swarm = await inField(init, { name: 'all', nodes: guests + 1 }, (field) => inSwarm(init, field))
+  return { local, copy, disks: DISKS, ...swarm }
+}
+
+/** The first boot makes the profile of all others. Its node boots alone, and then comes late. */
+async function inSwarm(
+  init: LazyBootInit,
+  field: Field,
+): Promise<Pick<LazyBootRun, 'lazy' | 'firstByteSeconds' | 'residentBytes'>> {
+  const { guests } = init
+  const { node } = placeOf(field, guests)
+  const plain = await lazily(init, field, { places: [guests], atPrompt: () => record(node) })
+  await forget(node)
+  const alone = await lazily(init, field, { places: [guests] })
+  await forget(node)
+  const together = await lazily(init, field, { places: range(guests) })
+  return {
+    lazy: { plain, alone, together },
+    firstByteSeconds: await firstByte(node),
     residentBytes: await residentWithDisks(placeOf(field, 0).node),
-  }))
-  const { together, ...rest } = crowd
-  return { local, copy, lazy: { alone, together }, disks: DISKS, ...rest }
+  }
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
@@ -88,18 +104,25 @@ async function finished<T extends Boot>(
   return standing.map(({ boot }) => boot)
 }
 
-async function lazily({ image, log }: LazyBootInit, field: Field, guests: number): Promise<LazyBoots> {
-  log.info({ guests }, 'booting over disks of cold nodes')
+/** Boots on these nodes, by index; `atPrompt` before anything else is read. */
+async function lazily(
+  { image, log }: LazyBootInit,
+  field: Field,
+  { places, atPrompt = async () => {} }: { places: readonly number[]; atPrompt?(): Promise<void> },
+): Promise<LazyBoots> {
+  log.info({ guests: places.length }, 'booting over disks of cold nodes')
   const before = await originSentBytes(field.testnet)
-  const booting = range(guests).map((i) => {
+  const booting = places.map((i) => {
     const { node, host } = placeOf(field, i)
     return bootLazily(image, node, host)
   })
   const standing = await allAtPrompt(booting)
-  const after = await originSentBytes(field.testnet).catch(async (error: unknown) => {
-    await Promise.all(standing.map(({ guest }) => guest.end()))
-    throw error
-  })
+  const after = await atPrompt()
+    .then(() => originSentBytes(field.testnet))
+    .catch(async (error: unknown) => {
+      await Promise.all(standing.map(({ guest }) => guest.end()))
+      throw error
+    })
   await verifyAndEnd(image, standing)
   return { boots: standing.map(({ boot }) => boot), originBytes: after - before }
 }
@@ -125,7 +148,7 @@ function placeOf(field: Field, index: number): { node: NodeHandle; host: ArenaHo
 
 async function firstByte(node: NodeHandle): Promise<number> {
   const begin = performance.now()
-  const { socket, export: name } = await attach(node, 'guest')
+  const { socket, export: name } = await attach(node, GUEST_DISK)
   const bytes = await readStart({ socket, name, length: FIRST_BYTES })
   const seconds = (performance.now() - begin) / 1000
   if (bytes.every((byte) => byte === 0))

@@ -70,7 +70,7 @@ export class DiskBoot {
     disk.boot.profileBytes = expected.bytes
     try {
       await replayBoot(reads, {
-        bring: (ranges) => disk.bring(ranges, {}),
+        bring: (ranges) => disk.bring(ranges, { class: 'boot' }),
         fetched: (bytes) => {
           disk.boot.fetchedBytes += bytes
         },
