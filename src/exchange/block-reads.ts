@@ -1,15 +1,7 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import { type DigestKey, digestKey } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
-import {
-  AbortedError,
-  BusyError,
-  IntegrityError,
-  NotFoundError,
-  ProtocolError,
-  TimeoutError,
-  UnreachableError,
-} from '../core/errors.ts'
+import { AbortedError } from '../core/errors.ts'
 import {
   FILL_PAUSE_MS,
   HEDGE_SLACK_MS,
@@ -21,6 +13,7 @@ import type { PeerKey } from '../core/router.ts'
 import { unless } from '../util/unless.ts'
 import { BlockRead, type ReadClass, type WantedBlocks } from './block-read.ts'
 import type { Flights } from './flights.ts'
+import { faultOf, retryMsOf } from './peer-want.ts'
 import { ReadFetch, type ReadFetchComponents } from './read-fetch.ts'
 import { type ReadSource, ReadSources } from './read-sources.ts'
 import { indicesOfParts } from './run-fetch.ts'
@@ -234,15 +227,14 @@ export class BlockReads {
   /** A peer that fails is not asked for this for a while; one whose bytes were wrong not at all. */
   #failed(read: BlockRead, { peer, byDigest }: ReadSource, error: unknown): void {
     const nowMs = this.#clock.monotonic()
-    if (error instanceof IntegrityError || error instanceof ProtocolError) this.#events.ban(peer, error)
-    else if (error instanceof BusyError) read.avoid(peer, nowMs + Number(error.data['retryMs'] ?? 0))
-    else if (error instanceof NotFoundError)
-      read.avoid(peer, nowMs + (byDigest ? SESSION_TICK_MS : PEER_LACKS_PAUSE_MS))
-    else if (error instanceof TimeoutError) {
+    const fault = faultOf(error)
+    if (fault === 'wrong') this.#events.ban(peer, error as Error)
+    else if (fault === 'busy') read.avoid(peer, nowMs + retryMsOf(error))
+    else if (fault === 'lacks') read.avoid(peer, nowMs + (byDigest ? SESSION_TICK_MS : PEER_LACKS_PAUSE_MS))
+    else if (fault === 'timeout') {
       read.avoid(peer, nowMs + PEER_RETRY_MS)
-      this.#events.release(peer, error)
-    } else if (!(error instanceof UnreachableError || error instanceof AbortedError))
-      this.#end(read, { error })
+      this.#events.release(peer, error as Error)
+    } else if (fault === 'ours') this.#end(read, { error })
   }
 
   #end(read: BlockRead, outcome: { error?: unknown } = {}): void {

@@ -1,16 +1,9 @@
 import { Bitmap } from '../core/bitmap.ts'
 import type { Clock } from '../core/clock.ts'
-import {
-  AbortedError,
-  BusyError,
-  IntegrityError,
-  NotFoundError,
-  ProtocolError,
-  TimeoutError,
-  UnreachableError,
-} from '../core/errors.ts'
+import { NotFoundError, TimeoutError } from '../core/errors.ts'
 import type { Nearness } from '../core/nearness.ts'
 import type { PeerKey } from '../core/router.ts'
+import { faultOf, retryMsOf } from './peer-want.ts'
 import type { FetchPeer } from './policy/fetch-peer.ts'
 import type { FetchPolicy } from './policy/fetch-policy.ts'
 import type { Decision, Want, WantFailure } from './policy/want.ts'
@@ -185,17 +178,14 @@ export class Fetcher {
 
   /** What the policy is told of an error; a peer whose bytes or messages were wrong is dropped here. */
   #failure(peer: SessionPeer, error: unknown): WantFailure {
-    if (error instanceof IntegrityError || error instanceof ProtocolError) {
-      this.#events.ban(peer, error)
-    } else if (error instanceof BusyError) return 'busy'
-    else if (error instanceof NotFoundError) return 'lacks'
-    else if (error instanceof TimeoutError) return 'timeout'
-    else if (!(error instanceof UnreachableError || error instanceof AbortedError)) this.#events.broken(error)
+    const fault = faultOf(error)
+    if (fault === 'wrong') this.#events.ban(peer, error as Error)
+    else if (fault === 'ours') this.#events.broken(error)
+    else if (fault !== 'gone') return fault
     return 'lost'
   }
 
   #whenOf(error: unknown): { nowMs: number; retryMs: number } {
-    const retryMs = error instanceof BusyError ? Number(error.data['retryMs'] ?? 0) : 0
-    return { nowMs: this.#clock.monotonic(), retryMs }
+    return { nowMs: this.#clock.monotonic(), retryMs: retryMsOf(error) }
   }
 }

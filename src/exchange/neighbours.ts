@@ -8,6 +8,7 @@ import type { Labels } from '../core/nearness.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import type { Connection } from './connection.ts'
+import { retryMsOf } from './peer-want.ts'
 import { NeighbourPolicy } from './policy/neighbour-policy.ts'
 import { SessionPeer } from './session-peer.ts'
 
@@ -182,7 +183,7 @@ export class Neighbours {
   }
 
   #failed(key: PeerKey, error: unknown): void {
-    const retryMs = error instanceof BusyError ? Number(error.data['retryMs'] ?? 0) : 0
+    const retryMs = retryMsOf(error)
     this.#policy.left(key, this.#nowMs, { failed: true, refused: error instanceof GrantError, retryMs })
     if (!(error instanceof BootswarmError)) {
       this.#components.log.error({ peer: key, err: error }, 'could not join a peer')

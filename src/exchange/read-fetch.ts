@@ -5,7 +5,8 @@ import type { FrameVerifier } from '../core/frame.ts'
 import { SESSION_TICK_MS } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
-import type { BlockRead, ReadAttempt, ReadClass } from './block-read.ts'
+import type { BlockRead, ReadAttempt } from './block-read.ts'
+import { requestBlocks } from './peer-want.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
 import type { ReadSource, ReadSources } from './read-sources.ts'
 import { framesOf, givenOf, partsOfBlocks, type RunWant, runWant, storeVerified } from './run-fetch.ts'
@@ -61,7 +62,7 @@ export class ReadFetch {
     const { peer, byDigest } = source
     const want = runWant(read.run, read.blocks, read.indices)
     const { class: trafficClass } = read
-    const { request, answer } = requestOf(peer, want, { byDigest, class: trafficClass })
+    const { request, answer } = requestBlocks(peer, want, { byDigest, class: trafficClass })
     const lateMs = this.#sources.lateMs(peer, nowMs)
     const attempt: ReadAttempt = { peer, byDigest, request, lateMs, answered: false }
     read.attempts.add(attempt)
@@ -128,15 +129,4 @@ export class ReadFetch {
     this.#events.arrived(peer, { ...nothing, wireBytes: payload.length, duplicate: true })
     this.#components.buffers.give(payload.buffer)
   }
-}
-
-/** By run; or by digest, from who may have them. */
-function requestOf(
-  { connection, id }: SessionPeer,
-  want: RunWant,
-  how: { byDigest: boolean; class: ReadClass },
-): { request: number; answer: Promise<Blocks> } {
-  if (!how.byDigest) return connection.want({ id, run: want.run, missing: want.missing, class: how.class })
-  const digests = want.indices.map((i) => want.blocks.digests[i] as Uint8Array)
-  return connection.wantDigests({ id, digests, class: how.class })
 }

@@ -6,6 +6,7 @@ import { moreUrgent, type TrafficClass } from '../core/traffic-class.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import type { Flights } from './flights.ts'
+import { requestBlocks } from './peer-want.ts'
 import type { FetchPolicy } from './policy/fetch-policy.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
 import type { Want } from './policy/want.ts'
@@ -132,7 +133,10 @@ export class WantFetch {
     this.#received(sent.bytes)
     const land = this.#flights.depart(sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array))
     try {
-      const { request, answer } = this.#request(peer, sent, moreUrgent(want.class, this.#events.classOf()))
+      const { request, answer } = requestBlocks(peer, sent, {
+        byDigest: peer.related !== undefined,
+        class: moreUrgent(want.class, this.#events.classOf()),
+      })
       this.#requests.set(want, request)
       const given = givenOf(peer, sent, await answer)
       this.#requests.delete(want)
@@ -153,19 +157,6 @@ export class WantFetch {
   /** Counts bytes when they are wanted, as many as they may be; then what they have come to. */
   #received(bytes: number): void {
     this.#components.rates.take(this.#events.classOf(), bytes, this.#components.clock.monotonic())
-  }
-
-  /** By run; or by digest, from who has another image. */
-  #request(
-    peer: SessionPeer,
-    sent: RunWant,
-    trafficClass: TrafficClass,
-  ): { request: number; answer: Promise<Blocks> } {
-    const { connection, id, related } = peer
-    if (related === undefined)
-      return connection.want({ id, run: sent.run, missing: sent.missing, class: trafficClass })
-    const digests = sent.indices.map((i) => sent.blocks.digests[i] as Uint8Array)
-    return connection.wantDigests({ id, digests, class: trafficClass })
   }
 
   #drop(peer: SessionPeer, answer: Blocks): void {
