@@ -1,4 +1,5 @@
 import { type Digest, type DigestKey, digestKey } from '../../src/core/cid.ts'
+import type { Clock } from '../../src/core/clock.ts'
 import { BLOCK_BYTES_MAX, DISK_CACHE_BYTES } from '../../src/core/limits.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
 import { Lease } from '../../src/util/lease.ts'
@@ -20,6 +21,8 @@ const POOLS = [
 
 /** Reads whose blocks are opened at a time, twice as many as there are threads that read files. */
 const OPENING_MAX = 8
+/** A client on the same machine takes an answer of 256 KiB in well under a millisecond. */
+const TURN_MS = 20
 
 interface Slab {
   readonly bytes: Buffer
@@ -46,7 +49,10 @@ export class BlockCache {
   readonly #turns = new Limiter({ max: OPENING_MAX })
   readonly #pools = POOLS.map((pool) => new BufferPool(pool))
 
-  constructor(init: { bytesMax?: number } = {}) {
+  readonly #clock: Clock
+
+  constructor(components: { clock: Clock }, init: { bytesMax?: number } = {}) {
+    this.#clock = components.clock
     this.#slabsMax = Math.max(2, Math.floor((init.bytesMax ?? DISK_CACHE_BYTES) / SLAB_BYTES))
   }
 
@@ -55,9 +61,22 @@ export class BlockCache {
     return new Lease(this.#pools)
   }
 
-  /** Opens blocks, several at a time: what is begun for a client that asks for much at once waits in order, and takes no memory. */
-  inTurn<T>(open: () => Promise<T>): Promise<T> {
-    return this.#turns.run(open)
+  /**
+   * Opens blocks, several reads at a time: one is over when its memory is given back, so that a client that asks for much at once gets it as it takes it, and the memory is used again.
+   * Whoever takes long holds up the others no longer than TURN_MS.
+   */
+  inTurn<T>(open: () => Promise<{ opened: T; memory: Lease | undefined }>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    void this.#turns.run(async () => {
+      try {
+        const { opened, memory } = await open()
+        resolve(opened)
+        if (memory !== undefined) await this.#released(memory)
+      } catch (error) {
+        reject(error)
+      }
+    })
+    return promise
   }
 
   /** Memory that it takes. */
@@ -81,6 +100,14 @@ export class BlockCache {
   add(digest: Digest, block: Uint8Array): void {
     const key = digestKey(digest)
     if (block.length <= BLOCK_BYTES_MAX && !this.#places.has(key)) this.#append(key, block)
+  }
+
+  async #released(memory: Lease): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = this.#clock.after(TURN_MS, resolve)
+    memory.whenReleased(resolve)
+    await promise
+    cancel()
   }
 
   #append(key: DigestKey, block: Uint8Array): Uint8Array {

@@ -37,7 +37,7 @@ interface BlockPart {
 export interface Opening {
   /** Of the read that waits for them, as it has given them. */
   readonly options: BringOptions
-  readonly memory: Memory
+  readonly memory: Lease
   /** Which of the blocks will be read again soon, most likely. */
   readonly keeps: (block: PlacedBlock) => boolean
 }
@@ -169,7 +169,11 @@ export class BlockLoader {
     { memory, keeps }: Opening,
   ): Promise<PlacedBlock[]> {
     const { opener, cache } = this.#components
-    const found = await cache.inTurn(() => opener.open(blocks, memory))
+    const found = await cache.inTurn(async () => {
+      const opened = await opener.open(blocks, memory)
+      // those that lack some wait for other machines, and not here
+      return { opened, memory: opened.includes(undefined) ? undefined : memory }
+    })
     let bytes = 0
     for (const [i, placed] of blocks.entries()) {
       const block = found[i]

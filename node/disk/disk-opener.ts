@@ -50,7 +50,7 @@ interface Opened {
 /** Opens images as disks. All disks of a node share the cache of blocks, all of one image what fetches it. */
 export class DiskOpener {
   readonly #components: DiskOpenerComponents
-  readonly #cache = new BlockCache()
+  readonly #cache: BlockCache
   readonly #segments = new SegmentCache()
   readonly #opened = new Map<ManifestId, Opened>()
   /** Calls that wait for the manifest of a pull. */
@@ -58,6 +58,7 @@ export class DiskOpener {
 
   constructor(components: DiskOpenerComponents) {
     this.#components = components
+    this.#cache = new BlockCache(components)
   }
 
   /**

@@ -28,7 +28,7 @@ export async function openStoredDisk(init: { dir: string; path: string; name: st
   const disk = new OpenDisk(
     {
       ...{ image: wholeImage(imported, blocks), blocks, opener: blocks, clock: systemClock, log: silentLog },
-      ...{ cache: new BlockCache(), segments: new SegmentCache() },
+      ...{ cache: new BlockCache({ clock: systemClock }), segments: new SegmentCache() },
     },
     {
       ...{ name, fill: false, onLoss: 'error', closed: async () => {} },

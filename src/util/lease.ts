@@ -4,6 +4,7 @@ import type { BufferPool } from './buffer-pool.ts'
 export class Lease {
   readonly #pools: readonly BufferPool[]
   #taken: Uint8Array[] = []
+  #released = () => {}
 
   /** @param pools by size, the smallest first. */
   constructor(pools: readonly BufferPool[]) {
@@ -27,7 +28,13 @@ export class Lease {
     for (const pool of this.#pools) pool.give(bytes.buffer)
   }
 
+  /** Calls `then` when the memory is given back. */
+  whenReleased(then: () => void): void {
+    this.#released = then
+  }
+
   readonly release = (): void => {
     for (const { buffer } of this.#taken.splice(0)) for (const pool of this.#pools) pool.give(buffer)
+    this.#released()
   }
 }

@@ -21,7 +21,9 @@ const { signal } = new AbortController()
 async function isRight(disk: Disk, offset: number, length: number): Promise<boolean> {
   const pieces = await disk.read(offset, length, { signal })
   const bytes = pieces.map((piece) => ('zeros' in piece ? Buffer.alloc(piece.zeros) : piece))
-  return Buffer.concat(bytes).equals(IMAGE.bytes.subarray(offset, offset + length))
+  const right = Buffer.concat(bytes).equals(IMAGE.bytes.subarray(offset, offset + length))
+  pieces.release?.()
+  return right
 }
 
 const codeOf = (done: Promise<unknown>) =>

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Disk } from '../../../node/disk/disk.ts'
-import { CACHED, type Piece } from '../../../node/disk/nbd/export.ts'
+import { CACHED, type Pieces } from '../../../node/disk/nbd/export.ts'
 import { parseManifestId } from '../../../src/core/cid.ts'
 import { IntegrityError } from '../../../src/core/errors.ts'
 import type { Frame } from '../../../src/core/frame.ts'
@@ -33,8 +33,12 @@ const IMAGE = await lazyImage(seededRandom(7))
 const OPEN = { name: 'vm', fill: false, onLoss: 'wait' } as const
 const { signal } = new AbortController()
 
-const joined = (pieces: readonly Piece[]) =>
-  Buffer.concat(pieces.map((piece) => ('zeros' in piece ? Buffer.alloc(piece.zeros) : piece)))
+function joined(pieces: Pieces): Buffer {
+  const bytes = pieces.map((piece) => ('zeros' in piece ? Buffer.alloc(piece.zeros) : piece))
+  const all = Buffer.concat(bytes)
+  pieces.release?.()
+  return all
+}
 
 const readAt = async (disk: Disk, offset: number, length: number) =>
   joined(await disk.read(offset, length, { signal }))
