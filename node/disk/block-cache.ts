@@ -14,9 +14,9 @@ const OLD_SHARE = 0.5
 /** Memory that waits for reads: of a page or a small block; of a long read, whose first and last blocks come whole; and of the longest that Linux and QEMU make. */
 const POOLS = [
   { bytes: 32 * KiB, keepMax: 64 },
-  { bytes: 320 * KiB, keepMax: 32 },
-  { bytes: 640 * KiB, keepMax: 6 },
-  { bytes: 1024 * KiB, keepMax: 4 },
+  { bytes: 320 * KiB, keepMax: 12 },
+  { bytes: 640 * KiB, keepMax: 4 },
+  { bytes: 1024 * KiB, keepMax: 3 },
 ]
 
 /** Reads whose blocks are opened at a time, twice as many as there are threads that read files. */
