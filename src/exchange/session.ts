@@ -1,29 +1,21 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import type { Digest, ManifestId } from '../core/cid.ts'
-import { AbortedError, BootswarmError, IntegrityError, UnreachableError } from '../core/errors.ts'
-import {
-  EXCHANGE_HELLO_TIMEOUT_MS,
-  RACK_NAMES_MAX,
-  SESSION_STALL_MS,
-  SESSION_TICK_MS,
-} from '../core/limits.ts'
-import { nearness } from '../core/nearness.ts'
-import type { PeerAddress, PeerKey, RackPlace } from '../core/router.ts'
+import { AbortedError, BootswarmError, UnreachableError } from '../core/errors.ts'
+import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
+import type { PeerAddress, RackPlace } from '../core/router.ts'
 import type { Segment } from '../core/segment.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
-import { RecentSet } from '../util/recent-set.ts'
 import { unless } from '../util/unless.ts'
 import type { Have, HaveParts } from '../wire/message-types.ts'
 import type { ReadClass, WantedBlocks } from './block-read.ts'
 import type { Connection } from './connection.ts'
 import { Download } from './download.ts'
 import { MilestoneBook } from './milestones.ts'
-import { Neighbours } from './neighbours.ts'
 import { NodeFetcher } from './node-fetcher.ts'
 import { loadManifest, type PlannerComponents } from './planner.ts'
-import { RelatedNeighbours, type RelatedSwarm } from './related-neighbours.ts'
+import type { RelatedSwarm } from './related-neighbours.ts'
 import type { SessionComponents, SessionInit } from './session-components.ts'
-import type { SessionPeer } from './session-peer.ts'
+import { SessionPeers } from './session-peers.ts'
 import { SessionSeeds } from './session-seeds.ts'
 import { SessionStats } from './session-stats.ts'
 import type { Swarm } from './swarm.ts'
@@ -36,8 +28,7 @@ export class Session {
   /** What its bytes are wanted for now: somebody may ask for what came in the background, or a VM wait for it. */
   class: TrafficClass
   readonly #components: SessionComponents
-  readonly #neighbours: Neighbours
-  readonly #related: RelatedNeighbours
+  readonly #peers: SessionPeers
   readonly #nodes: NodeFetcher
   readonly #seeds: SessionSeeds | undefined
   readonly #done = Promise.withResolvers<void>()
@@ -46,9 +37,6 @@ export class Session {
   #download: Download | undefined
   #onDemand: boolean
   #fill: boolean
-  /** Peers of the own rack that are in the swarm, those that were heard of last. */
-  readonly #mates = new RecentSet<PeerKey>({ max: RACK_NAMES_MAX })
-  #rackPlace: RackPlace | undefined
   #cancelTick = () => {}
   #startedMs = 0
   #finished = false
@@ -60,21 +48,17 @@ export class Session {
     this.class = init.class
     this.#onDemand = init.onDemand === true
     this.#fill = !this.#onDemand
-    const { clock, log, random, connect, labelsOf } = components
+    const { clock, log, random } = components
     this.milestones = new MilestoneBook(() => clock.monotonic())
-    this.#neighbours = new Neighbours(
-      { clock, log, random, connect, labelsOf, grant: () => this.#grant },
-      {
-        manifest: init.manifest,
-        labels: components.labels,
-        events: { joined: (peer) => this.#joined(peer), left: (peer) => this.#left(peer) },
+    this.#peers = new SessionPeers(components, {
+      manifest: init.manifest,
+      grant: () => this.#grant,
+      arrived: () => {
+        this.milestones.mark('firstPeer')
+        this.#awake()
       },
-    )
-    this.#related = new RelatedNeighbours(
-      { clock, log, connect, isNeighbour: (peer) => this.#neighbours.has(peer) },
-      { joined: (peer) => this.#relatedJoined(peer), left: (peer) => this.#left(peer) },
-    )
-    this.#nodes = new NodeFetcher({ neighbours: this.#neighbours, log, random })
+    })
+    this.#nodes = new NodeFetcher({ neighbours: this.#peers.neighbours, log, random })
     this.#seeds = components.seeds && new SessionSeeds(components.seeds)
     this.#done.promise.catch(() => {})
   }
@@ -147,26 +131,17 @@ export class Session {
   }
 
   get peers(): number {
-    return this.#neighbours.size
+    return this.#peers.neighbours.size
   }
 
   /** Peers dropped because their bytes or messages were wrong. */
   get banned(): string[] {
-    return this.#neighbours.banned
+    return this.#peers.neighbours.banned
   }
 
   /** Peers that may hold runs, and which one of its rack this peer is among them. May be called at any time, with known ones as well. */
   learn(addresses: readonly PeerAddress[], rack?: RackPlace): void {
-    this.#neighbours.learn(addresses)
-    const { labels } = this.#components
-    const mates = addresses.filter(
-      (address) => nearness(address.labels, labels) === 2 && address.origin !== true,
-    )
-    for (const { peer } of mates) this.#mates.add(peer)
-    if (mates.length > 0) this.#download?.mates([...this.#mates])
-    if (rack === undefined) return
-    this.#rackPlace = rack
-    this.#download?.placed(rack)
+    this.#peers.learn(addresses, rack)
   }
 
   /**
@@ -174,17 +149,17 @@ export class Session {
    * nothing is missing that its peers could give, and each run would be asked for in vain before the origin gives it.
    */
   learnRelated(swarm: RelatedSwarm): void {
-    if (!this.#components.holds(swarm.manifest)) this.#related.learn(swarm)
+    this.#peers.learnRelated(swarm)
   }
 
   /** A peer has opened this swarm at our serving side. */
   welcome(connection: Connection): void {
-    this.#neighbours.welcome(connection)
+    this.#peers.neighbours.welcome(connection)
   }
 
   renew(grant: string): void {
     this.#grant = grant
-    this.#neighbours.renew(grant)
+    this.#peers.neighbours.renew(grant)
   }
 
   /** Fetches everything. Errors: StorageFullError, StorageError, ManifestError, UnreachableError after a long stall, AbortedError. */
@@ -212,7 +187,7 @@ export class Session {
   }
 
   onHave(connection: Connection, message: Have | HaveParts): void {
-    const peer = this.#neighbours.of(connection)
+    const peer = this.#peers.neighbours.of(connection)
     if (peer === undefined || peer.id !== message.id) return
     if (this.#download !== undefined) return this.#download.told(peer, message)
     if (message.type === 'have') for (const run of message.runs) if (run < peer.runs) peer.have.set(run)
@@ -220,18 +195,15 @@ export class Session {
 
   /** The other side needs the place in its swarm for somebody else. */
   onDismissed(connection: Connection, id: number): void {
-    const peer = this.#neighbours.of(connection)
-    if (peer?.id === id) this.#neighbours.dismissed(peer)
-    else this.#related.dismissed(connection, id)
+    this.#peers.dismissed(connection, id)
   }
 
   uses(connection: Connection): boolean {
-    return this.#neighbours.of(connection) !== undefined || this.#related.uses(connection)
+    return this.#peers.uses(connection)
   }
 
   onClosed(connection: Connection): void {
-    this.#neighbours.lost(connection)
-    this.#related.lost(connection)
+    this.#peers.lost(connection)
   }
 
   async #opened(options: CallOptions): Promise<Download> {
@@ -255,24 +227,21 @@ export class Session {
     const download = new Download(
       {
         ...{ ...this.#components, stats, milestones, planner: this.#planner() },
-        neighbours: () => this.#neighbours.all,
+        neighbours: () => this.#peers.neighbours.all,
       },
       {
         swarm,
         fill: this.#fill,
         events: {
           classOf: () => this.class,
-          drop: (peer, reason, how) => this.#drop(peer, reason, how),
+          drop: (peer, reason, how) => this.#peers.drop(peer, reason, how),
           failed: (error) => this.#done.reject(error),
           complete: () => this.#done.resolve(),
         },
       },
     )
-    download.mates([...this.#mates])
-    if (this.#rackPlace !== undefined) download.placed(this.#rackPlace)
     this.#download = download
-    for (const peer of this.#neighbours.all) this.#joined(peer)
-    for (const peer of this.#related.all) this.#relatedJoined(peer)
+    this.#peers.serve(download)
     this.#prepared.resolve(swarm)
     return swarm
   }
@@ -284,34 +253,9 @@ export class Session {
     return seeds === undefined ? parts : { ...parts, bring: (digests) => seeds.bring(digests) }
   }
 
-  #joined(peer: SessionPeer): void {
-    if (this.swarm !== undefined && peer.runs !== this.swarm.map.runs) {
-      this.#neighbours.ban(peer, new IntegrityError('peer gives the manifest another number of runs'))
-      return
-    }
-    this.milestones.mark('firstPeer')
-    this.#download?.joined(peer)
-    this.#awake()
-  }
-
-  #relatedJoined(peer: SessionPeer): void {
-    this.#download?.joined(peer)
-    this.#download?.pump()
-  }
-
-  #drop(peer: SessionPeer, reason: Error, { forGood }: { forGood: boolean }): void {
-    if (peer.related !== undefined) this.#related.drop(peer, reason, { forGood })
-    else if (forGood) this.#neighbours.ban(peer, reason)
-    else this.#neighbours.release(peer, reason)
-  }
-
-  #left(peer: SessionPeer): void {
-    this.#download?.left(peer)
-  }
-
   #tick(): void {
     this.#cancelTick = this.#components.clock.after(SESSION_TICK_MS, () => this.#tick())
-    this.#neighbours.tick()
+    this.#peers.neighbours.tick()
     this.#awake()
     if (this.#onDemand) return
     const idleMs = this.#download?.idleMs ?? this.#components.clock.monotonic() - this.#startedMs
@@ -337,9 +281,9 @@ export class Session {
     this.#prepared.resolve(undefined)
     const ended = await this.#ending()
     await Promise.all([this.#download?.stop(ended), this.#seeds?.stop()])
-    this.#neighbours.close()
-    this.#related.close()
+    this.#peers.close()
   }
+
   /** Why reads that still wait fail. */
   async #ending(): Promise<Error> {
     return await this.#done.promise.then(
