@@ -32,11 +32,12 @@ const codeOf = (done: Promise<unknown>) =>
     (error: { code?: string }) => error.code,
   )
 
-/** Lets time pass until it holds. */
+/** Lets time pass until it holds: no faster than files are read and written, which a deadline of 30 s allows for. */
 async function until(clock: FakeClock, holds: () => boolean): Promise<void> {
   for (let turns = 0; !holds(); turns++) {
     assert.ok(turns < 20_000, 'it never holds')
     await clock.advance(10)
+    await new Promise((resolve) => setTimeout(resolve, 1))
   }
 }
 
