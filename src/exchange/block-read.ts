@@ -20,8 +20,12 @@ export interface ReadAttempt {
   readonly lateMs: number
   /** By digest, of a peer that may have fetched them: it gives what it has. */
   readonly byDigest: boolean
+  /** What it was asked for as: the peer serves it so. */
+  readonly class: ReadClass
   readonly request: number
   answered: boolean
+  /** Taken back to be asked more urgently: the peer gives it if it has begun, and fails it otherwise. */
+  recalled: boolean
 }
 
 /** Blocks of one part of one run that are wanted now, for however many readers. State only. */
@@ -101,10 +105,14 @@ export class BlockRead {
     return true
   }
 
-  /** Somebody waits for it more urgently than before. */
-  raise(to: ReadClass, nowMs: number): void {
+  /** Somebody waits for it more urgently than before. Returns the attempts that peers serve after everything else although somebody waits now: to be recalled. */
+  raise(to: ReadClass, nowMs: number): ReadAttempt[] {
     if (to === 'guest' && this.class !== 'guest') this.#guestMs = nowMs
     this.class = moreUrgent(this.class, to) as ReadClass
+    if (this.class === 'background') return []
+    return [...this.attempts].filter(
+      (attempt) => attempt.class === 'background' && !attempt.answered && !attempt.recalled,
+    )
   }
 
   /** When the latest attempt is late; infinite without any. A guest waits HEDGE_SLACK_MS for who only may have it. */

@@ -11,7 +11,7 @@ import {
 } from '../core/limits.ts'
 import type { PeerKey } from '../core/router.ts'
 import { unless } from '../util/unless.ts'
-import { BlockRead, type ReadClass, type WantedBlocks } from './block-read.ts'
+import { BlockRead, type ReadAttempt, type ReadClass, type WantedBlocks } from './block-read.ts'
 import type { Flights } from './flights.ts'
 import { faultOf, retryMsOf } from './peer-want.ts'
 import { ReadFetch, type ReadFetchComponents } from './read-fetch.ts'
@@ -163,7 +163,7 @@ export class BlockReads {
       if (known === undefined || known.ended) rest.push(i)
       else joined.add(known)
     }
-    for (const read of joined) read.raise(how.class, this.#clock.monotonic())
+    for (const read of joined) recall(read.raise(how.class, this.#clock.monotonic()))
     const { free, awaited } = how.patient
       ? this.#components.flights.split(blocks.digests, rest)
       : { free: rest, awaited: [] }
@@ -243,5 +243,13 @@ export class BlockReads {
     read.end(outcome)
     for (const { peer, request, answered } of read.attempts)
       if (!answered) peer.connection.cancel(request, new AbortedError('not needed any more'))
+  }
+}
+
+/** What its peer has not begun it fails: then it is asked again, as urgently as it is wanted now. What it has begun is not sent twice. */
+function recall(attempts: readonly ReadAttempt[]): void {
+  for (const attempt of attempts) {
+    attempt.recalled = true
+    attempt.peer.connection.recall(attempt.request)
   }
 }

@@ -194,6 +194,11 @@ export class Connection {
     for (const message of havePartsMessages(id, parts)) this.send(message)
   }
 
+  /** Asks the other side to fail a want that it has not begun; what it has begun it answers as ever. */
+  recall(request: number): void {
+    this.send({ type: 'cancel', request })
+  }
+
   /** Gives up a want; its late answer is dropped. */
   cancel(request: number, reason: Error): void {
     this.send({ type: 'cancel', request })

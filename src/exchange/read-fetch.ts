@@ -5,8 +5,8 @@ import type { FrameVerifier } from '../core/frame.ts'
 import { SESSION_TICK_MS } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
-import type { BlockRead, ReadAttempt } from './block-read.ts'
-import { requestBlocks } from './peer-want.ts'
+import type { BlockRead } from './block-read.ts'
+import { faultOf, requestBlocks } from './peer-want.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
 import type { ReadSource, ReadSources } from './read-sources.ts'
 import { framesOf, givenOf, partsOfBlocks, type RunWant, runWant, storeVerified } from './run-fetch.ts'
@@ -64,7 +64,8 @@ export class ReadFetch {
     const { class: trafficClass } = read
     const { request, answer } = requestBlocks(peer, want, { byDigest, class: trafficClass })
     const lateMs = this.#sources.lateMs(peer, nowMs)
-    const attempt: ReadAttempt = { peer, byDigest, request, lateMs, answered: false }
+    const state = { answered: false, recalled: false }
+    const attempt = { peer, byDigest, class: trafficClass, request, lateMs, ...state }
     read.attempts.add(attempt)
     this.#sources.began(peer, want.bytes)
     rates.take(trafficClass, want.bytes, nowMs)
@@ -79,7 +80,7 @@ export class ReadFetch {
       this.#storing.add(settled)
       await work.finally(() => this.#storing.delete(settled))
     } catch (error) {
-      this.#events.failed(read, source, error)
+      if (!attempt.recalled || faultOf(error) !== 'lacks') this.#events.failed(read, source, error)
     } finally {
       read.attempts.delete(attempt)
       this.#sources.ended(peer, want.bytes)

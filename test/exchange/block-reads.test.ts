@@ -352,4 +352,27 @@ test('a run that was damaged is told to nobody until it is whole again', async (
   await Promise.all([peer, full].map(({ exchange }) => exchange.stop()))
 })
 
+test('a guest does not wait behind the background read that it joins', async () => {
+  const network = new MemoryNetwork()
+  const peer = await startPeer(network, 'peer')
+  await peer.nodes.put(IMAGE.nodes)
+  const rates = { upload: { backgroundBytesPerSecond: 1 } }
+  const full = await startPeer(network, 'full', { holds: IMAGE, rates })
+  const { session, stop } = openAt(peer)
+  session.learn([full.address])
+  await until(() => session.peers === 1)
+  const runs = [0, 1, 2, 3]
+  const indices = Array.from({ length: BLOCKS_PER_RUN }, (_, i) => i)
+  const read = (of: 'background' | 'guest') =>
+    Promise.all(runs.map((run) => session.read({ run, indices }, { class: of })))
+  const hoarded = read('background')
+  await until(() => full.exchange.serving.servedBytes.background > 0 && full.exchange.serving.waiting > 0)
+  await read('guest')
+  await hoarded
+  assert.ok(full.exchange.serving.servedBytes.guest > 0)
+  assert.is(session.stats.blocks.fetched, 64)
+  await stop()
+  await Promise.all([peer, full].map(({ exchange }) => exchange.stop()))
+})
+
 test.run()
