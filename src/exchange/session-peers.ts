@@ -23,7 +23,7 @@ export class SessionPeers {
   readonly #components: SessionComponents
   readonly #init: SessionPeersInit
   readonly #related: RelatedNeighbours
-  /** Peers of the own rack that are in the swarm, those that were heard of last. */
+  /** Peers of the own rack that are in the swarm, those that were heard of last, until the download is told of them. */
   readonly #mates = new RecentSet<PeerKey>({ max: RACK_NAMES_MAX })
   #rackPlace: RackPlace | undefined
   #download: Download | undefined
@@ -63,8 +63,9 @@ export class SessionPeers {
     const mates = addresses.filter(
       (address) => nearness(address.labels, labels) === 2 && address.origin !== true,
     )
-    for (const { peer } of mates) this.#mates.add(peer)
-    if (mates.length > 0) this.#download?.mates([...this.#mates])
+    // Each time those alone that are there now: a mate that has left stays away until it is heard of again.
+    if (this.#download === undefined) for (const { peer } of mates) this.#mates.add(peer)
+    else if (mates.length > 0) this.#download.mates(mates.map(({ peer }) => peer))
     if (rack === undefined) return
     this.#rackPlace = rack
     this.#download?.placed(rack)
