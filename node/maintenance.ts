@@ -63,23 +63,23 @@ export class Maintenance {
     )
   }
 
-  /** What images here and disks need stays. Errors: StateError while a pull is under way, or a disk is being attached. */
-  collect(init: { dryRun: boolean }): Promise<GcAnswer> {
-    const { puller, disks } = this.#components
-    return puller.exclusively(() => disks.exclusively(() => this.#collect(init)))
-  }
-
-  async #collect(init: { dryRun: boolean }): Promise<GcAnswer> {
-    const { blocks, nodes, catalog, disks } = this.#components
-    const kept = [...catalog.all(), ...disks.images()].map(({ manifest }) => manifest)
-    const roots = [...new Set(kept)].map((manifest) => parseManifestId(manifest))
-    const report = await collectGarbage({ blocks, nodes, roots }, { dryRun: init.dryRun, partial: true })
+  /** What images here and disks need stays. New pulls and disks are kept out while it is decided what goes, not while the space is given back. Errors: StateError while a pull is under way, or a disk is being attached. */
+  async collect(init: { dryRun: boolean }): Promise<GcAnswer> {
+    const { blocks, puller, disks } = this.#components
+    const report = await puller.exclusively(() => disks.exclusively(() => this.#collect(init)))
     return {
       dryRun: init.dryRun,
       blocksKept: report.kept,
       blocksDeleted: report.blocks,
       storedBytesFreed: init.dryRun ? report.bytes : (await blocks.compact()).freedBytes,
     }
+  }
+
+  async #collect(init: { dryRun: boolean }): ReturnType<typeof collectGarbage> {
+    const { blocks, nodes, catalog, disks } = this.#components
+    const kept = [...catalog.all(), ...disks.images()].map(({ manifest }) => manifest)
+    const roots = [...new Set(kept)].map((manifest) => parseManifestId(manifest))
+    return await collectGarbage({ blocks, nodes, roots }, { dryRun: init.dryRun, partial: true })
   }
 
   /** Hashes every block again; images that lost one become incomplete. */

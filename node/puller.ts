@@ -18,6 +18,7 @@ import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
 import type { JoinAnswer, Joiner } from './joiner.ts'
 import type { PullTotals } from './metrics.ts'
 import { Pull } from './pull.ts'
+import { added } from './pull-totals.ts'
 import type { RelatedFinder } from './related-finder.ts'
 import type { Joined } from './tracker-link.ts'
 
@@ -115,14 +116,15 @@ export class Puller {
     const { manifest, grant } = joined
     await this.#left(manifest)
     const running = this.#running.get(manifest)
+    const isWanted = this.#isWanted(entry)
     if (running !== undefined || entry.complete) {
-      await catalog.save({ ...entry, onDemand: running?.pull.session.onDemand === true })
+      await catalog.save({ ...entry, onDemand: running?.pull.session.onDemand === true && !isWanted })
       return { pull: running?.pull, entry }
     }
     this.#checkOpen()
     const session = exchange.openSession({ manifest, grant, class: 'background', onDemand: true })
     const pull = new Pull({ clock, session })
-    this.#begin(pull, { ...entry, onDemand: true }, joined)
+    this.#begin(pull, { ...entry, onDemand: !isWanted }, joined)
     return { pull, entry }
   }
 
@@ -223,10 +225,18 @@ export class Puller {
   }
 
   #resumeAgain(entry: CatalogEntry): void {
-    const now = this.#components.catalog.find(
-      parseReference(`${entry.namespace}/${entry.name}@${entry.version}`),
-    )
-    if (now?.complete === false && now.onDemand !== true && !this.#stopped) void this.#resume(now)
+    const now = this.#known(entry)
+    if (now !== undefined && this.#isWanted(now) && !this.#stopped) void this.#resume(now)
+  }
+
+  #known({ namespace, name, version }: CatalogEntry): CatalogEntry | undefined {
+    return this.#components.catalog.find(parseReference(`${namespace}/${name}@${version}`))
+  }
+
+  /** Somebody has pulled it, and it has not ended: a disk that reads it meanwhile does not change that. */
+  #isWanted(entry: CatalogEntry): boolean {
+    const known = this.#known(entry)
+    return known?.complete === false && known.onDemand !== true
   }
 
   async #run(pull: Pull, entry: CatalogEntry, joined: Joined): Promise<PullResult> {
@@ -278,18 +288,6 @@ export class Puller {
     this.#running.delete(pull.manifest)
     this.#components.exchange.closeSession(pull.session)
     pull.close()
-  }
-}
-
-function added(totals: PullTotals, { session }: Pull): PullTotals {
-  const { wireFromOrigin, wireFromPeers, duplicate, wireFallback, seeded } = session.stats.bytes
-  return {
-    fromOrigin: totals.fromOrigin + wireFromOrigin,
-    fromPeers: totals.fromPeers + wireFromPeers,
-    duplicate: totals.duplicate + duplicate,
-    fallback: totals.fallback + wireFallback,
-    seeded: totals.seeded + seeded,
-    corruptPeers: totals.corruptPeers + session.banned.length,
   }
 }
 

@@ -67,8 +67,8 @@ function wireHoard(
         const init = { name: exportName(image), fill: false, onLoss: 'error', answer } as const
         return await opener.open(parseReference(imageText(image)), init)
       },
-      remove: async (image) => {
-        await maintenance().remove(image)
+      remove: (image) => maintenance().remove(image),
+      collect: async () => {
         await maintenance().collect({ dryRun: false })
       },
     },

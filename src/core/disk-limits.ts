@@ -72,6 +72,8 @@ export const HOARD_IMAGES_MAX = 256
 export const HOARD_START_MS = 120_000
 /** Time until it looks again whether there are other images or versions, give or take half: one request to the tracker. */
 export const HOARD_ROUND_MS = 1_800_000
+/** After which it asks whether the boot profile of an image whose boot is here is still the same: a profile grows over the first days, and one request for each image and round would be most of what idle nodes ask. */
+export const HOARD_RECHECK_MS = 6 * 3_600_000
 /** Pause before each REPLAY_STEP_BYTES for the hoard: 2.6 MB/s at most, a fifth of 100 Mbit/s. */
 export const HOARD_STEP_PAUSE_MS = 100
 /** Bytes that are brought in at a time for it. */

@@ -176,6 +176,23 @@ for (const there of ['its manifest alone', 'nothing'] as const) {
     }))
 }
 
+test('leaves an image of which somebody wants all as it is', () =>
+  withSite(async (site, clock) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    site.peers = [origin.address]
+    await (await opened(site, clock, OPEN)).close()
+    await until(clock, () => site.puller.running().length === 0)
+    const entry = site.catalog.find(LAZY_REFERENCE)
+    assert.ok(entry)
+    await site.catalog.update(entry, { onDemand: false })
+    const disk = await opened(site, clock, OPEN)
+    assert.is(site.catalog.find(LAZY_REFERENCE)?.onDemand, false)
+    site.puller.resume()
+    await until(clock, () => disk.complete)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
 test('who opens it later waits as long as who was first', () =>
   withSite(async (site, clock) => {
     const open = site.puller.open.bind(site.puller)

@@ -1,88 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { Disk } from '../../../node/disk/disk.ts'
-import { Hoard, type HoardCandidate } from '../../../node/disk/hoard.ts'
-import type { Hoarded } from '../../../node/disk/hoard-files.ts'
-import type { KnownProfile } from '../../../node/disk/profile/boot-profiles.ts'
-import type { CatalogEntry } from '../../../node/image-catalog.ts'
-import type { JoinAnswer } from '../../../node/joiner.ts'
-import { HOARD_ROUND_MS, HOARD_START_MS } from '../../../src/core/disk-limits.ts'
-import { StateError, UnreachableError } from '../../../src/core/errors.ts'
-import { silentLog } from '../../../src/core/log.ts'
-import { formatReference } from '../../../src/core/reference.ts'
-import { catalogEntry } from '../../fixtures/attachable-disks.ts'
-import { bootableDisk } from '../../fixtures/bootable-disk.ts'
-import { FakeClock } from '../../fixtures/fake-clock.ts'
+import { HOARD_RECHECK_MS, HOARD_ROUND_MS, HOARD_START_MS } from '../../../src/core/disk-limits.ts'
+import { DISK_LOSS_ERROR_MS } from '../../../src/core/limits.ts'
+import { hoardSite as site } from '../../fixtures/hoard-site.ts'
 
 const test = suite('the hoard')
-
 const MiB = 1024 * 1024
-
-/** Images of a tracker, each with a boot of 1 MiB. */
-function site(init: { budgetBytes: number; kept?: Hoarded[] }) {
-  const clock = new FakeClock()
-  const here = new Map<string, CatalogEntry>()
-  const state = {
-    ...{ clock, here, versions: new Map<string, number>(), inUse: new Set<string>() },
-    ...{ saved: init.kept ?? [], away: false, brought: [] as string[], removed: [] as string[], closed: 0 },
-  }
-  const textOf = ({ name, version }: CatalogEntry) => `${name}@${version}`
-  const entryOf = (name: string): CatalogEntry => {
-    const version = state.versions.get(name) ?? 1
-    const entry = { ...catalogEntry({ name, version }), complete: false, onDemand: true }
-    return here.get(textOf(entry)) ?? entry
-  }
-  const hoard = new Hoard(
-    {
-      files: {
-        load: async () => state.saved,
-        save: async (hoarded) => {
-          state.saved = structuredClone([...hoarded])
-        },
-      },
-      candidates: async (): Promise<HoardCandidate[]> => {
-        if (state.away) throw new UnreachableError('the tracker is away')
-        return [...state.versions.keys()].map((name) => {
-          const { manifest } = entryOf(name)
-          return { reference: `site/${name}:latest`, manifest }
-        })
-      },
-      images: {
-        join: async ({ name }) => {
-          const entry = entryOf(name)
-          return { entry, away: false, joined: { profile: 'digest' } } as unknown as JoinAnswer
-        },
-      },
-      profiles: {
-        of: async () =>
-          ({ statement: { bytes: MiB, digest: 'digest' }, reads: [[0, MiB, 0]] }) as unknown as KnownProfile,
-      },
-      catalog: {
-        find: (reference) => here.get(formatReference(reference).replace('site/', '')),
-      },
-      open: async ({ entry }): Promise<Disk> => {
-        here.set(textOf(entry), entry)
-        const { disk, brought } = bootableDisk()
-        const close = async () => {
-          state.closed++
-          if (brought.reduce((sum, { length }) => sum + length, 0) === MiB) state.brought.push(textOf(entry))
-        }
-        return Object.assign(disk, { close })
-      },
-      remove: async (image) => {
-        if (state.inUse.has(textOf(image))) throw new StateError('it is attached')
-        state.removed.push(textOf(image))
-        here.delete(textOf(image))
-      },
-      ...{ clock, random: () => 0.5, log: silentLog },
-    },
-    { budgetBytes: init.budgetBytes },
-  )
-  const add = (...names: string[]) => {
-    for (const name of names) state.versions.set(name, 1)
-  }
-  return Object.assign(state, { hoard, add, entryOf, round: () => clock.advance(HOARD_ROUND_MS + 60_000) })
-}
 
 test('keeps the boots of images that it may attach ready, within its budget', async () => {
   const { hoard, add, clock, here, round, ...all } = site({ budgetBytes: 2.5 * MiB })
@@ -164,6 +87,125 @@ test('a budget that was lowered is kept, and 0 gives everything away', async () 
   assert.equal(two.removed.sort(), ['alpine@1', 'debian@1'])
   assert.is(two.hoard.figures.bytes, 0)
   await two.hoard.stop()
+})
+
+test('what was attached after the hoard had brought it in stays, by that version and the next', async () => {
+  const { hoard, add, clock, here, entryOf, versions, round, ...all } = site({ budgetBytes: MiB })
+  add('debian')
+  await hoard.start()
+  await clock.advance(HOARD_START_MS + 60_000)
+  assert.equal(all.brought, ['debian@1'])
+  hoard.attached(entryOf('debian'))
+  await clock.advance(10)
+  versions.set('debian', 2)
+  await round()
+  assert.equal([...here.keys()], ['debian@1', 'debian@2'])
+  assert.is(hoard.figures.bytes, MiB, 'the version before is no part of the budget any more')
+  hoard.attached(entryOf('debian'))
+  await clock.advance(10)
+  add('alpine')
+  hoard.attached(entryOf('alpine'))
+  await round()
+  assert.equal([...here.keys()], ['debian@1', 'debian@2', 'alpine@1'])
+  assert.equal(all.removed, [])
+  await hoard.stop()
+})
+
+test('an image of which somebody wants all is left to its pull', async () => {
+  const { hoard, add, clock, here, entryOf, round, ...all } = site({ budgetBytes: MiB })
+  add('debian')
+  const wanted = { ...entryOf('debian'), onDemand: false }
+  here.set('debian@1', wanted)
+  await hoard.start()
+  await clock.advance(HOARD_START_MS + 60_000)
+  await round()
+  assert.equal(all.brought, [])
+  assert.is(here.get('debian@1'), wanted)
+  assert.is(hoard.figures.bytes, 0)
+  await hoard.stop()
+})
+
+test('an image that nobody gives any more holds up no other', async () => {
+  const { hoard, add, clock, lost, round, ...all } = site({ budgetBytes: 2 * MiB })
+  add('debian', 'alpine')
+  lost.add('debian')
+  await hoard.start()
+  await clock.advance(HOARD_START_MS + DISK_LOSS_ERROR_MS + 60_000)
+  assert.equal(all.brought, ['alpine@1'])
+  assert.is(hoard.figures.images, 1)
+  lost.clear()
+  await round()
+  assert.equal(all.brought, ['alpine@1', 'debian@1'])
+  await hoard.stop()
+  assert.is(clock.pending, 0)
+})
+
+test('what a round gives up is collected once, and later where something is being pulled', async () => {
+  const one = site({ budgetBytes: 3 * MiB })
+  one.add('debian', 'alpine', 'fedora')
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  assert.is(one.collected, 0)
+  for (const name of ['debian', 'alpine', 'fedora']) one.versions.set(name, 2)
+  one.inUse.add('another')
+  await one.round()
+  assert.is(one.removed.length, 3)
+  assert.is(one.collected, 0)
+  one.inUse.clear()
+  await one.round()
+  assert.is(one.collected, 1)
+  await one.round()
+  assert.is(one.collected, 1)
+  await one.hoard.stop()
+})
+
+test('follows a profile that was made anew, and keeps what is here when it was dropped', async () => {
+  const one = site({ budgetBytes: 2 * MiB })
+  one.add('debian')
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  const { joins } = one
+  await one.round()
+  assert.is(one.joins, joins, 'asks no more than it has to')
+  one.digest = null
+  await one.clock.advance(HOARD_RECHECK_MS)
+  assert.equal([one.brought.length, one.hoard.figures.images], [1, 1])
+  one.digest = 'another'
+  await one.clock.advance(HOARD_RECHECK_MS + HOARD_ROUND_MS)
+  assert.equal(one.brought, ['debian@1', 'debian@1'])
+  assert.equal(
+    one.saved.map(({ digest }) => digest),
+    ['another'],
+  )
+  assert.is(one.hoard.figures.bytes, MiB)
+  await one.hoard.stop()
+})
+
+test('what was removed here does not count, and is brought in again', async () => {
+  const one = site({ budgetBytes: MiB })
+  one.add('debian')
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  one.here.clear()
+  one.away = true
+  await one.round()
+  assert.is(one.hoard.figures.bytes, 0)
+  one.away = false
+  await one.round()
+  assert.equal(one.brought, ['debian@1', 'debian@1'])
+  assert.is(one.hoard.figures.bytes, MiB)
+  await one.hoard.stop()
+})
+
+test('an image that is attached while it is being looked at is one image, and stays', async () => {
+  const one = site({ budgetBytes: MiB })
+  one.add('debian')
+  one.meanwhile = async () => one.hoard.attached(one.entryOf('debian'))
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  assert.is(one.saved.length, 1)
+  assert.ok((one.saved[0]?.attachedAt ?? 0) > 0)
+  await one.hoard.stop()
 })
 
 test('a tracker that is away is asked again in the next round', async () => {
