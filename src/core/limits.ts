@@ -132,6 +132,8 @@ export const PASS_ON_WAIT_MS = 1000
 export const PASS_ON_HELD_MAX = 64
 /** Time after a read of a guest in which nothing is fetched in the background: a boot reads again within a tenth of that. */
 export const FILL_PAUSE_MS = 500
+/** How long a session that fetches on demand waits for its guests, in all, before it looks through the segments and tells what is here: a boot is over by then, and who reads all day is not waited for. */
+export const PLAN_WAIT_MS = 60_000
 /** Segments of an image up to which a session looks at all of them although it fetches on demand: 16 GiB of a typical image, 40 MB of nodes. */
 export const PLAN_AT_ONCE_SEGMENTS_MAX = 1024
 /** What is wanted from a peer ahead, as time at its measured rate besides its round trip: hides its disk and the waits of both processes, and nothing waits long behind it. */

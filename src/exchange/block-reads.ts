@@ -83,9 +83,15 @@ export class BlockReads {
     })
   }
 
-  /** Milliseconds for which nothing else is to be fetched: a guest reads or will in a moment, or one did a moment ago. */
+  /**
+   * Milliseconds for which nothing else is to be fetched: a guest reads or will in a moment, or one did a moment ago. A read that nobody can serve holds nothing up: others may
+   * wait for what is told and fetched meanwhile.
+   */
   holdMs(nowMs: number): number {
-    for (const read of this.#reads) if (read.class !== 'background') return FILL_PAUSE_MS
+    for (const read of this.#reads) {
+      if (read.class === 'background') continue
+      if (read.attempts.size > 0 || this.#components.rates.waitMs(read.class, nowMs) > 0) return FILL_PAUSE_MS
+    }
     return Math.max(0, this.#guestMs + FILL_PAUSE_MS - nowMs)
   }
 

@@ -1,7 +1,7 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import type { Digest } from '../core/cid.ts'
 import { NotFoundError } from '../core/errors.ts'
-import { PLAN_AT_ONCE_SEGMENTS_MAX } from '../core/limits.ts'
+import { PLAN_AT_ONCE_SEGMENTS_MAX, PLAN_WAIT_MS } from '../core/limits.ts'
 import { nearness } from '../core/nearness.ts'
 import type { PeerKey, RackPlace } from '../core/router.ts'
 import type { Segment } from '../core/segment.ts'
@@ -167,7 +167,8 @@ export class Download {
     if (swarm.manifest.segments.length > PLAN_AT_ONCE_SEGMENTS_MAX) await this.#filling.promise
     const { planner, stats, milestones } = this.#components
     const use = { map: swarm.map, partsPerRun: this.#policy.partsPerRun }
-    await this.#leisure()
+    const untilMs = this.#nowMs + PLAN_WAIT_MS
+    await this.#leisure(untilMs)
     for await (const plan of planSegments(planner, swarm.manifest, use)) {
       if (this.#stopped) return
       stats.plan(plan)
@@ -178,7 +179,7 @@ export class Download {
       }
       this.#announce(plan.held)
       this.#fetcher.pump()
-      await this.#leisure()
+      await this.#leisure(untilMs)
     }
     this.#planned = true
     milestones.mark('planned')
@@ -264,9 +265,10 @@ export class Download {
   }
 
   /** Looking through segments takes link and processor: who does it in the background leaves them to guests, of which the first reads in a moment. */
-  async #leisure(): Promise<void> {
+  async #leisure(untilMs: number): Promise<void> {
     const mayWait = () => this.#events.classOf() === 'background' && !this.#stopped
-    await leisure(this.#components, () => (mayWait() ? this.#reads.holdMs(this.#nowMs) : 0))
+    const holdMs = () => (mayWait() ? this.#reads.holdMs(this.#nowMs) : 0)
+    await leisure(this.#components, { holdMs, untilMs })
   }
 
   /** A run that was held is not any more: it is fetched again. */

@@ -11,11 +11,14 @@ export async function within(
   return await Promise.race([work, promise]).finally(cancel)
 }
 
-/** Resolves as soon as `holdMs` is 0; it is asked again whenever the milliseconds that it gave are over. */
-export async function leisure({ clock }: { clock: Clock }, holdMs: () => number): Promise<void> {
-  for (let ms = holdMs(); ms > 0; ms = holdMs()) {
+/** Resolves as soon as `holdMs` is 0, which is asked again whenever the milliseconds that it gave are over, and at `untilMs` at the latest. */
+export async function leisure(
+  { clock }: { clock: Clock },
+  { holdMs, untilMs }: { holdMs: () => number; untilMs: number },
+): Promise<void> {
+  for (let ms = holdMs(); ms > 0 && clock.monotonic() < untilMs; ms = holdMs()) {
     const { promise, resolve } = Promise.withResolvers<void>()
-    clock.after(ms, resolve)
+    clock.after(Math.min(ms, untilMs - clock.monotonic()), resolve)
     await promise
   }
 }

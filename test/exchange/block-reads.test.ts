@@ -240,6 +240,37 @@ test('fills in the background what was not read, but not while a guest reads and
   await Promise.all([peer, full].map(({ exchange }) => exchange.stop()))
 })
 
+test('two that wait for what only the other has tell it, and fill goes on without what nobody has', async () => {
+  const clock = new FakeClock(Date.now())
+  const network = new MemoryNetwork()
+  const names = ['one', 'other']
+  const peers = await Promise.all(names.map((name) => startPeer(network, name, { clock })))
+  for (const [i, { blocks, nodes }] of peers.entries()) {
+    await nodes.put(IMAGE.nodes)
+    // runs 0 and 1 here, 2 there, 3 nowhere
+    const runs = i === 0 ? [0, 2] : [2, 3]
+    await blocks.put(IMAGE.blocks.slice(...runs.map((run) => run * BLOCKS_PER_RUN)))
+  }
+  const sites = peers.map(openAt)
+  const reads = sites.flatMap(({ session }, i) => [
+    session.read({ run: 2 - i * 2, indices: [5] }, GUEST),
+    session.read({ run: 3, indices: [0] }, GUEST),
+  ])
+  const nowhere = reads.map((read) => codeOf(read))
+  for (const { session } of sites) session.learn(peers.map(({ address }) => address))
+  await clock.advance(FILL_PAUSE_MS + 5000)
+  assert.equal(await Promise.all([reads[0], reads[2]]), [BLOCK_BYTES, BLOCK_BYTES])
+  for (const { session } of sites) {
+    assert.is(session.planned, true)
+    session.fill(true)
+  }
+  await clock.advance(5000)
+  for (const { session } of sites) assert.is(session.swarm?.have.count, 3)
+  await Promise.all(sites.map(({ stop }) => stop()))
+  assert.equal(await Promise.all(nowhere), ['ok', 'E_ABORTED', 'ok', 'E_ABORTED'])
+  await Promise.all(peers.map(({ exchange }) => exchange.stop()))
+})
+
 test('a run that another read has made whole meanwhile stays told', async () => {
   const network = new MemoryNetwork()
   const peer = await startPeer(network, 'peer')

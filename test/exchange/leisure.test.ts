@@ -7,10 +7,11 @@ const test = suite('leisure')
 
 test('comes as soon as nothing holds it any more, and at once when nothing does', async () => {
   const clock = new FakeClock()
-  await leisure({ clock }, () => 0)
+  await leisure({ clock }, { holdMs: () => 0, untilMs: Number.POSITIVE_INFINITY })
   let untilMs = 500
   let isOver = false
-  const waited = leisure({ clock }, () => Math.max(0, untilMs - clock.monotonic())).then(() => {
+  const holdMs = () => Math.max(0, untilMs - clock.monotonic())
+  const waited = leisure({ clock }, { holdMs, untilMs: 5000 }).then(() => {
     isOver = true
   })
   await clock.advance(400)
@@ -19,6 +20,20 @@ test('comes as soon as nothing holds it any more, and at once when nothing does'
   assert.is(isOver, false)
   await clock.advance(1)
   await waited
+  assert.is(clock.pending, 0)
+})
+
+test('does not wait longer than it may', async () => {
+  const clock = new FakeClock()
+  let isOver = false
+  const waited = leisure({ clock }, { holdMs: () => 400, untilMs: 1000 }).then(() => {
+    isOver = true
+  })
+  await clock.advance(999)
+  assert.is(isOver, false)
+  await clock.advance(1)
+  await waited
+  await leisure({ clock }, { holdMs: () => 400, untilMs: 1000 })
   assert.is(clock.pending, 0)
 })
 
