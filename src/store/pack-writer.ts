@@ -103,7 +103,9 @@ export class PackWriter {
       if (!this.#sync) return
       // A failure is told once: to the sync that is under way, perhaps.
       await this.#unsynced?.settled()
-      await file.datasync()
+      // What was put into the same pack before, and not synced, may be lost with it.
+      if (this.#unsynced === undefined) await file.datasync()
+      else await this.#orLose(file.datasync())
     })
   }
 
@@ -248,8 +250,12 @@ export class PackWriter {
   }
 
   async #syncBehind(): Promise<void> {
+    await this.#orLose(this.#unsynced?.sync())
+  }
+
+  async #orLose(sync: Promise<void> | undefined): Promise<void> {
     try {
-      await this.#unsynced?.sync()
+      await sync
     } catch (error) {
       this.#lose(error)
       throw error

@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert'
 import { encodeFrame } from '../../src/core/frame-codec.ts'
 import type { PackStoreComponents } from '../../src/store/pack-store.ts'
 import { digestsOf, framesOf } from '../fixtures/blocks.ts'
+import { noise } from '../fixtures/noise.ts'
 import { assertHolds, failsWith, packPaths, withStore } from '../fixtures/pack-dir.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
@@ -189,6 +190,36 @@ test('forgets what a failing sync may have lost, and takes nothing more', () =>
       await failsWith('E_STORAGE', store.flush())
     })
     await withStore({ dir }, (store) => assertHolds(store, frames))
+  }))
+
+test('a compaction whose sync fails loses what was put before it', () =>
+  withScratch(async (dir) => {
+    let fails = false
+    const datasync = async () => {
+      const failed = fails
+      // the system tells of a failure once
+      fails = false
+      if (failed) throw Object.assign(new Error('disk'), { code: 'EIO' })
+    }
+    const blocks = Array.from({ length: 11 }, (_, i) => encodeFrame(noise(`${i}`, 10_000)))
+    const late = blocks.slice(10)
+    await withStore({ dir, syncBehind: true, datasync, packBytesMax: 95_000 }, async (store) => {
+      await store.put(blocks.slice(0, 9))
+      await store.put(blocks.slice(9, 10))
+      await store.flush()
+      await store.delete(digestsOf(blocks.slice(0, 7)))
+      fails = true
+      const compacted = store.compact()
+      await Promise.all([store.put(late), failsWith('E_STORAGE', compacted)])
+      assert.is(fails, false)
+      assert.equal(await store.has(digestsOf(late)), [false])
+      await failsWith('E_STORAGE', store.flush())
+      await failsWith('E_STORAGE', store.put(late))
+    })
+    await withStore({ dir }, async (store) => {
+      assert.equal((await store.verify()).corrupt, [])
+      await assertHolds(store, blocks.slice(7, 10))
+    })
   }))
 
 test.run()
