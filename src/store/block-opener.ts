@@ -1,6 +1,6 @@
 import { read } from 'node:fs'
 import type { Digest } from '../core/cid.ts'
-import { IntegrityError, ManifestError, StorageError } from '../core/errors.ts'
+import { IntegrityError, ManifestError } from '../core/errors.ts'
 import { CODEC_RAW, type Frame } from '../core/frame.ts'
 import { inflateFrameInto, isDigestOf } from '../core/frame-codec.ts'
 import { CheckedParts } from './checked-parts.ts'
@@ -10,7 +10,7 @@ import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
 import { findSpans, type Span } from './pack-reader.ts'
-import { storageError } from './storage-errors.ts'
+import { readError } from './storage-errors.ts'
 
 /** A block that is asked for. */
 export interface WantedBlock {
@@ -66,8 +66,10 @@ export class BlockOpener {
     const spans = findSpans(this.#parts, digests)
     for (const { wanted: found } of spans)
       for (const { at, location } of found) checkLength(location, wanted[at])
-    await Promise.all(spans.map((span) => this.#openSpan(span, opened, memory)))
+    // all of them, also when one fails: who asked may use the memory for something else then
+    const ended = await Promise.allSettled(spans.map((span) => this.#openSpan(span, opened, memory)))
     await this.#parts.files.trim()
+    for (const end of ended) if (end.status === 'rejected') throw end.reason
     return opened
   }
 
@@ -135,18 +137,19 @@ function checkLength({ length }: Location, wanted: WantedBlock | undefined): voi
   if (length !== wanted?.length) throw new ManifestError('the image gives a block another length than it has')
 }
 
-/** Without the promises of node:fs, which cost as much as the read. Holds the file meanwhile, so that nobody closes it. Throws StorageError. */
+/** Without the promises of node:fs, which cost as much as the read. Holds the file meanwhile, so that nobody closes it. Errors: IntegrityError when the disk does not have the bytes any more, StorageError. */
 async function readAt(file: PackFile, position: number, into: Buffer): Promise<void> {
   file.retain()
   try {
     const fd = await file.descriptor()
     for (let filled = 0; filled < into.length; ) {
       const count = await readSome(fd, into.subarray(filled), position + filled)
-      if (count === 0) throw new StorageError('a pack is shorter than its index says')
+      if (count === 0)
+        throw new IntegrityError('a pack is shorter than its index says', { data: { pack: file.id } })
       filled += count
     }
   } catch (cause) {
-    throw storageError(cause, 'blocks cannot be read')
+    throw readError(cause)
   } finally {
     file.release()
   }

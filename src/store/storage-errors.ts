@@ -1,4 +1,4 @@
-import { BootswarmError, StorageError, StorageFullError } from '../core/errors.ts'
+import { BootswarmError, IntegrityError, StorageError, StorageFullError } from '../core/errors.ts'
 
 /** No room: on the device, in the owner's quota, or in the largest file that this process may write. */
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
@@ -11,6 +11,12 @@ export function storageError(cause: unknown, what: string): BootswarmError {
   const message = cause instanceof Error ? cause.message : String(cause)
   if (isFull(cause)) return new StorageFullError(`${what}: the disk is full (${message})`, { cause })
   return new StorageError(`${what}: ${message}`, { cause })
+}
+
+/** The error that a read of blocks failed with: IntegrityError when the disk cannot read its sectors, which is damage that others can mend; else as `storageError`. */
+export function readError(cause: unknown): BootswarmError {
+  if (errnoOf(cause) === 'EIO') return new IntegrityError('the disk cannot read a block', { cause })
+  return storageError(cause, 'blocks cannot be read')
 }
 
 function isFull(cause: unknown): boolean {

@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeFrame } from '../../src/core/frame-codec.ts'
+import { BlockOpener } from '../../src/store/block-opener.ts'
 import { openPackStore, type PackStore } from '../../src/store/pack-store.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { noise } from '../fixtures/noise.ts'
@@ -84,5 +85,43 @@ for (const what of ['never read before', 'read before']) {
     assert.is((await failureOf(store.openPart(text, part, memory))).code, 'E_INTEGRITY')
   })
 }
+
+test('a sector that cannot be read is damage, and nothing is read any more when that is told', async () => {
+  const broken = () => Promise.reject(Object.assign(new Error('sector'), { code: 'EIO' }))
+  const slow = Promise.withResolvers<void>()
+  const pack = (id: number, descriptor: () => Promise<number>) => ({
+    id,
+    descriptor,
+    retain() {},
+    release() {},
+  })
+  const packs = [pack(0, broken), pack(1, () => slow.promise.then(broken))]
+  const locate = (digest: Uint8Array) => {
+    const { codec, length, bytes } = digest === raw.digest ? raw : text
+    return { pack: digest === raw.digest ? 0 : 1, offset: 8, codec, length, stored: bytes.length }
+  }
+  const files = { get: (id: number) => packs[id], async trim() {} }
+  const parts = { index: { find: locate }, files, frames: {} }
+  const opener = new BlockOpener(parts as unknown as ConstructorParameters<typeof BlockOpener>[0])
+  let isTold = false
+  const failure = failureOf(opener.open([raw, text], memory)).finally(() => {
+    isTold = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.is(isTold, false)
+  slow.resolve()
+  assert.is((await failure).code, 'E_INTEGRITY')
+})
+
+test('what a pack does not have any more is damaged, so that it can be fetched again', async ({
+  dir,
+  store,
+}) => {
+  const part = { start: 40_000, end: 44_096 }
+  for (let i = 0; i < 2; i++) await store.openPart(raw, part, memory)
+  for (const path of await packPaths(dir)) await truncate(path, 100)
+  assert.is((await failureOf(store.open([raw], memory))).code, 'E_INTEGRITY')
+  assert.is((await failureOf(store.openPart(raw, part, memory))).code, 'E_INTEGRITY')
+})
 
 test.run()
