@@ -91,6 +91,10 @@ export const SERVE_COPIES_MAX = 2
 export const SERVE_NEEDLESS_BYTES_PER_SECOND = 128 * KiB
 /** ... and so much at once: one run. */
 export const SERVE_NEEDLESS_BURST_BYTES = 1 * MiB
+/** What a peer may read some day (the hoard) and an origin did not assign it, a second at most, beside a share of background: the 40 MB of a boot in 80 s, and a twelfth of 50 Mbit/s to who floods with it. */
+export const SERVE_AHEAD_BYTES_PER_SECOND = 512 * KiB
+/** ... and so much at once: one run. */
+export const SERVE_AHEAD_BURST_BYTES = 1 * MiB
 /** Wants of a peer in a swarm that are remembered to know such ones: all parts of a 2 GiB image, 290 KB. */
 export const SERVE_REPEATS_WATCHED_MAX = 8192
 /** What may pass at once under a rate limit after a rest, as time at that rate: the grain of what competes on a link. */

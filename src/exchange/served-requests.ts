@@ -91,6 +91,7 @@ export class ServedRequests {
       peer: this.#connection.peer,
       class: this.#classOf(message),
       needless: () => this.#isNeedless(message),
+      ahead: () => this.#isAhead(message),
       serve: () => this.#serve(message).finally(() => this.#jobs.delete(message.request)),
       drained: async () => {
         if (!this.#connection.closed) await this.#connection.drained()
@@ -104,12 +105,16 @@ export class ServedRequests {
     if (message.type === 'wantNode') return 'boot'
     const served = this.#init.swarmOf(message.id)
     if (served === undefined) return 'background'
-    const copyBytes = (served.swarm.map.runs + 1) * RUN_BYTES_MAX
-    if (served.givenBytes > SERVE_COPIES_MAX * copyBytes) return 'background'
+    if (served.givenBytes > copiesBytes(served)) return 'background'
     return trafficClassOf(message.class)
   }
 
-  /** What it was given before; at an origin also what that did not assign to it, as nobody is by digest, unless it is for a machine. */
+  /** The peer was told to fetch something. */
+  assigned(): void {
+    this.#components.desk.judge(this.#connection.peer)
+  }
+
+  /** What it was given before; at an origin also what that did not assign to it, as nobody is by digest, unless it is for a machine or for some day. */
   #isNeedless(message: Request): boolean {
     if (message.type === 'wantNode') return false
     const served = this.#init.swarmOf(message.id)
@@ -118,7 +123,15 @@ export class ServedRequests {
     if (byRun && served.repeats.has(message.run, firstIndex(message))) return true
     const of = trafficClassOf(message.class)
     if (served.asker === undefined || of === 'guest' || of === 'boot') return false
-    return !(byRun && served.asker.expects(message.run))
+    return !(byRun && served.asker.expects(message.run)) && !this.#isAhead(message)
+  }
+
+  /** At an origin what that did not assign, for some day: until the peer was given the image twice. */
+  #isAhead(message: Request): boolean {
+    if (message.type !== 'want' || trafficClassOf(message.class) !== 'background') return false
+    const served = this.#init.swarmOf(message.id)
+    if (served?.asker === undefined || served.asker.expects(message.run)) return false
+    return served.givenBytes <= copiesBytes(served)
   }
 
   /** Every request gets one answer: a job that has begun is answered with its blocks. */
@@ -160,6 +173,9 @@ export class ServedRequests {
     return sent
   }
 }
+
+/** What a peer is given of an image before it comes last. */
+const copiesBytes = ({ swarm }: Served) => SERVE_COPIES_MAX * (swarm.map.runs + 1) * RUN_BYTES_MAX
 
 /** What guests wait for, now or in a moment. */
 const PASSED_ON: readonly TrafficClass[] = ['guest', 'boot']

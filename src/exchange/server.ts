@@ -245,6 +245,7 @@ export class Server {
     if (served !== undefined) this.#components.used(this.#connection)
     const { runs, retryMs } = served?.asker?.ask(message) ?? { runs: [], retryMs: ORIGIN_ASK_RETRY_MS }
     this.#connection.send({ type: 'assign', request: message.request, runs, retryMs })
+    if (runs.length > 0) this.#requests.assigned()
   }
 
   #authorised(id: number): Served | undefined {

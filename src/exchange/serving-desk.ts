@@ -67,6 +67,12 @@ export class ServingDesk {
     return this.#order.remove(job)
   }
 
+  /** What the peer is told to fetch has changed. */
+  judge(peer: string): void {
+    this.#order.judge(peer)
+    this.#pump()
+  }
+
   /** The peer has no connection any more. */
   forget(peer: string): void {
     this.#order.forget(peer)

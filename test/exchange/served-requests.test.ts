@@ -1,5 +1,6 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import { RUN_BYTES_MAX, SERVE_COPIES_MAX } from '../../src/core/limits.ts'
 import type { Connection } from '../../src/exchange/connection.ts'
 import { Repeats } from '../../src/exchange/policy/repeats.ts'
 import type { Served } from '../../src/exchange/served.ts'
@@ -10,6 +11,7 @@ const test = suite('served requests')
 const GUEST = 0
 const BOOT = 1
 const REQUESTED = 2
+const BACKGROUND = 3
 
 /** The jobs that requests of one peer become, in a swarm that was assigned run 3 here when this is an origin. */
 function jobsAt(where: { origin: boolean }) {
@@ -45,6 +47,21 @@ test('at an origin nobody needs what it did not assign, nor anything by digest, 
   assert.is(want(4, GUEST)?.needless?.(), false)
   assert.is(want(4, BOOT)?.needless?.(), false)
   assert.is(wantDigests(GUEST)?.needless?.(), false)
+})
+
+test('what a peer may read some day an origin gives it until it was given the image twice', () => {
+  const { served, want, wantDigests } = jobsAt({ origin: true })
+  const job = want(4, BACKGROUND)
+  assert.equal([job?.needless?.(), job?.ahead?.()], [false, true])
+  const assigned = want(3, BACKGROUND)
+  assert.equal([assigned?.needless?.(), assigned?.ahead?.()], [false, false])
+  assert.is(wantDigests(BACKGROUND)?.needless?.(), true)
+  served.givenBytes = SERVE_COPIES_MAX * 9 * RUN_BYTES_MAX + 1
+  assert.equal([job?.needless?.(), job?.ahead?.()], [true, false])
+  assert.is(assigned?.needless?.(), false)
+  served.givenBytes = 0
+  served.repeats.gave(4, 2)
+  assert.is(job?.needless?.(), true)
 })
 
 test('elsewhere nobody needs what it was given before', () => {

@@ -33,10 +33,16 @@ export class NeedlessJobs<J extends { readonly peer: string }> {
     return true
   }
 
-  /** Takes the next one; undefined when none waits, or it is too soon. `sent` has to follow. */
-  next(nowMs: number): J | undefined {
+  /** Those of a peer. */
+  of(peer: string): J[] {
+    return [...(this.#waiting.get(peer) ?? [])]
+  }
+
+  /** Takes the next one of those whom nothing is given to now; undefined when none waits, or it is too soon. `sent` has to follow. */
+  next(nowMs: number, isServed: (peer: string) => boolean): J | undefined {
     if (this.waitMs(nowMs) !== 0) return undefined
     for (const [peer, jobs] of this.#waiting) {
+      if (isServed(peer)) continue
       for (const job of jobs) {
         this.remove(job)
         if (this.#waiting.delete(peer) && jobs.size > 0) this.#waiting.set(peer, jobs)

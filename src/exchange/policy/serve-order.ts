@@ -1,23 +1,19 @@
-import {
-  EXCHANGE_REQUESTS_MAX,
-  SERVE_CLASS_RATIO,
-  SERVE_REQUESTS_MAX,
-  SERVE_SLOTS,
-  SERVE_SLOW_MS,
-} from '../../core/limits.ts'
-import { TRAFFIC_CLASSES, type TrafficClass } from '../../core/traffic-class.ts'
+import { EXCHANGE_REQUESTS_MAX, SERVE_REQUESTS_MAX, SERVE_SLOTS, SERVE_SLOW_MS } from '../../core/limits.ts'
+import { TRAFFIC_CLASSES } from '../../core/traffic-class.ts'
 import { NeedlessJobs } from './needless-jobs.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { type Client, holdsSlot, newClient, type ServeJob, slotMs, type Turn } from './serve-client.ts'
-
-interface Choice<J> {
-  readonly client: Client<J>
-  /** What it asks for, and what it is served as. */
-  readonly of: TrafficClass
-  readonly as: TrafficClass
-  /** Whose rate limits it waits for and counts in. */
-  readonly limit: TrafficClass
-}
+import {
+  type Choice,
+  type Client,
+  holdsSlot,
+  isBefore,
+  isLeisure,
+  newClient,
+  type ServeJob,
+  shareOf,
+  slotMs,
+  type Turn,
+} from './serve-client.ts'
 
 /**
  * Who is served next, over all peers of a process: start-time fair queuing (Goyal, Vin, Cheng 1996) by bytes, one job of a peer at a
@@ -30,6 +26,10 @@ export class ServeOrder<J extends ServeJob> {
   /** Those for whom something waits and who are given nothing now: an origin has thousands that are neither. */
   readonly #ready = new Set<Client<J>>()
   readonly #needless = new NeedlessJobs<J>()
+  /** Those that wait and are for some day: they are not what an uplink is busy with. */
+  readonly #ahead = new Set<J>()
+  /** When the first of them may be served that were too early for `next`. */
+  #aheadMs = Number.POSITIVE_INFINITY
   /** Those with a current job, the longest first. */
   readonly #serving = new Set<Client<J>>()
   #now = 0
@@ -53,9 +53,8 @@ export class ServeOrder<J extends ServeJob> {
 
   /** For how long nothing that is needed has waited or been given to a channel that takes it; 0 while something does. */
   idleMs(nowMs: number): number {
-    for (const client of this.#serving)
-      if (client.current?.needless !== true && holdsSlot(client, nowMs)) return 0
-    return this.#waiting > this.#needless.size ? 0 : nowMs - this.#doneMs
+    for (const client of this.#serving) if (!isLeisure(client.current) && holdsSlot(client, nowMs)) return 0
+    return this.#waiting > this.#needless.size + this.#ahead.size ? 0 : nowMs - this.#doneMs
   }
 
   /** Queues a job. False: the peer, or all together, have too many. */
@@ -65,21 +64,27 @@ export class ServeOrder<J extends ServeJob> {
     if (this.#waiting >= SERVE_REQUESTS_MAX && client.waiting > 0) return false
     if (client.waiting === 0 && client.current === undefined)
       client.served = Math.max(client.served, this.#now)
-    client.queues[job.class].add(job)
+    this.#queue(client, job)
     client.waiting++
     this.#waiting++
-    if (job.class === 'guest') this.#guests++
     if (client.current === undefined) this.#enterReady(client)
     return true
+  }
+
+  /** What the peer is told to fetch has changed: what it did not need it may need now. */
+  judge(peer: string): void {
+    const client = this.#clients.get(peer)
+    if (client === undefined) return
+    for (const job of this.#needless.of(peer))
+      if (job.needless?.() !== true && this.#needless.remove(job)) this.#queue(client, job)
+    for (const job of client.queues.background) if (job.ahead?.() !== true) this.#ahead.delete(job)
   }
 
   /** Takes a job back that waits; false when it does not any more. */
   remove(job: J): boolean {
     const client = this.#clients.get(job.peer)
     if (client === undefined) return false
-    if (client.queues[job.class].delete(job)) {
-      if (job.class === 'guest') this.#guests--
-    } else if (!this.#needless.remove(job)) return false
+    if (!this.#unqueue(client, job) && !this.#needless.remove(job)) return false
     client.waiting--
     this.#waiting--
     if (client.waiting === 0) this.#leaveReady(client)
@@ -97,6 +102,7 @@ export class ServeOrder<J extends ServeJob> {
 
   /** The job to serve now; undefined when none may be. `sent` and `done` have to follow. */
   next(nowMs: number): J | undefined {
+    this.#aheadMs = Number.POSITIVE_INFINITY
     if (this.#ready.size === 0) return undefined
     const full = this.#isFull(nowMs)
     if (full && !this.#someNeedNoSlot()) return undefined
@@ -114,9 +120,10 @@ export class ServeOrder<J extends ServeJob> {
   sent(job: J, bytes: number, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
-    const { as, limit, needless } = client.current
+    const { as, limit, needless, ahead } = client.current
     client.served += bytes / shareOf(as)
     if (needless) this.#needless.sent(bytes, nowMs)
+    if (ahead) client.ahead.take(bytes, nowMs)
     if (as === 'guest' || as === 'boot') client.urgent.take(bytes, nowMs)
     this.#rates.take(limit, bytes, nowMs)
   }
@@ -125,14 +132,14 @@ export class ServeOrder<J extends ServeJob> {
   done(job: J, nowMs: number): void {
     const client = this.#clients.get(job.peer)
     if (client?.current?.job !== job) return
-    if (!client.current.needless) this.#doneMs = nowMs
+    if (!isLeisure(client.current)) this.#doneMs = nowMs
     this.#leaveServing(client)
     client.slow = nowMs - client.current.sinceMs >= SERVE_SLOW_MS
     client.current = undefined
     if (client.waiting > 0) this.#enterReady(client)
   }
 
-  /** Milliseconds until `next` may have another answer without anything happening; undefined: never. */
+  /** Milliseconds until `next`, which was asked last, may have another answer without anything happening; undefined: never. */
   waitMs(nowMs: number): number | undefined {
     if (this.#waiting === 0) return undefined
     let firstMs = this.#isFull(nowMs) ? this.#slotFreeMs(nowMs) : Number.POSITIVE_INFINITY
@@ -142,9 +149,9 @@ export class ServeOrder<J extends ServeJob> {
         if (waitMs > 0) firstMs = Math.min(firstMs, waitMs)
       }
     }
-    const needlessMs = this.#needless.waitMs(nowMs)
-    // At once, but for those who are given something now: then again when they are done.
-    if (needlessMs > 0) firstMs = Math.min(firstMs, needlessMs)
+    // At once, but for those who are given something now: then again when they are done, or have lost their slots.
+    const needlessMs = this.#needless.waitMs(nowMs) || this.#slotsFreeMs(nowMs)
+    for (const ms of [needlessMs, this.#aheadMs - nowMs]) if (ms > 0) firstMs = Math.min(firstMs, ms)
     return firstMs === Number.POSITIVE_INFINITY ? undefined : firstMs
   }
 
@@ -189,11 +196,44 @@ export class ServeOrder<J extends ServeJob> {
     return Number.POSITIVE_INFINITY
   }
 
+  /** Until nobody holds a slot, if nobody who does reads; 0 when nobody does. */
+  #slotsFreeMs(nowMs: number): number {
+    let lastMs = 0
+    for (const client of this.#serving)
+      if (holdsSlot(client, nowMs)) lastMs = Math.max(lastMs, slotMs(client, nowMs))
+    return lastMs
+  }
+
+  #queue(client: Client<J>, job: J): void {
+    client.queues[job.class].add(job)
+    if (job.class === 'guest') this.#guests++
+    if (job.class === 'background' && job.ahead?.() === true) this.#ahead.add(job)
+  }
+
+  /** Returns whether it was in a queue. */
+  #unqueue(client: Client<J>, job: J): boolean {
+    if (!client.queues[job.class].delete(job)) return false
+    if (job.class === 'guest') this.#guests--
+    this.#ahead.delete(job)
+    return true
+  }
+
+  /** Whether the first of its background jobs is for some day, and too early. */
+  #isTooEarly(client: Client<J>, nowMs: number): boolean {
+    const waitMs = client.ahead.waitMs(nowMs)
+    if (waitMs === 0) return false
+    const first = client.queues.background.values().next().value
+    if (first === undefined || !this.#ahead.has(first)) return false
+    this.#aheadMs = Math.min(this.#aheadMs, nowMs + waitMs)
+    return true
+  }
+
   /** The most urgent of its jobs that may be served now. Guest reads need no slot. */
   #choice(client: Client<J>, nowMs: number, full: boolean): Choice<J> | undefined {
     for (const of of TRAFFIC_CLASSES) {
-      if (client.queues[of].size > 0) this.#sift(client.queues[of])
+      if (client.queues[of].size > 0) this.#sift(client, client.queues[of])
       if (client.queues[of].size === 0) continue
+      if (of === 'background' && this.#isTooEarly(client, nowMs)) continue
       const spent = (of === 'guest' || of === 'boot') && client.urgent.waitMs(nowMs) > 0
       const as = spent ? 'requested' : of
       if (full && as !== 'guest' && !client.slow) continue
@@ -206,22 +246,20 @@ export class ServeOrder<J extends ServeJob> {
   }
 
   /** Puts aside what nobody needs as far as it comes first. */
-  #sift(queue: Set<J>): void {
+  #sift(client: Client<J>, queue: ReadonlySet<J>): void {
     for (const job of queue) {
       if (job.needless?.() !== true) return
-      queue.delete(job)
-      if (job.class === 'guest') this.#guests--
+      this.#unqueue(client, job)
       this.#needless.add(job)
     }
   }
 
   #begin({ client, of, as, limit }: Choice<J>, nowMs: number): J | undefined {
-    const queue = client.queues[of]
-    const job = queue.values().next().value
+    const job = client.queues[of].values().next().value
     if (job === undefined) return undefined
-    queue.delete(job)
-    if (of === 'guest') this.#guests--
-    return this.#start(client, { job, as, limit, sinceMs: nowMs, needless: false })
+    const ahead = this.#ahead.has(job)
+    this.#unqueue(client, job)
+    return this.#start(client, { job, as, limit, sinceMs: nowMs, needless: false, ahead })
   }
 
   /** Only while nobody is given anything, and to one peer. */
@@ -229,11 +267,11 @@ export class ServeOrder<J extends ServeJob> {
     if (this.#needless.size === 0) return undefined
     for (const client of this.#serving) if (holdsSlot(client, nowMs)) return undefined
     if (this.#rates.waitMs('background', nowMs) > 0) return undefined
-    const job = this.#needless.next(nowMs)
+    const job = this.#needless.next(nowMs, (peer) => this.#clients.get(peer)?.current !== undefined)
     const client = job === undefined ? undefined : this.#clients.get(job.peer)
     if (job === undefined || client === undefined) return undefined
     const as = { as: 'background', limit: 'background' } as const
-    return this.#start(client, { job, ...as, sinceMs: nowMs, needless: true })
+    return this.#start(client, { job, ...as, sinceMs: nowMs, needless: true, ahead: false })
   }
 
   #start(client: Client<J>, turn: Turn<J>): J {
@@ -253,13 +291,4 @@ export class ServeOrder<J extends ServeJob> {
     this.#clients.set(peer, client)
     return client
   }
-}
-
-const shareOf = (of: TrafficClass) =>
-  SERVE_CLASS_RATIO ** (TRAFFIC_CLASSES.length - 1 - TRAFFIC_CLASSES.indexOf(of))
-
-/** Guest reads first; then whoever is furthest behind. */
-function isBefore<J>(a: Choice<J>, b: Choice<J>): boolean {
-  if ((a.as === 'guest') !== (b.as === 'guest')) return a.as === 'guest'
-  return a.client.served < b.client.served
 }

@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert'
 import {
   EXCHANGE_REQUESTS_MAX,
   RUN_BYTES_MAX,
+  SERVE_AHEAD_BURST_BYTES,
+  SERVE_AHEAD_BYTES_PER_SECOND,
   SERVE_NEEDLESS_BURST_BYTES,
   SERVE_NEEDLESS_BYTES_PER_SECOND,
   SERVE_REQUESTS_MAX,
@@ -319,6 +321,59 @@ test('what a peer needs does not wait for what it does not need, and that can be
   assert.is(order.waiting, 1)
   assert.is(order.next(0), floods[0])
   assert.is(order.waiting, 0)
+})
+
+test('what a peer may read some day it gets at a rate of its own, and the uplink counts as idle', () => {
+  const order = orderWith()
+  const sent = { a: 0, b: 0 }
+  for (const peer of ['a', 'b'])
+    for (let i = 0; i < 200; i++) order.add({ peer, class: 'background', ahead: () => true }, 0)
+  const bytes = RUN_BYTES_MAX / 4
+  for (let nowMs = 0; nowMs < 20_000; nowMs += Math.max(1, order.waitMs(nowMs) ?? 1)) {
+    for (let job = order.next(nowMs); job !== undefined; job = order.next(nowMs)) {
+      order.sent(job, bytes, nowMs)
+      order.done(job, nowMs)
+      sent[job.peer as 'a' | 'b'] += bytes
+    }
+    assert.is(order.idleMs(nowMs), Number.POSITIVE_INFINITY)
+    assert.ok(order.waitMs(nowMs) !== undefined, 'it wakes by itself')
+  }
+  const least = 19 * SERVE_AHEAD_BYTES_PER_SECOND
+  const most = 20 * SERVE_AHEAD_BYTES_PER_SECOND + SERVE_AHEAD_BURST_BYTES + bytes
+  for (const each of Object.values(sent)) assert.ok(each >= least && each <= most, `${each}`)
+  const needed = { peer: 'c', class: 'background' } as const
+  order.add(needed, 20_000)
+  assert.is(order.next(20_000), needed)
+})
+
+test('what was not needed is when the peer is told to fetch it', () => {
+  const order = orderWith()
+  const assigned = new Set<ServeJob>()
+  const job: ServeJob = { peer: 'a', class: 'requested', needless: () => !assigned.has(job) }
+  const other: ServeJob = { peer: 'b', class: 'requested' }
+  order.add(other, 0)
+  order.add(job, 0)
+  assert.is(order.next(0), other)
+  assert.is(order.next(0), undefined, 'nobody needs it')
+  order.judge('a')
+  assert.is(order.next(0), undefined)
+  assigned.add(job)
+  order.judge('a')
+  assert.is(order.next(0), job)
+  assert.is(order.waiting, 0)
+})
+
+test('it says when who does not read has lost its slot to what nobody needs', () => {
+  const order = orderWith()
+  order.add({ peer: 'stuck', class: 'requested' }, 0)
+  assert.ok(order.next(0))
+  const needless = (peer: string) => ({ peer, class: 'requested', needless: () => true }) as const
+  order.add(needless('stuck'), 0)
+  const job = needless('a')
+  order.add(job, 0)
+  assert.is(order.next(0), undefined)
+  assert.is(order.waitMs(300), SERVE_SLOW_MS - 300)
+  assert.is(order.next(SERVE_SLOW_MS), job, 'the other is still being given something')
 })
 
 test('it is idle from when the last job is done until the next comes, whoever does not read', () => {
