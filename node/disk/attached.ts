@@ -1,12 +1,12 @@
-import type { DiskFigures, DiskObject } from '../../src/api/disk-schemas.ts'
+import type { AttachRequest, DiskFigures, DiskObject } from '../../src/api/disk-schemas.ts'
 import { DISK_NAME_CHARS_MAX } from '../../src/core/disk-limits.ts'
-import { ConfigError, NotFoundError, StateError } from '../../src/core/errors.ts'
+import { ConfigError, ConflictError, NotFoundError, StateError } from '../../src/core/errors.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../socket-file.ts'
 import type { Disk } from './disk.ts'
 import type { DiskRecord } from './disk-files.ts'
 import type { DiskStats } from './disk-stats.ts'
-import type { NbdListener } from './nbd/server.ts'
+import type { NbdListener, NbdServer } from './nbd/server.ts'
 
 /** A disk that is attached; `disk` and `listener` are missing while it is unavailable. */
 export interface Attached {
@@ -49,7 +49,38 @@ export function noSuchDisk(name: string, names: string[]): NotFoundError {
   return new NotFoundError(`there is no disk ${name}`, { data: { advice } })
 }
 
-/** Throws StateError while machines use it. */
+/** What cannot be changed under a machine is as it was. Throws ConflictError. */
+export function checkSame(record: DiskRecord, image: CatalogEntry, request: AttachRequest): void {
+  const [asked, there] = [imageText(image), imageText(record.image)]
+  if (record.image.manifest !== image.manifest || asked !== there) {
+    const advice = `Give the new disk another --name, or first: bootswarm disk detach ${record.name}`
+    throw new ConflictError(`disk ${record.name} is one of ${there}, not of ${asked}`, { data: { advice } })
+  }
+  const { onLoss = record.onLoss } = request
+  if (onLoss !== record.onLoss) {
+    const advice = `It can be attached anew: bootswarm disk detach ${record.name}`
+    throw new ConflictError(`disk ${record.name} was attached with --on-loss ${record.onLoss}`, {
+      data: { advice },
+    })
+  }
+}
+
+/** The right to read it was lent to this node alone. */
+export function isLent({ image }: DiskRecord): boolean {
+  return image.delegation !== undefined
+}
+
+/** Whoever reads it is told. */
+export async function closeAttached(
+  { disk, listener }: Attached,
+  { server }: { server: Pick<NbdServer, 'takeFromRemote'> },
+): Promise<void> {
+  if (disk !== undefined) server.takeFromRemote(disk)
+  await listener?.close()
+  await disk?.close()
+}
+
+/** Throws StateError while machines use it at its socket. */
 export function checkUnused({ record: { name }, listener }: Attached): void {
   const connections = listener?.connections ?? 0
   if (connections === 0) return
@@ -59,16 +90,21 @@ export function checkUnused({ record: { name }, listener }: Attached): void {
 }
 
 /** What the node says of a disk. `isComplete`: whether the node has the image, wherever it came from. */
-export function objectOf(attached: Attached, init: { isComplete: boolean }): DiskObject {
+export function objectOf(
+  attached: Attached,
+  init: { isComplete: boolean; server: Pick<NbdServer, 'remoteReaders'> },
+): DiskObject {
   const { record, socket, disk, listener, reason } = attached
   const { name, reference, image, fill, onLoss, attachedAt } = record
   const { namespace, version, manifest, size } = image
+  const remote = disk === undefined ? 0 : init.server.remoteReaders(disk)
   return {
     ...{ name, reference, namespace, image: image.name, version, manifest, size },
     state: disk?.state ?? 'unavailable',
     ...(reason === undefined ? {} : { reason }),
     ...{ fill, onLoss, complete: disk?.complete ?? init.isComplete },
-    ...{ socket, export: exportName(image), connections: listener?.connections ?? 0, attachedAt },
+    ...{ socket, export: exportName(image), attachedAt },
+    connections: (listener?.connections ?? 0) + remote,
     ...(disk === undefined ? {} : { figures: figuresOf(disk.stats()) }),
   }
 }

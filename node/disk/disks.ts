@@ -3,7 +3,7 @@ import type { AttachRequest, DiskObject, OnLoss } from '../../src/api/disk-schem
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { DISK_RETRY_MS, DISK_START_MS, DISKS_MAX } from '../../src/core/disk-limits.ts'
-import { BootswarmError, ConflictError, LimitError, StateError } from '../../src/core/errors.ts'
+import { BootswarmError, LimitError, StateError } from '../../src/core/errors.ts'
 import type { Lifecycle } from '../../src/core/lifecycle.ts'
 import type { Log } from '../../src/core/log.ts'
 import { parseReference, type Reference } from '../../src/core/reference.ts'
@@ -12,11 +12,13 @@ import { type CatalogEntry, findEntry } from '../image-catalog.ts'
 import type { JoinAnswer, Joiner } from '../joiner.ts'
 import {
   type Attached,
+  checkSame,
   checkSocketPath,
   checkUnused,
+  closeAttached,
   defaultName,
   exportName,
-  imageText,
+  isLent,
   noSuchDisk,
   objectOf,
 } from './attached.ts'
@@ -44,7 +46,7 @@ export interface Opener {
 export interface DisksComponents {
   readonly files: DiskFiles
   readonly opener: Opener
-  readonly server: Pick<NbdServer, 'listenAtPath' | 'stop'>
+  readonly server: Pick<NbdServer, 'listenAtPath' | 'remoteReaders' | 'stop' | 'takeFromRemote'>
   /** Finds out which version a reference means, and that this node may read it. */
   readonly images: Pick<Joiner, 'join' | 'recall'>
   readonly isComplete: (image: CatalogEntry) => boolean
@@ -117,6 +119,10 @@ export class Disks implements Lifecycle {
   /** Those that can be read now. */
   readonly exports = (): Disk[] => [...this.#attached.values()].flatMap(({ disk }) => disk ?? [])
 
+  /** Those of them that others than this machine may read too: not what was lent to this node. */
+  readonly remoteExports = (): Disk[] =>
+    [...this.#attached.values()].flatMap(({ disk, record }) => (isLent(record) ? [] : (disk ?? [])))
+
   /** Images of disks: nothing of them may be collected. */
   images(): CatalogEntry[] {
     return [...this.#attached.values()].map(({ record }) => record.image)
@@ -173,8 +179,7 @@ export class Disks implements Lifecycle {
       await this.#components.files.remove(name)
       attached.cancelRetry?.()
       this.#attached.delete(name)
-      await attached.listener?.close()
-      await attached.disk?.close()
+      await closeAttached(attached, this.#components)
       if (attached.disk !== undefined) this.#totals.closed(attached.disk.stats())
       this.#components.log.info({ disk: name }, 'disk detached')
     })
@@ -221,8 +226,7 @@ export class Disks implements Lifecycle {
       await files.save(attached.record)
     } catch (error) {
       this.#attached.delete(name)
-      await attached.listener?.close()
-      await attached.disk?.close()
+      await closeAttached(attached, this.#components)
       throw error
     }
     log.info({ disk: name, image: reference, version: image.version }, 'disk attached')
@@ -232,23 +236,14 @@ export class Disks implements Lifecycle {
   async #again(attached: Attached, answer: JoinAnswer, request: AttachRequest): Promise<void> {
     const { record } = attached
     const { entry: image } = answer
-    const [asked, there] = [imageText(image), imageText(record.image)]
-    if (record.image.manifest !== image.manifest || asked !== there) {
-      const advice = `Give the new disk another --name, or first: bootswarm disk detach ${record.name}`
-      throw new ConflictError(`disk ${record.name} is one of ${there}, not of ${asked}`, { data: { advice } })
-    }
-    const { fill = record.fill, onLoss = record.onLoss } = request
-    if (onLoss !== record.onLoss) {
-      const advice = `It can be attached anew: bootswarm disk detach ${record.name}`
-      throw new ConflictError(`disk ${record.name} was attached with --on-loss ${record.onLoss}`, {
-        data: { advice },
-      })
-    }
+    checkSame(record, image, request)
+    const { fill = record.fill } = request
     const { grant, record: token, delegation = record.image.delegation } = image
     const lent = delegation === undefined ? {} : { delegation }
     const next = { ...record, fill, image: { ...record.image, grant, record: token, ...lent } }
     await this.#components.files.save(next)
     attached.record = next
+    if (isLent(next) && attached.disk !== undefined) this.#components.server.takeFromRemote(attached.disk)
     await this.#components.renewed(next.image)
     if (attached.disk === undefined) await this.#open(attached, answer)
     else if (fill !== record.fill) attached.disk.fill(fill)
@@ -295,6 +290,7 @@ export class Disks implements Lifecycle {
   }
 
   #objectOf(attached: Attached): DiskObject {
-    return objectOf(attached, { isComplete: this.#components.isComplete(attached.record.image) })
+    const { isComplete, server } = this.#components
+    return objectOf(attached, { server, isComplete: isComplete(attached.record.image) })
   }
 }

@@ -10,7 +10,7 @@ export interface TcpDisksComponents {
   readonly log: Log
 }
 
-/** Offers all disks of a node over TCP, with TLS, under the names of their exports. Does nothing where the configuration does not ask for it. */
+/** Offers disks of a node over TCP, with TLS, under the names of their exports. Does nothing where the configuration does not ask for it. */
 export class TcpDisks implements Lifecycle {
   readonly #components: TcpDisksComponents
   readonly #address: ListenAddress | undefined

@@ -64,7 +64,7 @@ export function wireDisks(
     },
     { socketDirectory },
   )
-  const offered = new TcpDisks({ server, log, exports: disks.exports }, { address: tcp?.listen })
+  const offered = new TcpDisks({ server, log, exports: disks.remoteExports }, { address: tcp?.listen })
   const addMetrics = (registry: Registry) => {
     metrics.addTo(registry, disks)
     addHoardMetrics(registry, hoard)

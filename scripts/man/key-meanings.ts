@@ -36,7 +36,7 @@ export const NODE_KEYS: Meanings = {
     'How much of what boots read is kept ready, in bytes of the disks. Default: 10000000000. 0: nothing.',
   'disk.socketDirectory': 'Where the sockets of disks are. Default: disks, beside the control socket.',
   'disk.tcp.listen':
-    'Where disks are offered over TCP as well, with TLS on both sides and the certificate of this program. Nowhere without it.',
+    'Where disks are offered over TCP as well, with TLS on both sides and the certificate of this program: all but those that were attached by a right that was lent to this node. Nowhere without it.',
   'disk.tcp.allow':
     'Distinguished names of those who may read the disks over TCP, as /DC=org/CN=hypervisor-2. Nobody else may.',
   'labels.site': 'Where the node is. An admin can set labels at the tracker; then these do not count.',

@@ -103,7 +103,7 @@ export const DiskObject = Type.Object({
   complete: Type.Boolean({ description: 'whether every block of the image is here' }),
   socket: Type.String({ description: 'path of its unix socket' }),
   export: Type.String({ description: 'name of the disk in the NBD protocol' }),
-  connections: Type.Integer({ description: 'of machines, at this moment' }),
+  connections: Type.Integer({ description: 'of machines, at its socket and over TCP, at this moment' }),
   attachedAt: Type.Integer({ description: 'milliseconds since the epoch' }),
   figures: Type.Optional(DiskFigures),
 })

@@ -14,7 +14,7 @@ import type { BufferPool } from '../../../src/util/buffer-pool.ts'
 import { Allowance, type Budget } from './budget.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { Deadlines } from './deadlines.ts'
-import type { NbdExports } from './export.ts'
+import type { NbdExport, NbdExports } from './export.ts'
 import { Handshake, type HandshakeRefusal } from './handshake.ts'
 import type { NbdObserver, NbdRefusal } from './observer.ts'
 import { greeting } from './option-replies.ts'
@@ -56,6 +56,7 @@ export class NbdConnection {
   #socket: Socket
   #outbox: Outbox | undefined
   #transmission: Transmission | undefined
+  #disk: NbdExport | undefined
   /** Nothing more is read: what is under way is answered, then the connection ends. */
   #isEnding = false
   /** The client has sent all that it will. */
@@ -84,6 +85,11 @@ export class NbdConnection {
   /** Whether it has shown a certificate that counts, or needs none. */
   get isKnown(): boolean {
     return this.#init.tls === undefined || this.#socket instanceof TLSSocket
+  }
+
+  /** Whether its handshake has led to this disk. */
+  reads(disk: NbdExport): boolean {
+    return this.#disk === disk
   }
 
   /** Answers what is under way, and ends: the client connects again, and asks again for the rest. */
@@ -174,6 +180,7 @@ export class NbdConnection {
 
   #serveFrom(session: Session): void {
     this.#cancelHandshakeDeadline()
+    this.#disk = session.disk
     const { slabs, clock } = this.#components
     const written = (done: { answers: number; bytes: number }) => {
       this.#allowance.release(done.answers, done.bytes)

@@ -13,7 +13,7 @@ import type { ListenAddress } from '../../../src/util/config-file.ts'
 import { listenAtPath } from '../../socket-file.ts'
 import { Budget } from './budget.ts'
 import { NbdConnection } from './connection.ts'
-import type { NbdExports } from './export.ts'
+import type { NbdExport, NbdExports } from './export.ts'
 import type { HandshakeRefusal } from './handshake.ts'
 import type { NbdObserver } from './observer.ts'
 import { slabPool } from './outbox.ts'
@@ -41,6 +41,8 @@ export interface NbdListener {
 interface Listening {
   readonly server: Server
   readonly connections: Set<NbdConnection>
+  /** Over TCP: it offers disks that come and go. */
+  readonly isRemote: boolean
   /** Resolves when the last connection is gone; undefined while it listens. */
   closed: Promise<void> | undefined
 }
@@ -104,6 +106,16 @@ export class NbdServer {
     return await this.#opened(listening)
   }
 
+  /** Clients that read a disk over TCP. */
+  remoteReaders(disk: NbdExport): number {
+    return this.#remote(disk).length
+  }
+
+  /** A disk is not offered over TCP any more, and `exports` does not name it: those who read it there are told, and hung up on as when a listener closes. */
+  takeFromRemote(disk: NbdExport): void {
+    for (const connection of this.#remote(disk)) connection.shutDown()
+  }
+
   /**
    * Stops listening, answers what is under way, and hangs up: machines connect to the next process and ask again. They are not told of the end, since what they are told they tell
    * their guests.
@@ -118,7 +130,8 @@ export class NbdServer {
   #create(exports: NbdExports, gate: TlsGate | undefined): Listening {
     if (this.#isStopped) throw hasStopped()
     const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: gate !== undefined })
-    const listening: Listening = { server, connections: new Set(), closed: undefined }
+    const isRemote = gate !== undefined
+    const listening: Listening = { server, isRemote, connections: new Set(), closed: undefined }
     server.on('connection', (socket) => this.#onConnection(socket, { listening, exports, gate }))
     return listening
   }
@@ -174,6 +187,11 @@ export class NbdServer {
     all.add(connection)
     listening.connections.add(connection)
     if (gate !== undefined) makeRoom(listening)
+  }
+
+  #remote(disk: NbdExport): NbdConnection[] {
+    const remote = [...this.#listening].filter(({ isRemote }) => isRemote)
+    return remote.flatMap(({ connections }) => [...connections].filter((each) => each.reads(disk)))
   }
 
   async #close(listening: Listening): Promise<void> {

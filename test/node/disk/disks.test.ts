@@ -34,6 +34,7 @@ class Place {
   readonly log = recordingLog()
   /** Images that were attached again. */
   readonly renewed: CatalogEntry[] = []
+  server = new NbdServer({ clock: systemClock, log: silentLog, observer: silentObserver })
   #disks: Disks | undefined
 
   constructor(dir: string) {
@@ -55,12 +56,13 @@ class Place {
 
   async start(): Promise<Disks> {
     await this.#disks?.stop()
+    this.server = new NbdServer({ clock: systemClock, log: silentLog, observer: silentObserver })
     const { log } = this.log
     this.#disks = new Disks(
       {
         files: new DiskFiles({ log }, { dir: this.records }),
         opener: this.opener,
-        server: new NbdServer({ clock: systemClock, log: silentLog, observer: silentObserver }),
+        server: this.server,
         images: {
           join: async (reference, { known } = {}) => {
             if (this.images === undefined) {
@@ -197,6 +199,26 @@ test('filling can be changed by attaching again, what reads do on loss cannot', 
     assert.ok(JSON.parse(await readFile(join(records, `${NAME}.json`), 'utf8')).fill)
     const error = await failureOf(disks.attach({ reference: REFERENCE, onLoss: 'error' }))
     assert.is(error.code, 'E_CONFLICT')
+  }))
+
+test('what was lent to this node is offered to nobody else', () =>
+  withPlace(async (place, disks) => {
+    const [entry] = place.images ?? []
+    assert.ok(entry)
+    await disks.attach({ reference: REFERENCE })
+    assert.is(disks.remoteExports().length, 1)
+    const taken: string[] = []
+    place.server.takeFromRemote = ({ name }) => void taken.push(name)
+    place.images = [{ ...entry, delegation: 'lent' }]
+    await disks.attach({ reference: REFERENCE, delegation: 'lent' })
+    assert.equal([disks.remoteExports().length, disks.exports().length], [0, 1])
+    assert.equal(taken, [disks.get(NAME).export])
+    const again = await place.start()
+    assert.equal([again.remoteExports().length, again.exports().length], [0, 1])
+    place.images = [entry]
+    await again.detach(NAME, { force: false })
+    await again.attach({ reference: REFERENCE })
+    assert.is(again.remoteExports().length, 1)
   }))
 
 test('a disk that is in use is detached by force alone', () =>

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { NbdExport } from '../../../../node/disk/nbd/export.ts'
 import { type NbdListener, NbdServer } from '../../../../node/disk/nbd/server.ts'
-import { NBD_STRANGERS_MAX, NBD_TLS_RECHECK_MS } from '../../../../src/core/disk-limits.ts'
+import { NBD_LINGER_MS, NBD_STRANGERS_MAX, NBD_TLS_RECHECK_MS } from '../../../../src/core/disk-limits.ts'
 import { silentLog } from '../../../../src/core/log.ts'
 import type { Identity } from '../../../../src/identity/identity-files.ts'
 import { FakeClock } from '../../../fixtures/fake-clock.ts'
@@ -20,6 +21,7 @@ import { Site } from '../../../fixtures/site.ts'
 const test = suite('NBD over TLS')
 const withLibnbd = testsThatNeed(test, missingPrograms('nbdinfo', 'nbdcopy'))
 const [ACK, UNSUP, INVALID, TLS_REQUIRED] = [1, 2 ** 31 + 1, 2 ** 31 + 3, 2 ** 31 + 5]
+const [UNKNOWN, ESHUTDOWN] = [2 ** 31 + 6, 108]
 const HOST = '127.0.0.1'
 
 interface Place {
@@ -30,6 +32,7 @@ interface Place {
   readonly clock: FakeClock
   readonly bytes: Buffer
   readonly admitted: Set<string>
+  readonly offered: NbdExport[]
 }
 
 /** A server on TCP that admits whoever is called `reader`. */
@@ -43,9 +46,10 @@ async function withTls(task: (place: Place) => Promise<void>): Promise<void> {
   const admits = ({ commonName }: { commonName: string }) => admitted.has(commonName)
   const server = new NbdServer({ clock, observer, log: silentLog, tls: { identity, admits } })
   const { disk, bytes } = sampleDisk()
-  const listener: NbdListener = await server.listenOnTcp({ host: HOST, port: 0 }, () => [disk])
+  const offered: NbdExport[] = [disk]
+  const listener: NbdListener = await server.listenOnTcp({ host: HOST, port: 0 }, () => offered)
   try {
-    await task({ server, port: listener.port ?? 0, site, observer, clock, bytes, admitted })
+    await task({ server, port: listener.port ?? 0, site, observer, clock, bytes, admitted, offered })
   } finally {
     await server.stop()
   }
@@ -146,6 +150,36 @@ test('ends connections of who is not admitted any more', () =>
     await client.rest()
     assert.equal(observer.refusals, ['certificate'])
     client.close()
+  }))
+
+test('tells those who read a disk that it is taken away, and hangs up on who does not go', () =>
+  withTls(async ({ port, site, clock, server, offered }) => {
+    const reader = await site.issue({ kind: 'user', commonName: 'reader' })
+    const { disk: other } = sampleDisk('team/other')
+    const [disk] = offered
+    assert.ok(disk)
+    offered.push(other)
+    const serving = async (name: string) => {
+      const { client } = await encrypted(port, reader)
+      await client.option(8)
+      assert.is((await client.option(7, infoRequest(name))).at(-1)?.type, ACK)
+      return client
+    }
+    const [client, neighbour] = [await serving(disk.name), await serving(other.name)]
+    const { client: choosing } = await encrypted(port, reader)
+    assert.equal([server.remoteReaders(disk), server.remoteReaders(other)], [1, 1])
+    offered.shift()
+    server.takeFromRemote(disk)
+    client.send(requestBytes({ command: 0, length: 4096 }))
+    assert.is((await client.errorReply()).error, ESHUTDOWN)
+    neighbour.send(requestBytes({ command: 0, length: 4096 }))
+    assert.ok((await neighbour.chunks()).length > 0)
+    assert.is((await choosing.option(7, infoRequest(disk.name))).at(-1)?.type, UNKNOWN)
+    await clock.advance(NBD_LINGER_MS)
+    await client.rest()
+    await until(() => server.remoteReaders(disk) === 0)
+    assert.is(server.remoteReaders(other), 1)
+    for (const each of [client, neighbour, choosing]) each.close()
   }))
 
 test('strangers give way to who comes later', () =>
