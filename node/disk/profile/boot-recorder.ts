@@ -48,11 +48,12 @@ export class BootRecorder {
     return this.#durationMs !== undefined
   }
 
-  /** What was read so far; undefined when that is nothing. */
+  /** What was read so far, as it is now; undefined when that is nothing. May have a few reads more than BOOT_READS_MAX: see `withoutHoles`. */
   get recorded(): Recorded | undefined {
     if (this.#beganMs === undefined || this.#reads.length === 0) return undefined
     const durationMs = this.#durationMs ?? this.#clock.monotonic() - this.#beganMs
-    return { reads: this.#reads, durationMs: Math.min(BOOT_RECORDING_MS, Math.floor(durationMs)) }
+    const reads = this.#reads.map(([offset, length, ms]): BootRead => [offset, length, ms])
+    return { reads, durationMs: Math.min(BOOT_RECORDING_MS, Math.floor(durationMs)) }
   }
 
   read({ offset, length }: ByteRange): void {

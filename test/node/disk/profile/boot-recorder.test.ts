@@ -92,6 +92,16 @@ test('keeps no more reads than a recording may have', () => {
   assert.ok(recorder.ended)
 })
 
+test('what was recorded stays what it was while more is read', async () => {
+  const { clock, recorder, read } = recorderOf()
+  read(0, 4096)
+  const recorded = recorder.recorded
+  await clock.advance(20)
+  read(4096, 4096)
+  read(MiB, 4096)
+  assert.equal(recorded, { reads: [[0, 4096, 0]], durationMs: 0 })
+})
+
 test('what it records is a recording, whatever is read', async () => {
   const random = seededRandom(5)
   const { clock, recorder, read } = recorderOf()
