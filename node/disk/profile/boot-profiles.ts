@@ -36,6 +36,7 @@ export interface KnownProfile {
 /** Boot profiles of images: those of the tracker, kept here so that the next boot needs no question. */
 export class BootProfiles {
   readonly #components: BootProfilesComponents
+  #keeping: Promise<unknown> = Promise.resolve()
 
   constructor(components: BootProfilesComponents) {
     this.#components = components
@@ -87,10 +88,17 @@ export class BootProfiles {
     await this.#keep(image, { sent: true })
   }
 
-  async #keep({ manifest }: CatalogEntry, change: Partial<KeptProfile>): Promise<void> {
-    const { files } = this.#components
-    const id = manifest as ManifestId
-    await files.save(id, { sent: false, ...(await files.load(id)), ...change })
+  /** One after the other, since they share files. Never fails: what cannot be kept is asked for again. */
+  async #keep(image: CatalogEntry, change: Partial<KeptProfile>): Promise<void> {
+    const { files, log } = this.#components
+    const id = image.manifest as ManifestId
+    const kept = this.#keeping.then(async () =>
+      files.save(id, { sent: false, ...(await files.load(id)), ...change }),
+    )
+    this.#keeping = kept.catch((error: unknown) => {
+      log.warn({ image: image.name, err: String(error) }, 'could not keep a boot profile')
+    })
+    await this.#keeping
   }
 
   /** Undefined when it does not hold any more. */

@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { BootProfiles } from '../../../../node/disk/profile/boot-profiles.ts'
-import type { KeptProfile } from '../../../../node/disk/profile/profile-files.ts'
+import { type KeptProfile, ProfileFiles } from '../../../../node/disk/profile/profile-files.ts'
 import type { ProfileView } from '../../../../src/api/profile-schemas.ts'
 import {
   type BootProfileStatement,
@@ -14,6 +15,7 @@ import { CertificateError, NotFoundError, UnreachableError } from '../../../../s
 import { silentLog } from '../../../../src/core/log.ts'
 import { catalogEntry } from '../../../fixtures/attachable-disks.ts'
 import { failureOf } from '../../../fixtures/failure.ts'
+import { withScratch } from '../../../fixtures/scratch.ts'
 
 const test = suite('boot profiles of a node')
 const image = catalogEntry()
@@ -22,8 +24,8 @@ const old: readonly BootRead[] = [[0, 4096, 0]]
 const fresh: readonly BootRead[] = [[4096, 8192, 0]]
 const elsewhere = digestKey(digestOf(Buffer.from('elsewhere')))
 
-/** A tracker that signs by saying so, and files in memory. */
-function site(given: readonly BootRead[] | undefined) {
+/** A tracker that signs by saying so, and files, in memory when none are given. */
+function site(given: readonly BootRead[] | undefined, files?: Pick<ProfileFiles, 'load' | 'save'>) {
   const state = { given, away: false, asked: 0, ended: false }
   const kept = new Map<ManifestId, KeptProfile>()
   const statements = new Map<string, BootProfileStatement>()
@@ -43,7 +45,10 @@ function site(given: readonly BootRead[] | undefined) {
       },
       record: async () => {},
     },
-    files: { load: async (id) => kept.get(id), save: async (id, value) => void kept.set(id, value) },
+    files: files ?? {
+      load: async (id) => kept.get(id),
+      save: async (id, value) => void kept.set(id, value),
+    },
     async verify(token) {
       const statement = statements.get(token)
       if (statement === undefined || state.ended) throw new CertificateError('it has ended')
@@ -93,5 +98,23 @@ test('what the tracker gives for another image, or of bytes that the image has n
   state.given = undefined
   assert.is(await profiles.of(image, { digest: elsewhere }), undefined)
 })
+
+test('what is kept at the same time is kept whole, and a disk that is full takes no profile away', () =>
+  withScratch(async (dir) => {
+    const files = new ProfileFiles({ log: silentLog }, { dir: join(dir, 'profiles') })
+    const { profiles, state, sign } = site(old, files)
+    const { token } = sign(old)
+    const sent = { reads: [...old], durationMs: 1 }
+    await Promise.all([
+      profiles.find(image),
+      ...Array.from({ length: 10 }, () => profiles.send(image, sent)),
+      profiles.find(image),
+    ])
+    assert.equal(await files.load(manifest), { sent: true, profile: { token, reads: [...old] } })
+    files.save = () => Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
+    state.given = fresh
+    assert.equal((await profiles.find(image))?.reads, fresh)
+    await profiles.send(image, sent)
+  }))
 
 test.run()
