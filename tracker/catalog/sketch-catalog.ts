@@ -61,8 +61,9 @@ export class SketchCatalog {
     return rows.map((row) => ({ manifest: row.manifest, sketch: decodeSketch(row.sketch) }))
   }
 
-  /** Some manifests of versions that have no sketch. */
-  async lacking(init: { rowsMax: number }): Promise<ManifestId[]> {
+  /** Manifests of versions that have no sketch, in their order: those after one of them, or the first. */
+  async lacking(init: { after?: ManifestId | undefined; rowsMax: number }): Promise<ManifestId[]> {
+    const { after, rowsMax } = init
     const rows = await this.#db
       .selectFrom('versions')
       .select('versions.manifest')
@@ -74,7 +75,9 @@ export class SketchCatalog {
           ),
         ),
       )
-      .limit(init.rowsMax)
+      .$if(after !== undefined, (query) => query.where('versions.manifest', '>', after as ManifestId))
+      .orderBy('versions.manifest')
+      .limit(rowsMax)
       .execute()
     return rows.map(({ manifest }) => manifest)
   }

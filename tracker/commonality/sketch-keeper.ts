@@ -1,3 +1,4 @@
+import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { AbortedError, BootswarmError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
@@ -25,6 +26,10 @@ export class SketchKeeper {
   #running: Promise<void> = Promise.resolve()
   #looking = false
   #again = false
+  /** The last one of this pass over all images that was looked at; undefined before it begins. */
+  #after: ManifestId | undefined
+  /** An image may have come since it began. */
+  #woken = false
 
   constructor(components: SketchKeeperComponents) {
     this.#c = components
@@ -39,6 +44,7 @@ export class SketchKeeper {
 
   /** An image may have come: looks soon. */
   wake(): void {
+    this.#woken = true
     if (this.#looking) this.#again = true
     else this.#next(WAKE_MS)
   }
@@ -65,24 +71,33 @@ export class SketchKeeper {
     this.#next(this.#again ? WAKE_MS : SKETCH_INTERVAL_MS)
   }
 
-  /** Whether there are more that can be done. */
+  /** Whether there are more to look at. */
   async #look(): Promise<boolean> {
-    const { catalog, commonality } = this.#c
-    const { signal } = this.#stopping
-    const lacking = await catalog.sketches.lacking({ rowsMax: ROUND_IMAGES })
-    let made = 0
-    for (const manifest of lacking) {
-      // Undefined: its segments are on another tracker, which does it.
-      if ((await commonality.sketch(manifest, { signal })) !== undefined) made++
-    }
-    if (lacking.length === 0) await catalog.sketches.prune()
-    return made > 0 && lacking.length === ROUND_IMAGES
+    const { sketches } = this.#c.catalog
+    if (this.#after === undefined) this.#woken = false
+    const lacking = await sketches.lacking({ after: this.#after, rowsMax: ROUND_IMAGES })
+    for (const manifest of lacking) await this.#sample(manifest)
+    this.#after = lacking.length === ROUND_IMAGES ? lacking.at(-1) : undefined
+    if (this.#after !== undefined) return true
+    await sketches.prune()
+    return this.#woken
   }
 
-  #failed(error: unknown): void {
+  /** One that cannot be read, or whose segments are on another tracker, which does it, keeps no other waiting. */
+  async #sample(manifest: ManifestId): Promise<void> {
+    const { signal } = this.#stopping
+    try {
+      await this.#c.commonality.sketch(manifest, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      this.#failed(error, { manifest })
+    }
+  }
+
+  #failed(error: unknown, of: { manifest?: ManifestId } = {}): void {
     const { log } = this.#c
     if (error instanceof BootswarmError)
-      log.warn({ err: error.message }, 'could not sample the blocks of an image')
-    else log.error({ err: error }, 'could not sample the blocks of an image')
+      log.warn({ ...of, err: error.message }, 'could not sample the blocks of an image')
+    else log.error({ ...of, err: error }, 'could not sample the blocks of an image')
   }
 }

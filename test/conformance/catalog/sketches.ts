@@ -41,6 +41,12 @@ export function sketchTests(on: On): void {
       const { sketches } = catalog
       const kept = manifestOf('kept')
       await commit(catalog, { manifest: kept })
+      const all = [kept, ...['x', 'y', 'z'].map(manifestOf)].sort()
+      for (const manifest of all.filter((one) => one !== kept)) await commit(catalog, { manifest })
+      assert.equal(await sketches.lacking({ rowsMax: 10 }), all)
+      assert.equal(await sketches.lacking({ rowsMax: 2 }), all.slice(0, 2))
+      assert.equal(await sketches.lacking({ after: all[1], rowsMax: 2 }), all.slice(2))
+      for (const manifest of all.filter((one) => one !== kept)) await sketches.put(manifest, [])
       assert.equal(await sketches.lacking({ rowsMax: 10 }), [kept])
       await sketches.put(kept, values(0, 3))
       await sketches.put(manifestOf('gone'), values(0, 3))

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ManifestId } from '../../../src/core/cid.ts'
-import { StorageError } from '../../../src/core/errors.ts'
+import { IntegrityError } from '../../../src/core/errors.ts'
 import { silentLog } from '../../../src/core/log.ts'
 import { SKETCH_INTERVAL_MS } from '../../../src/core/registry-limits.ts'
 import type { Sketch } from '../../../src/core/sketch.ts'
@@ -10,23 +10,29 @@ import { FakeClock } from '../../fixtures/fake-clock.ts'
 
 const test = suite('sketch keeper')
 
-/** A keeper over manifests that are in `lacking`; `fails` makes the next samples fail, `elsewhere` has those of other trackers. */
+/** A keeper over manifests that are in `lacking`; those that are `damaged` fail, `elsewhere` has those of other trackers. */
 function setUp() {
   const clock = new FakeClock()
   const it = {
     lacking: [] as string[],
     elsewhere: new Set<string>(),
     made: [] as string[],
-    fails: 0,
+    damaged: new Set<string>(),
     pruned: 0,
+    asked: 0,
   }
   const sketches = {
-    lacking: async ({ rowsMax }: { rowsMax: number }) => it.lacking.slice(0, rowsMax) as ManifestId[],
+    lacking: async ({ after = '', rowsMax }: { after?: string; rowsMax: number }) =>
+      it.lacking
+        .filter((one) => one > after)
+        .sort()
+        .slice(0, rowsMax) as ManifestId[],
     prune: async () => ++it.pruned,
   }
   const commonality = {
     async sketch(manifest: ManifestId): Promise<Sketch | undefined> {
-      if (it.fails-- > 0) throw new StorageError('no')
+      it.asked++
+      if (it.damaged.has(manifest)) throw new IntegrityError('no')
       if (it.elsewhere.has(manifest)) return undefined
       it.made.push(manifest)
       it.lacking = it.lacking.filter((one) => one !== manifest)
@@ -59,15 +65,33 @@ test('an image that comes is sampled soon after somebody says so', async () => {
   await keeper.stop()
 })
 
-test('a failure, or images of another tracker, hold nobody up', async () => {
+test('damaged images, or those of another tracker, hold nobody up, however many', async () => {
   const { it, clock, keeper } = setUp()
-  it.lacking = ['there', 'here']
-  it.elsewhere.add('there')
-  it.fails = 1
-  await clock.advance(500)
-  assert.equal(it.made, [])
-  await clock.advance(SKETCH_INTERVAL_MS)
-  assert.equal(it.made, ['here'])
+  const names = (of: string) => Array.from({ length: 40 }, (_, i) => `${of}${i}`)
+  it.lacking = [...names('a'), ...names('b'), 'c', 'd']
+  it.damaged = new Set([...names('a'), 'c'])
+  it.elsewhere = new Set(names('b'))
+  await clock.advance(2000)
+  assert.equal(it.made, ['d'])
+  assert.is(it.asked, 82)
+  assert.ok(it.pruned > 0)
+  it.damaged.delete('a7')
+  await clock.advance(SKETCH_INTERVAL_MS + 2000)
+  assert.equal(it.made, ['d', 'a7'])
+  assert.is(it.asked, 163, 'each once in a pass')
+  await keeper.stop()
+})
+
+test('what comes while others are looked at is sampled after them', async () => {
+  const { it, clock, keeper } = setUp()
+  it.lacking = Array.from({ length: 20 }, (_, i) => `m${i}`)
+  it.elsewhere = new Set(it.lacking)
+  await clock.advance(1)
+  assert.is(it.asked, 16)
+  it.lacking.push('a')
+  keeper.wake()
+  await clock.advance(1000)
+  assert.equal(it.made, ['a'])
   await keeper.stop()
 })
 
