@@ -285,6 +285,8 @@ export const TRACKER_EXPIRY_MS = 45_000
 export const RELAYS_MAX = 16
 /** Recordings of boots that a profile is made of: more would move no median, and the newest tell how machines boot today. */
 export const BOOT_RECORDINGS_MAX = 16
+/** Profiles that are made anew when a node is forgotten, in its transaction: eight seconds if all were the largest. Others are dropped, which takes next to nothing. */
+export const PROFILES_REMADE_MAX = 16
 /** Recordings that a tracker takes of one node at once: of the machines of a hypervisor that starts anew. Merging the largest takes half a second. */
 export const BOOT_RECORDINGS_BURST = 32
 /** And in the long run: a new image every ten seconds. */

@@ -8,7 +8,7 @@ import {
 } from '../../src/core/boot-profile.ts'
 import type { DigestKey, ManifestId } from '../../src/core/cid.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
-import { BOOT_RECORDINGS_MAX } from '../../src/core/registry-limits.ts'
+import { BOOT_RECORDINGS_MAX, PROFILES_REMADE_MAX } from '../../src/core/registry-limits.ts'
 import { packReads, unpackReads } from './boot-reads.ts'
 import { type Db, holdImages } from './db.ts'
 import type { CatalogSchema } from './schema.ts'
@@ -89,17 +89,29 @@ export class ProfileCatalog {
   async drop({ image, manifest }: ProfileKey): Promise<boolean> {
     return await this.#db.transaction().execute(async (trx) => {
       await holdImages(trx, (images) => images.where('id', '=', image))
-      const profile = trx.deleteFrom('boot_profiles').where('image', '=', image)
-      await profile.where('manifest', '=', manifest).execute()
+      await dropProfile(trx, { image, manifest })
       const recordings = trx.deleteFrom('boot_recordings').where('image', '=', image)
       const { numDeletedRows } = await recordings.where('manifest', '=', manifest).executeTakeFirstOrThrow()
       return numDeletedRows > 0n
     })
   }
 
-  /** A node that is forgotten has no recordings any more. */
-  async forget(trx: Db, node: string): Promise<void> {
+  /**
+   * A node that is forgotten has no recordings any more, and no part in a profile: PROFILES_REMADE_MAX are made anew, those that it recorded last, and
+   * any others dropped until somebody records again.
+   */
+  async forget(trx: Db, node: string, { nowMs }: { nowMs: number }): Promise<void> {
+    const recorded = trx.selectFrom('boot_recordings').where('node', '=', node)
+    await holdImages(trx, (images) => images.where('id', 'in', recorded.select('image')))
+    const affected = await recorded
+      .select(['image', 'manifest'])
+      .orderBy('recorded_at', 'desc')
+      .orderBy('image')
+      .orderBy('manifest')
+      .execute()
     await trx.deleteFrom('boot_recordings').where('node', '=', node).execute()
+    for (const [at, key] of affected.entries())
+      await (at < PROFILES_REMADE_MAX ? makeProfile(trx, key, nowMs) : dropProfile(trx, key))
   }
 }
 
@@ -134,6 +146,11 @@ async function dropOldest(trx: Db, { image, manifest }: ProfileKey): Promise<voi
   await others.where('node', 'not in', newest).execute()
 }
 
+async function dropProfile(trx: Db, { image, manifest }: ProfileKey): Promise<void> {
+  const profile = trx.deleteFrom('boot_profiles').where('image', '=', image)
+  await profile.where('manifest', '=', manifest).execute()
+}
+
 async function makeProfile(trx: Db, { image, manifest }: ProfileKey, updated_at: number): Promise<void> {
   const rows = await trx
     .selectFrom('boot_recordings')
@@ -142,11 +159,7 @@ async function makeProfile(trx: Db, { image, manifest }: ProfileKey, updated_at:
     .where('manifest', '=', manifest)
     .execute()
   const reads = mergeRecordings(rows.map((row) => unpackReads(row.reads)))
-  if (reads.length === 0) {
-    const nothing = trx.deleteFrom('boot_profiles').where('image', '=', image)
-    await nothing.where('manifest', '=', manifest).execute()
-    return
-  }
+  if (reads.length === 0) return await dropProfile(trx, { image, manifest })
   const facts = { digest: digestOfReads(reads), bytes: bytesOfReads(reads), recordings: rows.length }
   const values = { ...facts, reads: packReads(reads), updated_at }
   await trx

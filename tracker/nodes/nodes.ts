@@ -113,7 +113,7 @@ export class Nodes {
       const node = await catalog.nodes.remove(trx, name)
       if (node.state === 'revoked') throw revokedStays(name)
       await catalog.placements.forget(trx, name)
-      await catalog.profiles.forget(trx, name)
+      await catalog.profiles.forget(trx, name, { nowMs: this.#c.clock.now() })
       await catalog.acls.forget({ kind: 'node', subject: name }, { author, trx })
       return node
     })

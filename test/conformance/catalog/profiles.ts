@@ -2,7 +2,7 @@ import * as assert from 'uvu/assert'
 import type { BootRead } from '../../../src/core/boot-profile.ts'
 import { digestOfReads } from '../../../src/core/boot-profile.ts'
 import type { ManifestId } from '../../../src/core/cid.ts'
-import { BOOT_RECORDINGS_MAX } from '../../../src/core/registry-limits.ts'
+import { BOOT_RECORDINGS_MAX, PROFILES_REMADE_MAX } from '../../../src/core/registry-limits.ts'
 import type { Catalog } from '../../../tracker/catalog/catalog.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { imageKey } from '../../fixtures/image-key.ts'
@@ -123,12 +123,37 @@ export function profileTests(on: On): void {
     },
   )
 
-  on('a node that is forgotten has no part in what comes next', async ({ catalog }) => {
+  on('a node that is forgotten has no part in a profile any more', async ({ catalog, other }) => {
     await commit(catalog)
-    for (const node of ['a', 'b']) await record(catalog, { node })
-    await catalog.transaction((trx) => catalog.profiles.forget(trx, 'a'))
+    await record(catalog, { node: 'a', reads: [page(0), page(5)] })
+    await record(catalog, { node: 'b', reads: [page(0)] })
+    const forget = (node: string) =>
+      catalog.transaction((trx) => catalog.profiles.forget(trx, node, { nowMs: nowMs + 9 }))
+    await forget('nobody')
+    assert.equal((await profileOf(other))?.reads, [page(0), page(5)])
+    await forget('a')
+    const facts = { manifest, recordings: 1, bytes: PAGE, updatedAtMs: nowMs + 9 }
+    assert.equal(await profileOf(other), { ...facts, digest: digestOfReads([page(0)]), reads: [page(0)] })
     await record(catalog, { node: 'c', reads: [page(9)] })
     assert.equal((await profileOf(catalog))?.recordings, 2)
+    for (const node of ['b', 'c']) await forget(node)
+    assert.is(await profileOf(other), undefined)
+  })
+
+  on('of a node that is forgotten so many profiles are made anew, the others go', async ({ catalog }) => {
+    const many = Array.from({ length: PROFILES_REMADE_MAX + 2 }, (_, i) => manifestOf(`m${i}`))
+    for (const [i, of] of many.entries()) {
+      await commit(catalog, { manifest: of })
+      for (const node of ['a', 'b']) await record(catalog, { node, of, atMs: nowMs + i })
+    }
+    await catalog.transaction((trx) => catalog.profiles.forget(trx, 'a', { nowMs }))
+    const left = await Promise.all(many.map((of) => profileOf(catalog, of)))
+    assert.equal(
+      left.map((profile) => profile?.recordings),
+      many.map((_, i) => (i < 2 ? undefined : 1)),
+    )
+    await record(catalog, { node: 'c', of: many[0] ?? manifest })
+    assert.equal((await profileOf(catalog, many[0]))?.recordings, 2)
   })
 
   on('recordings that come at once are all in the profile', async (it) => {
