@@ -170,16 +170,24 @@ export const RACK_NAMES_MAX = 64
 export const STEWARD_WAIT_MS = 2000
 /** ... but not before it has waited so many times what runs of other stewards take on average: a full link to the rack is slow for all. */
 export const STEWARD_WAITS = 3
+/** Runs that this average goes over: what 100 Mbit/s carry in 1.3 s, so that it soon follows a link that fills up. */
+export const STEWARD_MEMORY = 16
 /** Mates that step in one after the other; later ones come with the last of them. */
 export const STEWARD_RANKS_MAX = 4
 /** A run that an origin gave away is told by its taker, and then is at a second peer, as soon as runs usually are (six mean deviations above the mean); but that is not counted below so long: news and asks take a part of it. */
 export const SPREAD_MS_MIN = 1000
 /** Runs that must have been told, or have reached a second peer, before it is known what is usual. */
 export const SPREAD_SAMPLES_MIN = 8
+/** Mean deviations above the mean past which a time is unusual. RFC 6298 has four; with four a swarm of 16 takes 1.23 of the bound instead of at most 1.15, as many a run is given twice. */
+export const UNUSUAL_DEVIATIONS = 6
 /** Runs that the mean of these times goes over. */
 export const SPREAD_MEMORY = 16
 /** Before that is known, and at most, a run that nobody tells of is given to another after so long. */
 export const ORIGIN_REASSIGN_MS_MAX = 10_000
+/** Bytes of the asker's bitmap that one ask of a starving peer looks at: with the runs below about 50 µs. */
+export const ORIGIN_RAREST_BITMAP_BYTES_MAX = 16 * KiB
+/** ... and runs that it lacks. */
+export const ORIGIN_RAREST_RUNS_MAX = 4096
 /** An origin that has nothing else to send gives such a run to another after so many times what is usual: the last runs are where everybody waits for the slowest taker. */
 export const SPREAD_IDLE_TIMES = 2
 /** Who was given a run that then had to be given to another gets nothing for so long while others ask; twice as long each time in a row. */
@@ -198,8 +206,10 @@ export const ORIGIN_ASSIGNED_RUNS = 8
 export const ORIGIN_KEPT_RUNS_MAX = 16
 /** Runs assigned to one peer that it has not told it holds: what is kept, on its way and being stored at an honest one. */
 export const ORIGIN_UNTOLD_RUNS_MAX = 256
-/** The same at one that has told nothing yet; two more for each run that it holds. Who is alone for its first tenth of a second would otherwise keep eight runs from seven that come then, for four seconds at 50 Mbit/s. */
+/** The same at one that has told nothing yet. Who is alone for its first tenth of a second would otherwise keep eight runs from seven that come then, for four seconds at 50 Mbit/s. */
 export const ORIGIN_FIRST_RUNS = 2
+/** ... and so many more for each run that it holds: who takes what it is given soon has as much under way as its link carries. */
+export const ORIGIN_RUNS_PER_HELD = 2
 /**
  * What an origin has assigned and not been told of, as time at the rate at which it is: the way to the taker, its disk and its word take a tenth of that. More would share the
  * uplink, and be whole nowhere for long.
@@ -217,6 +227,8 @@ export const ORIGIN_OUT_RUNS_MIN = 8
 export const ORIGIN_OUT_RUNS_MAX = 2048
 /** Who takes nothing of what it was assigned for so long loses its turn: it died or hangs; the busiest nodes take three seconds. */
 export const ORIGIN_TURN_MS = 10_000
+/** Asks of one peer in a swarm that an origin looks at, at once and in a second: 2 GiB/s of runs, eight in each. */
+export const ORIGIN_PEER_ASKS_PER_SECOND = 256
 /** Asks that peers who wait for their turn at an origin may cost it in a second: each about 20 µs. */
 export const ORIGIN_ASKS_PER_SECOND = 500
 /** Shortest time before one of them asks again: as long as 100 Mbit/s take for half a run. */
@@ -420,6 +432,14 @@ export const FIND_PEERS_TIMEOUT_MS = 30_000
 export const ANNOUNCE_EXPIRY_MS = 25_000
 /** A node that announces leaves a swarm that it has not told of for so long: the withdrawal was lost. Nodes with 5,000 images tell of each in time. */
 export const SWARM_PLACE_EXPIRY_MS = 900_000
+/** Share of a handout for peers of the asker's rack, and for peers of its zone of what is left: as the neighbours are that are chosen from it. */
+export const HANDOUT_NEAR_SHARE = 0.7
+/** Share of it for peers of other racks, so that every rack stays connected with the others: three of 31. */
+export const HANDOUT_FAR_SHARE = 0.1
+/** How many times better a peer with everything is in it than one with nothing, for who has nothing: who has most of the image is handed out first, and yet not alone. */
+export const HANDOUT_HOLDER_WEIGHT = 10
+/** Draws for one place of it before that is left to others: in a bucket that holds twice as many as are wanted, half of all draws are new. */
+export const HANDOUT_DRAWS_MAX = 8
 /** A handout weighs half as much after so long when the next one is chosen: by then the node has announced and the others have dialled. */
 export const HANDOUT_LOAD_HALF_MS = 10_000
 

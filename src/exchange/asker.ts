@@ -1,14 +1,19 @@
 import { Bitmap } from '../core/bitmap.ts'
 import type { Clock } from '../core/clock.ts'
-import { ORIGIN_ASK_RETRY_MS, ORIGIN_FIRST_RUNS, ORIGIN_UNTOLD_RUNS_MAX } from '../core/limits.ts'
+import {
+  ORIGIN_ASK_RETRY_MS,
+  ORIGIN_FIRST_RUNS,
+  ORIGIN_PEER_ASKS_PER_SECOND,
+  ORIGIN_RUNS_PER_HELD,
+  ORIGIN_UNTOLD_RUNS_MAX,
+} from '../core/limits.ts'
 import { Allowance } from './allowance.ts'
 import type { OriginFallback } from './policy/origin-fallback.ts'
 import type { OriginTurns } from './policy/origin-turns.ts'
 import type { Superseed } from './superseed.ts'
 import type { Swarm } from './swarm.ts'
 
-/** Asks of one peer: 256 a second are 2 GiB/s of runs. */
-const ASKS = { max: 256, perSecond: 256 }
+const ASKS = { max: ORIGIN_PEER_ASKS_PER_SECOND, perSecond: ORIGIN_PEER_ASKS_PER_SECOND }
 
 export interface AskerComponents {
   readonly clock: Clock
@@ -95,9 +100,9 @@ export class Asker {
     return { runs, retryMs: ORIGIN_ASK_RETRY_MS }
   }
 
-  /** Who comes first is alone, and would be given what has to be shared a moment later: so few at first, and two more for each run that it holds. */
+  /** Who comes first is alone, and would be given what has to be shared a moment later: so few at first, and more with each run that it holds. */
   get #mostUntold(): number {
-    return Math.min(ORIGIN_UNTOLD_RUNS_MAX, this.#firstRuns + 2 * this.#holds)
+    return Math.min(ORIGIN_UNTOLD_RUNS_MAX, this.#firstRuns + ORIGIN_RUNS_PER_HELD * this.#holds)
   }
 
   #later(retryMs: number, nowMs: number): Assigned {

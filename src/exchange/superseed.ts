@@ -1,11 +1,8 @@
 import type { Bitmap } from '../core/bitmap.ts'
+import { ORIGIN_RAREST_BITMAP_BYTES_MAX, ORIGIN_RAREST_RUNS_MAX } from '../core/limits.ts'
 import type { Random } from '../core/random.ts'
 import { Spread } from './policy/spread.ts'
 import { RunQueue } from './run-queue.ts'
-
-/** Bytes of the asker's bitmap, and runs that it lacks, that one ask of a starving peer looks at: about 50 µs. */
-const RAREST_BITMAP_BYTES_MAX = 16 * 1024
-const RAREST_RUNS_MAX = 4096
 
 export interface AssignRequest {
   /** Runs the asker holds. Each of them was told by `held`. */
@@ -152,8 +149,8 @@ export class Superseed {
     const { bytes } = request.have
     const start = Math.floor(this.#random() * bytes.length)
     const rarest = { fewest: Number.POSITIVE_INFINITY, looked: 0 }
-    const end = Math.min(bytes.length, RAREST_BITMAP_BYTES_MAX)
-    for (let i = 0; i < end && rarest.looked < RAREST_RUNS_MAX; i++) {
+    const end = Math.min(bytes.length, ORIGIN_RAREST_BITMAP_BYTES_MAX)
+    for (let i = 0; i < end && rarest.looked < ORIGIN_RAREST_RUNS_MAX; i++) {
       const at = (start + i) % bytes.length
       if (bytes[at] === 0xff) continue
       for (let run = at * 8; run < Math.min(at * 8 + 8, this.#runs); run++) {

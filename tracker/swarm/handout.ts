@@ -1,17 +1,14 @@
-import { HANDOUT_LOAD_HALF_MS } from '../../src/core/limits.ts'
+import {
+  HANDOUT_DRAWS_MAX,
+  HANDOUT_FAR_SHARE,
+  HANDOUT_HOLDER_WEIGHT,
+  HANDOUT_LOAD_HALF_MS,
+  HANDOUT_NEAR_SHARE,
+} from '../../src/core/limits.ts'
 import { type Labels, nearness } from '../../src/core/nearness.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Bucket } from './bucket.ts'
 import type { Locality, Located } from './locality.ts'
-
-/** Share of the places for peers of the asker's rack, and for peers of its zone of what is left. */
-const NEAR_SHARE = 0.7
-/** Share of the places for peers of other racks, so that every rack stays connected with the others: three of 31. */
-const FAR_SHARE = 0.1
-/** How many times a peer with everything is better than one with nothing, for who has nothing. */
-const HOLDER_WEIGHT = 10
-/** Draws for one place before it is left to others: in a bucket that holds twice as many as are wanted, half of all draws are new. */
-const DRAWS_MAX = 8
 
 /** A peer that may be handed out. */
 export interface Candidate extends Located {
@@ -47,9 +44,9 @@ export function chooseHandout<T extends Candidate>(peers: Locality<T>, init: Han
   const { max, labels } = init
   if (peers.all.size <= max) fill(peers.all, { ...init, chosen, size: max })
   else {
-    const far = Math.ceil(max * FAR_SHARE)
-    fill(peers.rackOf(labels), { ...init, chosen, size: Math.floor(max * NEAR_SHARE) })
-    const zone = Math.max(0, Math.floor((max - far - chosen.size) * NEAR_SHARE))
+    const far = Math.ceil(max * HANDOUT_FAR_SHARE)
+    fill(peers.rackOf(labels), { ...init, chosen, size: Math.floor(max * HANDOUT_NEAR_SHARE) })
+    const zone = Math.max(0, Math.floor((max - far - chosen.size) * HANDOUT_NEAR_SHARE))
     fill(peers.zoneOf(labels), { ...init, chosen, size: chosen.size + zone })
     fill(peers.all, { ...init, chosen, size: chosen.size + far, elsewhere: true })
     fill(peers.all, { ...init, chosen, size: max })
@@ -74,7 +71,7 @@ function fill<T extends Candidate>(from: Bucket<T> | undefined, filling: Filling
   const { chosen, size, random } = filling
   // Of few, drawing would find the last ones late: then each is looked at once.
   if (from.size <= 2 * size) return fillFromFew(from, filling)
-  for (let draws = (size - chosen.size) * DRAWS_MAX; draws > 0 && chosen.size < size; draws--) {
+  for (let draws = (size - chosen.size) * HANDOUT_DRAWS_MAX; draws > 0 && chosen.size < size; draws--) {
     const one = usable(from.any(random), filling)
     const other = usable(from.any(random), filling)
     const better = betterOf(one, other, filling)
@@ -115,7 +112,7 @@ function betterOf<T extends Candidate>(
 
 function worthOf(peer: Candidate, { held, nowMs }: HandoutInit): number {
   const wants = 1 - held
-  return (1 + wants * (HOLDER_WEIGHT - 1) * peer.held) / (1 + loadOf(peer, nowMs))
+  return (1 + wants * (HANDOUT_HOLDER_WEIGHT - 1) * peer.held) / (1 + loadOf(peer, nowMs))
 }
 
 function loadOf({ given, givenAtMs }: Candidate, nowMs: number): number {

@@ -1,4 +1,4 @@
-import { STEWARD_RANKS_MAX, STEWARD_WAIT_MS, STEWARD_WAITS } from '../../core/limits.ts'
+import { STEWARD_MEMORY, STEWARD_RANKS_MAX, STEWARD_WAIT_MS, STEWARD_WAITS } from '../../core/limits.ts'
 import type { RackPlace } from '../../core/router.ts'
 import { clearUnit, setUnit, type Units, unitsOf } from './units.ts'
 
@@ -97,7 +97,7 @@ export class Stewards {
     const run = Math.floor(unit / this.#parts)
     const seenMs = this.#seenMs[run] ?? -1
     if (seenMs < 0 || this.isSteward(run) || this.#startMs === undefined) return
-    this.#meanMs += (nowMs - this.#startMs - seenMs - this.#meanMs) / 16
+    this.#meanMs += (nowMs - this.#startMs - seenMs - this.#meanMs) / STEWARD_MEMORY
   }
 
   mateLost(unit: number): void {

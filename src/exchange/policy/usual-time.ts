@@ -1,5 +1,4 @@
-/** Mean deviations above the mean past which a time is unusual. RFC 6298 has four; with four a swarm of 16 takes 1.23 of the bound instead of at most 1.15, as many a run is given twice. */
-const DEVIATIONS = 6
+import { UNUSUAL_DEVIATIONS } from '../../core/limits.ts'
 
 /** How long something usually takes: its mean and mean deviation over about so many samples, and from when on a time is unusual, as RFC 6298 has it for retransmission. State only. */
 export class UsualTime {
@@ -23,7 +22,9 @@ export class UsualTime {
 
   /** Infinite before the first sample. */
   get limitMs(): number {
-    return this.#samples === 0 ? Number.POSITIVE_INFINITY : this.#meanMs + DEVIATIONS * this.#deviationMs
+    return this.#samples === 0
+      ? Number.POSITIVE_INFINITY
+      : this.#meanMs + UNUSUAL_DEVIATIONS * this.#deviationMs
   }
 
   add(ms: number): void {
