@@ -34,6 +34,12 @@ export interface DiskImageComponents {
   log: Log
 }
 
+/** Bytes of frames, as they travelled. */
+export interface WireBytes {
+  readonly fromOrigin: number
+  readonly fromPeers: number
+}
+
 export interface DiskImageInit {
   readonly entry: CatalogEntry
   readonly manifest: Manifest
@@ -87,7 +93,7 @@ export class DiskImage implements SharedImage {
     return { held, total: runCount(this.manifest) }
   }
 
-  get wire(): { fromOrigin: number; fromPeers: number } {
+  get wire(): WireBytes {
     const bytes = this.#pull?.session.stats.bytes
     return {
       fromOrigin: this.#before.fromOrigin + (bytes?.wireFromOrigin ?? 0),

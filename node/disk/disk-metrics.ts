@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { WireBytes } from './disk-image.ts'
 import type { DiskSums } from './disk-totals.ts'
 import type { Disks } from './disks.ts'
 import type { NbdAnswer, NbdObserver, NbdRefusal } from './nbd/observer.ts'
@@ -55,8 +56,8 @@ export class DiskMetrics implements NbdObserver {
     this.#held.observe(seconds)
   }
 
-  /** Shows them; `disks` are asked when somebody looks. */
-  addTo(registry: Registry, disks: Pick<Disks, 'list' | 'totals'>): void {
+  /** Shows them; `disks` are asked when somebody looks, and `wire`: what came for their images. */
+  addTo(registry: Registry, disks: Pick<Disks, 'list' | 'totals'>, wire: () => WireBytes): void {
     registry.registerMetric(this.#durations)
     registry.registerMetric(this.#errors)
     registry.registerMetric(this.#bytes)
@@ -76,6 +77,7 @@ export class DiskMetrics implements NbdObserver {
     })
     addTotals(registry, () => disks.totals())
     addBoots(registry, () => disks.totals())
+    addWire(registry, wire)
     registry.registerMetric(new WaitMetric(() => disks.totals()))
   }
 }
@@ -104,6 +106,20 @@ function addTotals(registry: Registry, sums: () => DiskSums): void {
       const { storeBytes, fetchedBytes } = sums()
       this.set({ source: 'store' }, storeBytes)
       this.set({ source: 'fetched' }, fetchedBytes)
+    },
+  })
+}
+
+function addWire(registry: Registry, wire: () => WireBytes): void {
+  new Gauge({
+    name: 'bootswarm_node_disk_wire_bytes_total',
+    help: 'Bytes of frames received for images while they were open as disks or brought in by the hoard, by source',
+    labelNames: ['source'] as const,
+    registers: [registry],
+    collect() {
+      const { fromOrigin, fromPeers } = wire()
+      this.set({ source: 'origin' }, fromOrigin)
+      this.set({ source: 'peer' }, fromPeers)
     },
   })
 }

@@ -15,7 +15,7 @@ import type { Puller } from '../puller.ts'
 import { BlockCache } from './block-cache.ts'
 import type { BlockOpener } from './block-loader.ts'
 import { type Disk, type OnLoss, OpenDisk } from './disk.ts'
-import { DiskImage } from './disk-image.ts'
+import { DiskImage, type WireBytes } from './disk-image.ts'
 import { SegmentCache } from './segment-cache.ts'
 
 export interface DiskOpenerComponents {
@@ -44,6 +44,8 @@ export interface OpenDiskOptions {
 /** An image and the disks that read it. */
 interface Opened {
   readonly image: DiskImage
+  /** What had come already, with a pull that was under way. */
+  readonly before: WireBytes
   disks: number
 }
 
@@ -53,6 +55,8 @@ export class DiskOpener {
   readonly #cache: BlockCache
   readonly #segments = new SegmentCache()
   readonly #opened = new Map<ManifestId, Opened>()
+  /** Of images that no disk reads any more. */
+  #wire: WireBytes = { fromOrigin: 0, fromPeers: 0 }
   /** Calls that wait for the manifest of a pull. */
   readonly #waiting = new Map<Pull, number>()
 
@@ -80,6 +84,11 @@ export class DiskOpener {
         closed: async () => this.#release(opened),
       },
     )
+  }
+
+  /** Of all images while they were open as disks, since the start. */
+  get wire(): WireBytes {
+    return [...this.#opened.values()].reduce(withWire, this.#wire)
   }
 
   /** A version that is whole here is opened without a question to anybody. */
@@ -142,7 +151,7 @@ export class DiskOpener {
   }
 
   #take(id: ManifestId, make: () => DiskImage): Opened {
-    const opened = this.#opened.get(id) ?? { image: make(), disks: 0 }
+    const opened = this.#opened.get(id) ?? openedOf(make())
     opened.disks++
     this.#opened.set(id, opened)
     return opened
@@ -151,7 +160,18 @@ export class DiskOpener {
   #release(opened: Opened): void {
     if (--opened.disks > 0) return
     this.#opened.delete(opened.image.id)
+    this.#wire = withWire(this.#wire, opened)
     opened.image.close()
+  }
+}
+
+const openedOf = (image: DiskImage): Opened => ({ image, before: image.wire, disks: 0 })
+
+function withWire(sum: WireBytes, { image, before }: Opened): WireBytes {
+  const { fromOrigin, fromPeers } = image.wire
+  return {
+    fromOrigin: sum.fromOrigin + fromOrigin - before.fromOrigin,
+    fromPeers: sum.fromPeers + fromPeers - before.fromPeers,
   }
 }
 

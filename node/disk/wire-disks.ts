@@ -66,7 +66,7 @@ export function wireDisks(
   )
   const offered = new TcpDisks({ server, log, exports: disks.remoteExports }, { address: tcp?.listen })
   const addMetrics = (registry: Registry) => {
-    metrics.addTo(registry, disks)
+    metrics.addTo(registry, disks, () => opener.wire)
     addHoardMetrics(registry, hoard)
   }
   return { disks, tcp: offered, boots, hoard, addMetrics }

@@ -128,7 +128,8 @@ test('metrics count what machines ask, and disks by state', async () => {
     waits,
     boot: { profileBytes: 100, usedBytes: 70, fetchedBytes: 80, reads: 10, hits: 9 },
   }
-  metrics.addTo(registry, { list: () => states as never, totals: () => totals })
+  const wire = () => ({ fromOrigin: 5, fromPeers: 6 })
+  metrics.addTo(registry, { list: () => states as never, totals: () => totals }, wire)
   metrics.connected()
   metrics.answered({ command: 'read', bytes: 4096, seconds: 0.002, error: 0 })
   metrics.answered({ command: 'read', bytes: 4096, seconds: 40, error: 5 })
@@ -145,6 +146,8 @@ test('metrics count what machines ask, and disks by state', async () => {
     'bootswarm_node_disks{state="unavailable"} 0',
     'bootswarm_node_disk_reads_total 9',
     'bootswarm_node_disk_bytes_total{source="fetched"} 8',
+    'bootswarm_node_disk_wire_bytes_total{source="origin"} 5',
+    'bootswarm_node_disk_wire_bytes_total{source="peer"} 6',
     'bootswarm_node_disk_wait_seconds_bucket{le="0.003"} 3',
     'bootswarm_node_disk_wait_seconds_bucket{le="+Inf"} 4',
     'bootswarm_node_disk_wait_seconds_count 4',

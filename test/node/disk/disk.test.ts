@@ -126,8 +126,12 @@ test('disks of one image share what fetches it, and the last one ends it', () =>
     )
     await one.close()
     assert.ok(await isRight(two, 1_000_000, 50_000))
+    const received = site.puller.running()[0]?.session.stats.bytes.wireFromOrigin ?? 0
+    assert.equal(site.opener.wire, { fromOrigin: received, fromPeers: 0 })
     await two.close()
     await until(() => site.puller.running().length === 0)
+    assert.ok(received > 0)
+    assert.equal(site.opener.wire, { fromOrigin: received, fromPeers: 0 })
     assert.is(await codeOf(readAt(two, 0, 100)), 'E_UNREACHABLE')
     await origin.exchange.stop()
   }))
