@@ -1,6 +1,7 @@
 import { type Digest, type DigestKey, digestKey } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { BLOCK_BYTES_MAX, DISK_CACHE_BYTES } from '../../src/core/limits.ts'
+import { DISK_CACHE_BYTES } from '../../src/core/disk-limits.ts'
+import { BLOCK_BYTES_MAX } from '../../src/core/limits.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
 import { Lease } from '../../src/util/lease.ts'
 import { Limiter } from '../../src/util/limiter.ts'

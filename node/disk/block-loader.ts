@@ -1,7 +1,7 @@
 import type { BlockStore } from '../../src/core/blockstore.ts'
 import { type DigestKey, digestKey } from '../../src/core/cid.ts'
+import { DISK_DAMAGED_MAX } from '../../src/core/disk-limits.ts'
 import { IntegrityError } from '../../src/core/errors.ts'
-import { DISK_DAMAGED_MAX } from '../../src/core/limits.ts'
 import type { Lease } from '../../src/util/lease.ts'
 import type { BlockCache } from './block-cache.ts'
 import type { PlacedBlock } from './image-map.ts'

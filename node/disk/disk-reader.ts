@@ -1,11 +1,8 @@
 import type { CallOptions } from '../../src/core/blockstore.ts'
 import { digestKey } from '../../src/core/cid.ts'
+import { DISK_CACHE_READ_BYTES_MAX, DISK_EXTENT_BLOCKS_MAX } from '../../src/core/disk-limits.ts'
 import { InternalError } from '../../src/core/errors.ts'
-import {
-  DISK_CACHE_READ_BYTES_MAX,
-  DISK_EXTENT_BLOCKS_MAX,
-  SEGMENT_BYTES_MAX,
-} from '../../src/core/limits.ts'
+import { SEGMENT_BYTES_MAX } from '../../src/core/limits.ts'
 import { type BlockLoader, copied } from './block-loader.ts'
 import type { ImageMap, ImageSpan, PlacedBlock } from './image-map.ts'
 import type { BringOptions } from './image-source.ts'

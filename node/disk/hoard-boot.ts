@@ -1,7 +1,10 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { HOARD_FLIGHT_BYTES_MAX, HOARD_STEP_PAUSE_MS } from '../../src/core/disk-limits.ts'
+import {
+  DISK_LOSS_ERROR_MS,
+  HOARD_FLIGHT_BYTES_MAX,
+  HOARD_STEP_PAUSE_MS,
+} from '../../src/core/disk-limits.ts'
 import { UnreachableError } from '../../src/core/errors.ts'
-import { DISK_LOSS_ERROR_MS } from '../../src/core/limits.ts'
 import { unless } from '../../src/util/unless.ts'
 import type { Disk } from './disk.ts'
 import type { KnownProfile } from './profile/boot-profiles.ts'

@@ -1,5 +1,5 @@
 import { type Digest, type DigestKey, digestKey } from '../../src/core/cid.ts'
-import { DISK_SEGMENTS_MAX } from '../../src/core/limits.ts'
+import { DISK_SEGMENTS_MAX } from '../../src/core/disk-limits.ts'
 import type { SegmentSpans } from './segment-spans.ts'
 
 /** Segments that were looked into last, of all disks of a node. */

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/core/clock.ts'
-import { DISK_STALL_MS } from '../../src/core/limits.ts'
+import { DISK_STALL_MS } from '../../src/core/disk-limits.ts'
 
 /** Knows whether a read has waited for so long that somebody has to hear of it. */
 export class StallWatch {

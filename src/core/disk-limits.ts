@@ -95,6 +95,23 @@ export const BOOT_READS_MAX = 16 * KiB
 /** Bytes that they cover together: ten times what the largest desktops read. */
 export const BOOT_BYTES_MAX = 1024 * MiB
 
+/** Inflated blocks that a node keeps for all its disks: what a machine reads twice while it boots (40 MiB measured), and some more. */
+export const DISK_CACHE_BYTES = 48 * MiB
+/** Longest read whose blocks a node keeps: what a machine copies from end to end would take the place of everything else. */
+export const DISK_CACHE_READ_BYTES_MAX = 64 * KiB
+/** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */
+export const DISK_SEGMENTS_MAX = 256
+/** Time for somebody to give the manifest of an image before opening it as a disk fails. */
+export const DISK_OPEN_TIMEOUT_MS = 30_000
+/** A read of a disk that nobody could serve for so long is an alarm: a guest gives its disk up after 30 s. */
+export const DISK_STALL_MS = 5000
+/** A disk that is to give errors rather than wait gives one after so long: the time after which a guest gives its disk up. */
+export const DISK_LOSS_ERROR_MS = 30_000
+/** How often a block of a disk may turn out damaged right after it was fetched before a read fails: the disk of the host is broken then. */
+export const DISK_DAMAGED_MAX = 3
+/** Blocks that one look for holes, or for what is local, goes through before it answers: 20 ms of look-ups. */
+export const DISK_EXTENT_BLOCKS_MAX = 8192
+
 function assertRelations(): void {
   const relations: [boolean, string][] = [
     [NBD_CONNECTION_BYTES_MAX >= NBD_REQUEST_BYTES_MAX, 'a connection can have the longest request'],

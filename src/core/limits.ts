@@ -301,23 +301,6 @@ export const HAVE_DELAY_MS = 50
 /** Time without any source that has what is missing before a pull gives up; it resumes when asked again. */
 export const SESSION_STALL_MS = 300_000
 
-/** Inflated blocks that a node keeps for all its disks: what a machine reads twice while it boots (40 MiB measured), and some more. */
-export const DISK_CACHE_BYTES = 48 * MiB
-/** Longest read whose blocks a node keeps: what a machine copies from end to end would take the place of everything else. */
-export const DISK_CACHE_READ_BYTES_MAX = 64 * KiB
-/** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */
-export const DISK_SEGMENTS_MAX = 256
-/** Time for somebody to give the manifest of an image before opening it as a disk fails. */
-export const DISK_OPEN_TIMEOUT_MS = 30_000
-/** A read of a disk that nobody could serve for so long is an alarm: a guest gives its disk up after 30 s. */
-export const DISK_STALL_MS = 5000
-/** A disk that is to give errors rather than wait gives one after so long: the time after which a guest gives its disk up. */
-export const DISK_LOSS_ERROR_MS = 30_000
-/** How often a block of a disk may turn out damaged right after it was fetched before a read fails: the disk of the host is broken then. */
-export const DISK_DAMAGED_MAX = 3
-/** Blocks that one look for holes, or for what is local, goes through before it answers: 20 ms of look-ups. */
-export const DISK_EXTENT_BLOCKS_MAX = 8192
-
 /** Share of what was read in sequence that a disk fetches ahead: what a guest then does not read is within the bound of 1.3 of what it has read. */
 export const READ_AHEAD_SHARE = 0.25
 /** Most that it fetches ahead: 0.3 s at 100 Mbit/s. */

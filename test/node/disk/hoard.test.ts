@@ -1,7 +1,11 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { HOARD_RECHECK_MS, HOARD_ROUND_MS, HOARD_START_MS } from '../../../src/core/disk-limits.ts'
-import { DISK_LOSS_ERROR_MS } from '../../../src/core/limits.ts'
+import {
+  DISK_LOSS_ERROR_MS,
+  HOARD_RECHECK_MS,
+  HOARD_ROUND_MS,
+  HOARD_START_MS,
+} from '../../../src/core/disk-limits.ts'
 import { hoardSite as site } from '../../fixtures/hoard-site.ts'
 
 const test = suite('the hoard')
