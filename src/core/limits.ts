@@ -130,6 +130,8 @@ export const GUEST_FLIGHT_BYTES_MAX = 4 * MiB
 export const READ_UNKNOWN_MS = 100
 /** ... and what is under way there already, as bytes in a millisecond: 8 Mbit/s, so that reads spread over peers of which nothing is known. */
 export const READ_UNKNOWN_BYTES_MS = 1 * KiB
+/** Blocks that others asked for in vain of which it is kept who did: those of a boot of 256 MiB. About 150 bytes each. */
+export const READ_SEEKERS_MAX = 16_384
 /** What boots read is passed on as soon as it is here: who asks for it before waits so long at most, as long as a full queue of 100 Mbit/s takes for 12 MiB; then it looks elsewhere. */
 export const PASS_ON_WAIT_MS = 1000
 /** Requests of one connection that wait so: twice what a replay has under way. */

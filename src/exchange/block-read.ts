@@ -1,4 +1,4 @@
-import { HEDGE_SLACK_MS } from '../core/limits.ts'
+import { PASS_ON_WAIT_MS } from '../core/limits.ts'
 import { moreUrgent, type TrafficClass } from '../core/traffic-class.ts'
 import type { RunBlocks } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
@@ -115,12 +115,12 @@ export class BlockRead {
     )
   }
 
-  /** When the latest attempt is late; infinite without any. A guest waits HEDGE_SLACK_MS for who only may have it. */
+  /** When the latest attempt is late; infinite without any. A guest waits PASS_ON_WAIT_MS for who only may have it. */
   get lateMs(): number {
     let lateMs = Number.NEGATIVE_INFINITY
     for (const attempt of this.attempts) {
       const patient = this.class !== 'guest' || !attempt.byDigest
-      lateMs = Math.max(lateMs, patient ? attempt.lateMs : this.#guestMs + HEDGE_SLACK_MS)
+      lateMs = Math.max(lateMs, patient ? attempt.lateMs : this.#guestMs + PASS_ON_WAIT_MS)
     }
     return this.attempts.size === 0 ? Number.POSITIVE_INFINITY : lateMs
   }

@@ -1,5 +1,5 @@
 import type { CallOptions } from '../core/blockstore.ts'
-import { type DigestKey, digestKey } from '../core/cid.ts'
+import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
 import { AbortedError } from '../core/errors.ts'
 import {
@@ -119,6 +119,11 @@ export class BlockReads {
       const [fetched] = await Promise.all([mine, ...others, this.#patience(awaited, signal)])
       for (const some of fetched) bytes += some
     }
+  }
+
+  /** A guest of a peer waits for these blocks, which are not on their way here. */
+  sought(digests: readonly Digest[], by: PeerKey): void {
+    this.#sources.sought(digests, by)
   }
 
   /** There may be new peers, or others may have more; to be called now and then as well, for who is to be asked again. */

@@ -137,9 +137,11 @@ export class Download {
     this.pump()
   }
 
-  /** See Flights. */
-  landing(digests: readonly Digest[]): Promise<unknown> | undefined {
-    return this.#flights.landing(digests)
+  /** See Flights. A peer whose guest waits for what nobody brings here goes on to an origin. */
+  landing(digests: readonly Digest[], guestOf?: PeerKey): Promise<unknown> | undefined {
+    const landing = this.#flights.landing(digests)
+    if (landing === undefined && guestOf !== undefined) this.#reads.sought(digests, guestOf)
+    return landing
   }
 
   /** See BlockReads. */

@@ -269,8 +269,8 @@ export class Exchange implements Lifecycle {
         origin: this.#serving.origin,
         places: this.#serving.places,
         swarm: (id) => this.#swarmOf(id),
-        landing: (id, digests) => {
-          const landed = this.#sessions.get(id)?.landing(digests)
+        landing: (id, digests, guestOf) => {
+          const landed = this.#sessions.get(id)?.landing(digests, guestOf)
           return landed && within({ clock }, landed, PASS_ON_WAIT_MS)
         },
         used: (by) => this.#links.used(by),

@@ -1,6 +1,8 @@
+import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
 import {
   GUEST_FLIGHT_BYTES_MAX,
   HEDGE_SLACK_MS,
+  READ_SEEKERS_MAX,
   READ_UNKNOWN_BYTES_MS,
   READ_UNKNOWN_MS,
   STEWARD_WAIT_MS,
@@ -18,13 +20,15 @@ export interface ReadSource {
 }
 
 /**
- * Whom to ask for the blocks of a read: the peer that should give them first of those that told that they have them; an origin when nobody has. Of what boots will read each of the
- * peers that lack it brings in a share, by rendezvous hashing of the part and their names; the others ask that one by digest for a while, because nobody tells of less than a part. State only.
+ * Whom to ask for the blocks of a read: the peer that should give them first of those that told that they have them; an origin when nobody has. Machines that boot together read the same: each of the
+ * peers that lack it brings in a share, by rendezvous hashing of the part and their names; the others ask that one by digest first, because nobody tells of less than a part. State only.
  */
 export class ReadSources {
   readonly #allParts: number
   readonly #partsPerRun: number
   readonly #self: number
+  /** Of blocks that were asked for here in vain: who asked last. */
+  readonly #seekers = new Map<DigestKey, PeerKey>()
   readonly #flightBytes = new Map<SessionPeer, number>()
 
   constructor(init: { partsPerRun: number; self: PeerKey }) {
@@ -49,11 +53,15 @@ export class ReadSources {
       if (!this.#mayGive(peer, read) || !read.mayAsk(peer, nowMs)) continue
       if (best === undefined || this.#isBetter(peer, best, read.bytes)) best = peer
     }
-    if (best?.origin === false || read.class === 'guest' || nowMs - read.beganMs > STEWARD_WAIT_MS)
-      return best && { peer: best, byDigest: false }
+    const first = best && { peer: best, byDigest: false }
+    if (best?.origin === false || nowMs - read.beganMs > STEWARD_WAIT_MS) return first
     const steward = this.#stewardOf(read, peers)
-    if (steward === undefined) return best && { peer: best, byDigest: false }
-    return read.mayAsk(steward, nowMs) ? { peer: steward, byDigest: true } : undefined
+    if (steward === undefined) {
+      const seeker = this.#seekerOf(read, peers)
+      return seeker !== undefined && read.mayAsk(seeker, nowMs) ? { peer: seeker, byDigest: true } : first
+    }
+    if (read.mayAsk(steward, nowMs)) return { peer: steward, byDigest: true }
+    return read.class === 'guest' ? first : undefined
   }
 
   /** Who is to bring in the part; undefined for this peer itself. */
@@ -69,6 +77,24 @@ export class ReadSources {
       steward = peer
     }
     return steward
+  }
+
+  /** A guest of a peer waits for these blocks, which are not on their way here: it goes on to an origin, and has them before long. */
+  sought(digests: readonly Digest[], by: PeerKey): void {
+    for (const key of digests.map(digestKey)) {
+      this.#seekers.delete(key)
+      this.#seekers.set(key, by)
+    }
+    for (const key of this.#seekers.keys()) {
+      if (this.#seekers.size <= READ_SEEKERS_MAX) return
+      this.#seekers.delete(key)
+    }
+  }
+
+  #seekerOf({ blocks, indices }: BlockRead, peers: readonly SessionPeer[]): SessionPeer | undefined {
+    const digest = blocks.digests[indices[0] ?? 0]
+    const by = digest && this.#seekers.get(digestKey(digest))
+    return by && peers.find((peer) => peer.key === by && !peer.connection.closed)
   }
 
   /** When a want that goes to the peer now is late: twice what its rate explains, or so much that a full queue on the way is not it. */

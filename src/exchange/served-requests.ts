@@ -3,6 +3,7 @@ import type { Digest, ManifestId } from '../core/cid.ts'
 import { BootswarmError, ProtocolError } from '../core/errors.ts'
 import { PASS_ON_HELD_MAX, RUN_BYTES_MAX, SERVE_BUSY_RETRY_MS, SERVE_COPIES_MAX } from '../core/limits.ts'
 import type { Log } from '../core/log.ts'
+import type { PeerKey } from '../core/router.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
 import type { Want, WantDigests, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
@@ -22,7 +23,11 @@ export interface ServedRequestComponents {
   solid?: Solid | undefined
   desk: ServingDesk
   /** Resolves when those of these blocks that are on their way to this peer have landed, or after a while; undefined when none is. */
-  landing?(manifest: ManifestId, digests: readonly Digest[]): Promise<unknown> | undefined
+  landing?(
+    manifest: ManifestId,
+    digests: readonly Digest[],
+    guestOf: PeerKey | undefined,
+  ): Promise<unknown> | undefined
   /** The peer was admitted to a swarm, or asked something in one. */
   used(connection: Connection): void
 }
@@ -75,9 +80,17 @@ export class ServedRequests {
   /** Of what a boot reads every peer brings in a share: the others are given it as soon as it is here, so that nobody else has to fetch it. */
   #landing(message: Request): Promise<unknown> | undefined {
     if (message.type !== 'wantDigests' || this.#held.size >= PASS_ON_HELD_MAX) return undefined
-    if (!PASSED_ON.includes(trafficClassOf(message.class))) return undefined
+    const of = trafficClassOf(message.class)
+    if (!PASSED_ON.includes(of)) return undefined
     const manifest = this.#init.authorised(message.id)?.swarm.id
-    return manifest && this.#components.landing?.(manifest, digestsOf(message))
+    return (
+      manifest &&
+      this.#components.landing?.(
+        manifest,
+        digestsOf(message),
+        of === 'guest' ? this.#connection.peer : undefined,
+      )
+    )
   }
 
   #queue(request: number, job: DeskJob): void {

@@ -2,7 +2,7 @@ import type { CallOptions } from '../core/blockstore.ts'
 import type { Digest, ManifestId } from '../core/cid.ts'
 import { AbortedError, BootswarmError, UnreachableError } from '../core/errors.ts'
 import { EXCHANGE_HELLO_TIMEOUT_MS, SESSION_STALL_MS, SESSION_TICK_MS } from '../core/limits.ts'
-import type { PeerAddress, RackPlace } from '../core/router.ts'
+import type { PeerAddress, PeerKey, RackPlace } from '../core/router.ts'
 import type { Segment } from '../core/segment.ts'
 import type { TrafficClass } from '../core/traffic-class.ts'
 import { unless } from '../util/unless.ts'
@@ -120,9 +120,9 @@ export class Session {
     return await (options.signal === undefined ? segment : unless(options.signal, segment))
   }
 
-  /** Resolves when those of these blocks that are on their way here have landed; undefined when none is. */
-  landing(digests: readonly Digest[]): Promise<unknown> | undefined {
-    return this.#download?.landing(digests)
+  /** Resolves when those of these blocks that are on their way here have landed; undefined when none is. `guestOf`: the peer whose guest waits for them. */
+  landing(digests: readonly Digest[], guestOf?: PeerKey): Promise<unknown> | undefined {
+    return this.#download?.landing(digests, guestOf)
   }
 
   /** A run lacks blocks that it had, because they were damaged: it is not told and served any more before they are here again. */

@@ -362,6 +362,29 @@ test('what is on its way to the peer whose share it is, others wait for, guests 
   await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
 })
 
+test('of what two guests read the origin gives each block once, whoever reads it first', async () => {
+  const network = new MemoryNetwork()
+  const blocks = new GatedStore()
+  const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE, blocks })
+  const peers = await Promise.all(['one', 'two'].map((name) => startPeer(network, name)))
+  const opened = peers.map(openAt)
+  for (const [i, { session }] of opened.entries())
+    session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
+  await until(() => opened.every(({ session }) => session.peers === 2 && session.planned))
+  // One block of each part, so that nobody tells that a part is here.
+  const places = [0, 1, 2, 3].flatMap((run) => [0, 4, 8, 12].map((index) => ({ run, indices: [index] })))
+  for (const [i, wanted] of places.entries()) {
+    const order = i % 2 === 0 ? opened : opened.toReversed()
+    for (const { session } of order) assert.is(await session.read(wanted, GUEST), BLOCK_BYTES)
+  }
+  assert.equal(
+    blocks.given,
+    places.map(() => 1),
+  )
+  await Promise.all(opened.map(({ stop }) => stop()))
+  await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
+})
+
 test('a run that was damaged is told to nobody until it is whole again', async () => {
   const network = new MemoryNetwork()
   const peer = await startPeer(network, 'peer')
