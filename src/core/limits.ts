@@ -271,8 +271,6 @@ export const PEER_RETRY_MAX_MS = 60_000
 export const PEER_TIMEOUTS_MAX = 2
 /** Time before an interrupted image is tried again after a start. */
 export const RESUME_RETRY_MS = 15_000
-/** Images with the same manifest that are looked at for the right to fetch it: each is a question to the ACLs. */
-export const MANIFEST_IMAGES_MAX = 256
 /** Manifests that an origin serves at a time, those that were asked for last: up to 1 MB of bookkeeping each. */
 export const ORIGIN_SWARMS_MAX = 256
 /** Pause between two looks at all grants in use at an origin, when nothing is known to have changed: another tracker of the same database may have changed it. */
@@ -417,16 +415,6 @@ export const FIND_PEERS_TIMEOUT_MS = 30_000
 export const ANNOUNCE_EXPIRY_MS = 25_000
 /** A node that announces leaves a swarm that it has not told of for so long: the withdrawal was lost. Nodes with 5,000 images tell of each in time. */
 export const SWARM_PLACE_EXPIRY_MS = 900_000
-/** Share of a handout for peers of the asker's rack, and for peers of its zone of what is left: as the neighbours are that are chosen from it. */
-export const HANDOUT_NEAR_SHARE = 0.7
-/** Share of it for peers of other racks, so that every rack stays connected with the others: three of 31. */
-export const HANDOUT_FAR_SHARE = 0.1
-/** How many times better a peer with everything is in it than one with nothing, for who has nothing: who has most of the image is handed out first, and yet not alone. */
-export const HANDOUT_HOLDER_WEIGHT = 10
-/** Draws for one place of it before that is left to others: in a bucket that holds twice as many as are wanted, half of all draws are new. */
-export const HANDOUT_DRAWS_MAX = 8
-/** A handout weighs half as much after so long when the next one is chosen: by then the node has announced and the others have dialled. */
-export const HANDOUT_LOAD_HALF_MS = 10_000
 
 /** Multiaddrs of one peer. */
 export const PEER_ADDRESSES_MAX = 16
@@ -436,10 +424,6 @@ export const PEER_TEXT_CHARS_MAX = 256
 export const PEER_LABELS_MAX = 16
 /** Peers in one swarm at the tracker: twice the largest site that we simulate. */
 export const SWARM_PEERS_MAX = 20_000
-/** Places in all swarms together: every node of the largest site in twenty. About 1 KB each. */
-export const SWARM_PLACES_MAX = 200_000
-/** Swarms that the tracker keeps: one for every manifest that somebody announces. */
-export const SWARMS_MAX = 10_000
 
 /** Peers that a node remembers over a restart: it finds into the DHT by any one of them, and asks them for what it fetches while the tracker is away. */
 export const KNOWN_PEERS_MAX = 32

@@ -1,6 +1,6 @@
 /**
- * Bounds of the registry: the tracker's HTTP, uploads and downloads, ACLs, queries, accounts, the audit log and the database. As in
- * `limits.ts`: unit in the name, reason beside it, relations asserted at the end.
+ * Bounds of the registry: the tracker's HTTP, uploads and downloads, ACLs, queries, accounts, the audit log and the database, and
+ * its choice of the peers that it hands out. As in `limits.ts`: unit in the name, reason beside it, relations asserted at the end.
  */
 
 import { BOOT_READS_MAX } from './disk-limits.ts'
@@ -283,6 +283,22 @@ export const TRACKER_HEARTBEAT_MS = 10_000
 export const TRACKER_EXPIRY_MS = 45_000
 /** Images that one tracker fetches from others at once for those who ask it for their bytes: each has a connection and a buffer. */
 export const RELAYS_MAX = 16
+/** Share of a handout for peers of the asker's rack, and for peers of its zone of what is left: as the neighbours are that are chosen from it. */
+export const HANDOUT_NEAR_SHARE = 0.7
+/** Share of it for peers of other racks, so that every rack stays connected with the others: three of 31. */
+export const HANDOUT_FAR_SHARE = 0.1
+/** How many times better a peer with everything is in it than one with nothing, for who has nothing: who has most of the image is handed out first, and yet not alone. */
+export const HANDOUT_HOLDER_WEIGHT = 10
+/** Draws for one place of it before that is left to others: in a bucket that holds twice as many as are wanted, half of all draws are new. */
+export const HANDOUT_DRAWS_MAX = 8
+/** A handout weighs half as much after so long when the next one is chosen: by then the node has announced and the others have dialled. */
+export const HANDOUT_LOAD_HALF_MS = 10_000
+/** Places in all swarms together: every node of the largest site in twenty. About 1 KB each. */
+export const SWARM_PLACES_MAX = 200_000
+/** Swarms that the tracker keeps: one for every manifest that somebody announces. */
+export const SWARMS_MAX = 10_000
+/** Images with the same manifest that are looked at for the right to fetch it: each is a question to the ACLs. */
+export const MANIFEST_IMAGES_MAX = 256
 /** Recordings of boots that a profile is made of: more would move no median, and the newest tell how machines boot today. */
 export const BOOT_RECORDINGS_MAX = 16
 /** Profiles that are made anew when a node is forgotten, in its transaction: eight seconds if all were the largest. Others are dropped, which takes next to nothing. */

@@ -1,6 +1,6 @@
 import { covers } from '../../src/core/acl.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
-import { MANIFEST_IMAGES_MAX } from '../../src/core/limits.ts'
+import { MANIFEST_IMAGES_MAX } from '../../src/core/registry-limits.ts'
 import type { Access } from '../access/access.ts'
 import type { Asker } from '../access/asker.ts'
 import type { Catalog } from '../catalog/catalog.ts'

@@ -1,11 +1,11 @@
+import { type Labels, nearness } from '../../src/core/nearness.ts'
 import {
   HANDOUT_DRAWS_MAX,
   HANDOUT_FAR_SHARE,
   HANDOUT_HOLDER_WEIGHT,
   HANDOUT_LOAD_HALF_MS,
   HANDOUT_NEAR_SHARE,
-} from '../../src/core/limits.ts'
-import { type Labels, nearness } from '../../src/core/nearness.ts'
+} from '../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import type { Bucket } from './bucket.ts'
 import type { Locality, Located } from './locality.ts'

@@ -6,9 +6,8 @@ import {
   HANDOUT_PEERS_MAX,
   SWARM_PEERS_MAX,
   SWARM_PLACE_EXPIRY_MS,
-  SWARM_PLACES_MAX,
-  SWARMS_MAX,
 } from '../../src/core/limits.ts'
+import { SWARM_PLACES_MAX, SWARMS_MAX } from '../../src/core/registry-limits.ts'
 import type { PeerAddress, PeerKey, RackPlace } from '../../src/core/router.ts'
 import { chooseHandout } from './handout.ts'
 import { type Member, Place, Swarm, type SwarmNode } from './swarm.ts'

@@ -7,9 +7,8 @@ import {
   ANNOUNCE_INTERVAL_MS,
   HANDOUT_PEERS_MAX,
   SWARM_PLACE_EXPIRY_MS,
-  SWARM_PLACES_MAX,
-  SWARMS_MAX,
 } from '../../../src/core/limits.ts'
+import { SWARM_PLACES_MAX, SWARMS_MAX } from '../../../src/core/registry-limits.ts'
 import type { PeerKey } from '../../../src/core/router.ts'
 import { Swarms } from '../../../tracker/swarm/swarms.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
