@@ -50,20 +50,31 @@ function handOver(runtime) {
 const BUFFERS_COUNT = '--external-memory-accounted-in-global-limit'
 /** Waking helpers for a semi-space of 1 MiB costs more than it saves (docs/decisions/0014-entry.md). */
 const ONE_SCAVENGER = '--no-parallel-scavenge'
+/** By the first two words of the command line. */
 const FLAGS = {
-  node: [
+  'node serve': [
     '--max-semi-space-size=2',
     '--max-old-space-size=256',
     '--heap-growing-percent=30',
     BUFFERS_COUNT,
     ONE_SCAVENGER,
   ],
-  tracker: ['--max-semi-space-size=2', BUFFERS_COUNT],
+  'tracker serve': ['--max-semi-space-size=2', BUFFERS_COUNT],
+  // Ten thousand nodes take 6 GB (docs/benchmarks/simulator.md).
+  'testnet sim': ['--max-old-space-size=16000'],
 }
 const MALLOC = {
-  node: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '8388608' },
+  'node serve': {
+    MALLOC_ARENA_MAX: '1',
+    MALLOC_MMAP_THRESHOLD_: '1048576',
+    MALLOC_TRIM_THRESHOLD_: '8388608',
+  },
   // What a tracker reads and sends is used again: new memory for each run took half of its system time (docs/decisions/0013).
-  tracker: { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '2097152', MALLOC_TRIM_THRESHOLD_: '8388608' },
+  'tracker serve': {
+    MALLOC_ARENA_MAX: '1',
+    MALLOC_MMAP_THRESHOLD_: '2097152',
+    MALLOC_TRIM_THRESHOLD_: '8388608',
+  },
 }
 const TUNED = { BOOTSWARM_TUNED: '1' }
 
@@ -86,9 +97,10 @@ function replaceSelf(flags, env) {
 
 function run() {
   const cache = compileCacheDir()
-  const flags = process.argv[3] === 'serve' ? FLAGS[process.argv[2]] : undefined
+  const command = process.argv.slice(2, 4).join(' ')
+  const flags = FLAGS[command]
   if (flags && process.execve && !process.env.BOOTSWARM_TUNED) {
-    replaceSelf(flags, Object.assign({}, MALLOC[process.argv[2]], cache ? { NODE_COMPILE_CACHE: cache } : {}))
+    replaceSelf(flags, Object.assign({}, MALLOC[command], cache ? { NODE_COMPILE_CACHE: cache } : {}))
   }
   delete process.env.BOOTSWARM_RUNTIME
   delete process.env.BOOTSWARM_TUNED
