@@ -41,9 +41,11 @@ export async function runFile(path: string, init: { coverageDir?: string } = {})
   const env: NodeJS.ProcessEnv = { ...process.env, [MARKER]: marker, TMPDIR: temporary, NO_COLOR: '1' }
   delete env['FORCE_COLOR']
   if (init.coverageDir !== undefined) env['NODE_V8_COVERAGE'] = init.coverageDir
+  // Before the child begins, whose end must not come before somebody listens.
+  const { deadlineMs } = await headOf(path)
   const child = spawn(process.execPath, [path], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const output = collect(child)
-  const end = await untilDone(child, (await headOf(path)).deadlineMs)
+  const end = await untilDone(child, deadlineMs)
   const left = [...(await leftProcesses(marker)), ...(await leftFiles(temporary))]
   await rm(temporary, { recursive: true, force: true })
   running.delete(own)
