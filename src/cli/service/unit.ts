@@ -33,18 +33,23 @@ export const ACCOUNTS: Record<ServiceProgram, Account> = {
   tracker: { user: 'bootswarm-tracker', group: 'bootswarm-tracker', description: 'Bootswarm tracker' },
 }
 
-const TEXTS: Record<ServiceProgram, { description: string; before: string }> = {
+const TEXTS: Record<ServiceProgram, { description: string; before: string; weights: string }> = {
   node: {
     description: 'Bootswarm node: images for the machines of this hypervisor',
     before: '# Machines that are started at boot find their disks.\nBefore=libvirt-guests.service\n',
+    weights: `# Machines wait for it, here and on other hypervisors: it comes before other services of the host (100 each) when there is too little
+# processor or disk for all. Machines are in machine.slice or user.slice, which get no more than system.slice does.
+CPUWeight=500
+IOWeight=500
+`,
   },
-  tracker: { description: 'Bootswarm tracker: registry and origin of the site', before: '' },
+  tracker: { description: 'Bootswarm tracker: registry and origin of the site', before: '', weights: '' },
 }
 
 /** The unit of a program: told by notify when it is ready, watched, started again, and shut in. */
 export function unitText(init: UnitInit): string {
   const { program, runtime, launcher, config, writable, runtimeDirectories } = init
-  const { description, before } = TEXTS[program]
+  const { description, before, weights } = TEXTS[program]
   const { user, group } = ACCOUNTS[program]
   const command = [runtime, launcher, program, 'serve', '--config', config].map(quoted).join(' ')
   const paths = writable.map((path) => `ReadWritePaths=${quoted(`-${path}`)}\n`).join('')
@@ -82,7 +87,7 @@ CacheDirectory=bootswarm/${program}
 CacheDirectoryMode=0700
 Environment=NODE_COMPILE_CACHE=/var/cache/bootswarm/${program}
 ${runtimeLines(runtimeDirectories)}LimitNOFILE=65536
-# A bound on memory counts the page cache, which the kernel takes back first; below 1G it costs speed.
+${weights}# A bound on memory counts the page cache, which the kernel takes back first; below 1G it costs speed.
 #MemoryMax=1G
 
 ${HARDENING}${paths}

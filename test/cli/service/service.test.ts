@@ -150,6 +150,13 @@ test('what is to be written elsewhere is writable, and odd names stay one word',
   assert.match(tmpfiles?.text ?? '', String.raw`a+ "/srv/100%% of \"it\"" - - - - user:bootswarm:rwx`)
 })
 
+test('a node comes before other services of its host, a tracker does not', () => {
+  const [node] = filesOf('node')
+  assert.match(node?.text ?? '', '\nCPUWeight=500\nIOWeight=500\n')
+  const [tracker] = filesOf('tracker')
+  assert.not.match(tracker?.text ?? '', /^(CPU|IO)Weight=/m)
+})
+
 test('an installation that the service could not see is refused', () => {
   const places = { dataDir: join('/home', 'alice'), writable: [] }
   const init = {
