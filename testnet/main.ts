@@ -1,11 +1,11 @@
 import { Command, InvalidArgumentError } from 'commander'
 import { exitCodeOfFailure, reportFailure } from '../src/cli/failure.ts'
 import { addCompare } from './commands/add-compare.ts'
-import { type ArenaFlags, addArenaFlags, addLinkFlags } from './commands/arena-flags.ts'
+import { addLazyBoot } from './commands/add-lazy-boot.ts'
+import { type ArenaFlags, addArenaFlags } from './commands/arena-flags.ts'
 import { badDay, badDaysHelp } from './commands/bad-day.ts'
 import { down } from './commands/down.ts'
 import { figuresHelp, SWARM_FIGURES } from './commands/figures-help.ts'
-import { type LazyBootFlags, lazyBoot } from './commands/lazy-boot.ts'
 import { run } from './commands/run.ts'
 import { addSim } from './commands/sim.ts'
 import { swarm } from './commands/swarm.ts'
@@ -78,20 +78,7 @@ function addArena(program: Command, outcome: { exitCode: number }): void {
   addArenaFlags(badDayCommand, { nodes: 8, racks: 1 }).action(async (name: string, flags: ArenaFlags) => {
     outcome.exitCode = await badDay(name, flags)
   })
-  const lazyCommand = program
-    .command('lazy-boot')
-    .description(
-      'Debian guests boot over disks whose image has not arrived, alone and together, beside local files; exit code 1 when a goal is missed',
-    )
-    .option('--kill-daemon', 'one guest alone, whose node gets SIGKILL in mid-boot and is started again')
-    .option('--cut-link <seconds>', 'one guest alone, whose node loses its link in mid-boot', parseSeconds)
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ bootswarm testnet lazy-boot --nodes 4 --rate 100mbit\n  $ bootswarm testnet lazy-boot --cut-link 20\n',
-    )
-  addLinkFlags(lazyCommand, { nodes: 4, racks: 1 }).action(async (flags: LazyBootFlags) => {
-    outcome.exitCode = await lazyBoot(flags)
-  })
+  addLazyBoot(program, outcome)
   program
     .command('sweep')
     .description('end and remove what arenas have left whose command was killed')
@@ -126,12 +113,6 @@ function parseNodes(text: string): number {
   const nodes = /^\d{1,4}$/.test(text) ? Number(text) : 0
   if (nodes >= 1 && nodes <= TESTNET_NODES_MAX) return nodes
   throw new InvalidArgumentError(`give a number from 1 to ${TESTNET_NODES_MAX}.`)
-}
-
-function parseSeconds(text: string): number {
-  const seconds = /^\d{1,3}$/.test(text) ? Number(text) : 0
-  if (seconds >= 1) return seconds
-  throw new InvalidArgumentError('give a number of seconds from 1 to 999.')
 }
 
 function parseSeed(text: string): number {

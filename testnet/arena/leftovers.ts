@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isAlive, type ProcessRef, processRef, signalGroup } from '../processes.ts'
+import { processorHierarchy, removeGroup } from './cgroups.ts'
 import { ipEnvironment } from './ip.ts'
 
 /** `bsa-PID-STARTTICKS-COUNT`: begins the names of everything of one arena. The start time makes a reused process id another maker. */
@@ -32,6 +33,8 @@ export function sweepArenas(): Swept {
   for (const ref of processes) signalGroup(ref, 'SIGKILL')
   for (const name of namespaces) deleteNamespace(name)
   for (const dir of directories) rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
+  const groups = processorHierarchy()?.dir
+  if (groups !== undefined) for (const name of list(groups).filter(isOrphan)) removeGroup(join(groups, name))
   return { namespaces: namespaces.length, processes: processes.length, directories: directories.length }
 }
 

@@ -7,6 +7,7 @@ import type { NodeHandle } from '../handles.ts'
 import { openField } from '../swarm-run/run-swarm.ts'
 import type { GuestImage } from '../vm/guest-image.ts'
 import { withNode } from '../with-node.ts'
+import type { Booter } from './booters.ts'
 import { bootLazily, type LazyBoot, verifyAndEnd } from './boots.ts'
 
 /** What happens in the middle of a boot: the daemon gets SIGKILL and is started again, or the link of its rack is down for a while. */
@@ -18,6 +19,7 @@ export interface BadBootInit {
   /** Of two racks, the second of which has one node. */
   readonly arena: Arena
   readonly image: GuestImage
+  readonly booter: Booter
   readonly incident: BootIncident
   readonly log: Log
 }
@@ -39,13 +41,13 @@ const LOOK_MS = 20
 
 /** Boots a guest over a disk of a cold node, and lets something happen meanwhile. Errors: those of the guest, IntegrityError when it reads wrong bytes. */
 export async function runBadBoot(init: BadBootInit): Promise<BadBootRun> {
-  const { arena, image, log } = init
+  const { arena, image, booter, log } = init
   const field = await openField({ arena, file: image.disk, name: 'bad' })
   try {
     const [node, host] = [field.testnet.nodes.at(-1), field.hosts.at(-1)]
     if (node === undefined || host === undefined) throw new NotFoundError('the arena has no nodes')
     const ended = { yet: false }
-    const booting = bootLazily(image, node, host).finally(() => Object.assign(ended, { yet: true }))
+    const booting = bootLazily(booter, node, host).finally(() => Object.assign(ended, { yet: true }))
     booting.catch(() => {})
     const readsBefore = await readsOf(node, { most: READS_BEFORE, stop: () => ended.yet })
     if (ended.yet) await booting.then(({ guest }) => guest.end())
@@ -55,7 +57,7 @@ export async function runBadBoot(init: BadBootInit): Promise<BadBootRun> {
     await happen(init, node)
     const awaySeconds = (performance.now() - beginMs) / 1000
     const standing = await booting
-    await verifyAndEnd(image, [standing])
+    await verifyAndEnd([standing])
     const { figures } = await withNode(node, (client) => client.disks.get('guest'))
     return { boot: standing.boot, readsBefore, awaySeconds, errors: figures?.errors ?? 0 }
   } finally {

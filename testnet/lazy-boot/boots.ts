@@ -1,13 +1,11 @@
 import { join } from 'node:path'
 import type { DiskFigures, DiskObject } from '../../src/api/disk-schemas.ts'
-import { IntegrityError } from '../../src/core/errors.ts'
 import type { ArenaHost } from '../arena/arena.ts'
 import type { NodeHandle } from '../handles.ts'
 import { SWARM_IMAGE } from '../swarm-run/run-swarm.ts'
-import { bootGuest, type Guest, type GuestReads } from '../vm/guest.ts'
-import type { GuestImage } from '../vm/guest-image.ts'
-import type { GuestDrive } from '../vm/overlay.ts'
+import type { GuestReads } from '../vm/guest.ts'
 import { withNode } from '../with-node.ts'
+import type { BootDrive, Booted, Booter } from './booters.ts'
 
 /** Name of the disk that a guest boots from. */
 export const GUEST_DISK = 'guest'
@@ -16,7 +14,7 @@ export const GUEST_DISK = 'guest'
 export interface Boot {
   /** From when it was asked for, whatever had to be done before QEMU could start included. */
   readonly seconds: number
-  /** Up to the prompt, as QEMU counts it. */
+  /** Up to the prompt, as the guest counts it. */
   readonly reads: GuestReads
 }
 
@@ -34,27 +32,27 @@ export interface LazyBoot extends Boot {
 /** A guest at its prompt, which nobody has logged in to yet. */
 export interface AtPrompt<T extends Boot> {
   readonly boot: T
-  readonly guest: Guest
+  readonly guest: Booted
 }
 
-export async function bootLocal(image: GuestImage): Promise<AtPrompt<Boot>> {
-  return await bootOver(image, { kind: 'raw', path: image.disk }, performance.now())
+export async function bootLocal(booter: Booter, path: string): Promise<AtPrompt<Boot>> {
+  return await bootOver(booter, { kind: 'raw', path }, performance.now())
 }
 
 /** The whole image first: pulled, exported to a plain file, and booted from that. */
-export async function bootCopy(image: GuestImage, node: NodeHandle): Promise<AtPrompt<Boot>> {
+export async function bootCopy(booter: Booter, node: NodeHandle): Promise<AtPrompt<Boot>> {
   const path = join(node.exports, 'guest.raw')
   const beginMs = performance.now()
   await withNode(node, async (client) => {
     await client.pull(SWARM_IMAGE)
     await client.export({ reference: SWARM_IMAGE, path })
   })
-  return await bootOver(image, { kind: 'raw', path }, beginMs)
+  return await bootOver(booter, { kind: 'raw', path }, beginMs)
 }
 
 /** Attaches the image to a node, without filling it up, and boots over its socket at once. The disk stays attached. */
 export async function bootLazily(
-  image: GuestImage,
+  booter: Booter,
   node: NodeHandle,
   host: ArenaHost,
 ): Promise<AtPrompt<LazyBoot>> {
@@ -63,7 +61,7 @@ export async function bootLazily(
   const disk = await attach(node, GUEST_DISK)
   const attachSeconds = secondsSince(beginMs)
   const drive = { kind: 'nbd', socket: disk.socket, name: disk.export } as const
-  const { boot, guest } = await bootOver(image, drive, beginMs)
+  const { boot, guest } = await bootOver(booter, drive, beginMs)
   try {
     const { figures } = await withNode(node, (client) => client.disks.get(disk.name))
     const receivedBytes = (await host.traffic()).receivedBytes - before.receivedBytes
@@ -87,15 +85,10 @@ export async function allAtPrompt<T extends Boot>(
   throw failure.reason
 }
 
-/** Reads in every guest the file that no boot reads, and ends them. Throws IntegrityError when one reads it wrong. */
-export async function verifyAndEnd(image: GuestImage, standing: readonly AtPrompt<Boot>[]): Promise<void> {
+/** Lets every guest read, and ends them. Throws IntegrityError when one reads wrong. */
+export async function verifyAndEnd(standing: readonly AtPrompt<Boot>[]): Promise<void> {
   try {
-    for (const { guest } of standing) {
-      await guest.console.login()
-      const printed = await guest.console.run(`sha256sum ${image.probe.path}`)
-      if (printed.split(' ')[0] !== image.probe.sha256)
-        throw new IntegrityError(`a guest reads ${image.probe.path} wrong`)
-    }
+    for (const { guest } of standing) await guest.verify()
   } finally {
     await Promise.all(standing.map(({ guest }) => guest.end()))
   }
@@ -122,7 +115,7 @@ export async function forget(node: NodeHandle): Promise<void> {
 
 const secondsSince = (beginMs: number) => (performance.now() - beginMs) / 1000
 
-async function bootOver(image: GuestImage, drive: GuestDrive, beginMs: number): Promise<AtPrompt<Boot>> {
-  const guest = await bootGuest({ image, drive })
-  return { boot: { seconds: secondsSince(beginMs), reads: guest.bootReads }, guest }
+async function bootOver(booter: Booter, drive: BootDrive, beginMs: number): Promise<AtPrompt<Boot>> {
+  const guest = await booter(drive)
+  return { boot: { seconds: secondsSince(beginMs), reads: guest.reads }, guest }
 }

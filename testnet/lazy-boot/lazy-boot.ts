@@ -6,6 +6,7 @@ import { originSentBytes } from '../scenarios/origin-sent.ts'
 import { type Field, openField } from '../swarm-run/run-swarm.ts'
 import { readStart } from '../vm/first-byte.ts'
 import type { GuestImage } from '../vm/guest-image.ts'
+import type { Booter } from './booters.ts'
 import {
   type AtPrompt,
   allAtPrompt,
@@ -32,7 +33,7 @@ interface LazyBoots {
   readonly originBytes: number
 }
 
-/** Everything that is compared, of one run. Every guest has read a file right that no boot reads. */
+/** Everything that is compared, of one run. Every guest has read right. */
 export interface LazyBootRun {
   /** From a raw file of this machine: alone, and several at the same moment. */
   readonly local: { readonly alone: readonly Boot[]; readonly together: readonly Boot[] }
@@ -50,6 +51,7 @@ export interface LazyBootRun {
 export interface LazyBootInit {
   readonly arena: Arena
   readonly image: GuestImage
+  readonly booter: Booter
   /** Guests at the same moment; the arena has a host more, for somebody who comes late. */
   readonly guests: number
   readonly log: Log
@@ -57,18 +59,15 @@ export interface LazyBootInit {
 
 /** Boots guests over local files, over a whole copy and over disks of which nothing has arrived. */
 export async function runLazyBoot(init: LazyBootInit): Promise<LazyBootRun> {
-  const { image, guests, log } = init
+  const { image, booter, guests, log } = init
   const locals = async (count: number) => {
     log.info({ guests: count }, 'booting over a local file')
-    return await finished(
-      image,
-      range(count).map(() => bootLocal(image)),
-    )
+    return await finished(range(count).map(() => bootLocal(booter, image.disk)))
   }
   const local = { alone: await locals(1), together: await locals(guests) }
   const copy = await inField(init, { name: 'copy', nodes: 1 }, async (field) => {
     log.info({}, 'the whole image first, then booting over it')
-    return await finished(image, [bootCopy(image, placeOf(field, 0).node)])
+    return await finished([bootCopy(booter, placeOf(field, 0).node)])
   })
   const swarm = await inField(init, { name: 'all', nodes: guests + 1 }, (field) => inSwarm(init, field))
   return { local, copy, disks: DISKS, ...swarm }
@@ -95,18 +94,15 @@ async function inSwarm(
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-async function finished<T extends Boot>(
-  image: GuestImage,
-  booting: readonly Promise<AtPrompt<T>>[],
-): Promise<T[]> {
+async function finished<T extends Boot>(booting: readonly Promise<AtPrompt<T>>[]): Promise<T[]> {
   const standing = await allAtPrompt(booting)
-  await verifyAndEnd(image, standing)
+  await verifyAndEnd(standing)
   return standing.map(({ boot }) => boot)
 }
 
 /** Boots on these nodes, by index; `atPrompt` before anything else is read. */
 async function lazily(
-  { image, log }: LazyBootInit,
+  { booter, log }: LazyBootInit,
   field: Field,
   { places, atPrompt = async () => {} }: { places: readonly number[]; atPrompt?(): Promise<void> },
 ): Promise<LazyBoots> {
@@ -114,7 +110,7 @@ async function lazily(
   const before = await originSentBytes(field.testnet)
   const booting = places.map((i) => {
     const { node, host } = placeOf(field, i)
-    return bootLazily(image, node, host)
+    return bootLazily(booter, node, host)
   })
   const standing = await allAtPrompt(booting)
   const after = await atPrompt()
@@ -123,7 +119,7 @@ async function lazily(
       await Promise.all(standing.map(({ guest }) => guest.end()))
       throw error
     })
-  await verifyAndEnd(image, standing)
+  await verifyAndEnd(standing)
   return { boots: standing.map(({ boot }) => boot), originBytes: after - before }
 }
 

@@ -13,8 +13,9 @@ const READS_MAX = 100_000
 
 /** One read, in the order of their coming. */
 export interface DiskRead {
-  /** Since the recording began. */
+  /** Since the recording began: when it was asked for, and when the disk had answered; Infinity while it has not. */
   readonly seconds: number
+  readonly doneSeconds: number
   readonly offset: number
   readonly length: number
 }
@@ -37,7 +38,7 @@ export class RecordingDisk implements NbdExport {
   readonly #disk: NbdExport
   readonly #pages: Uint8Array
   readonly #beginMs = performance.now()
-  readonly #reads: DiskRead[] = []
+  readonly #reads: { -readonly [Key in keyof DiskRead]: DiskRead[Key] }[] = []
   #requests = 0
   #bytes = 0
   #distinctPages = 0
@@ -56,13 +57,16 @@ export class RecordingDisk implements NbdExport {
       requests: this.#requests,
       bytes: this.#bytes,
       distinctBytes: this.#distinctPages * PAGE_BYTES,
-      reads: [...this.#reads],
+      reads: this.#reads.map((read) => ({ ...read })),
     }
   }
 
   read(offset: number, length: number, options: ExportOptions): readonly Piece[] | Promise<readonly Piece[]> {
-    this.#note(offset, length)
-    return this.#disk.read(offset, length, options)
+    const done = this.#note(offset, length)
+    const answer = this.#disk.read(offset, length, options)
+    if (answer instanceof Promise) answer.then(done, () => {})
+    else done()
+    return answer
   }
 
   extents(
@@ -77,16 +81,25 @@ export class RecordingDisk implements NbdExport {
     return this.#disk.prefetch(offset, length, options)
   }
 
-  #note(offset: number, length: number): void {
+  /** Seconds since the recording began. */
+  get seconds(): number {
+    return (performance.now() - this.#beginMs) / 1000
+  }
+
+  /** What it returns is to be called when the disk has answered. */
+  #note(offset: number, length: number): () => void {
     this.#requests += 1
     this.#bytes += length
-    const seconds = (performance.now() - this.#beginMs) / 1000
-    if (this.#reads.length < READS_MAX) this.#reads.push({ seconds, offset, length })
+    const read = { seconds: this.seconds, doneSeconds: Number.POSITIVE_INFINITY, offset, length }
+    if (this.#reads.length < READS_MAX) this.#reads.push(read)
     const end = Math.ceil((offset + length) / PAGE_BYTES)
     for (let page = Math.floor(offset / PAGE_BYTES); page < end; page++) {
       if (this.#pages[page] !== 0) continue
       this.#pages[page] = 1
       this.#distinctPages += 1
+    }
+    return () => {
+      read.doneSeconds = this.seconds
     }
   }
 }
