@@ -246,11 +246,12 @@ async function openStores(
     await openPackStore({ dir: join(dataDir, 'blocks'), syncBehind: true }, { log, frames }),
     close,
   )
-  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes') }), close)
+  const nodes = opened.adopt(await openFsStore({ dir: join(dataDir, 'nodes'), syncBehind: true }), close)
   const blocks = withinLimit(packs, store.maxBytes)
   const index = { path: join(dataDir, 'seeds.sqlite'), directories: config.seed.directories }
   const seeds = opened.adopt(await Seeds.open({ blocks, clock, log }, index), close)
-  return { frames, packs, blocks, nodes, seeds, synced: () => packs.flush() }
+  const synced = async () => void (await Promise.all([packs.flush(), nodes.flush()]))
+  return { frames, packs, blocks, nodes, seeds, synced }
 }
 
 function withinLimit(packs: PackStore, storedBytesMax: number | undefined): BlockStore {

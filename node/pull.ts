@@ -15,6 +15,8 @@ export class Pull {
   readonly #over = Promise.withResolvers<void>()
   #isOver = false
   state: State = 'joining'
+  /** Resolves when the catalog has it. */
+  saved: Promise<void> = Promise.resolve()
 
   constructor(components: { clock: Clock; session: Session }) {
     this.session = components.session

@@ -14,6 +14,7 @@ import type { Log } from '../src/core/log.ts'
 import { parseReference, type Reference } from '../src/core/reference.ts'
 import type { PeerAddress, Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
+import { onDisk } from '../src/store/storage-errors.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
 import type { JoinAnswer, Joiner } from './joiner.ts'
 import type { PullTotals } from './metrics.ts'
@@ -138,7 +139,7 @@ export class Puller {
   }
 
   #begin(pull: Pull, entry: CatalogEntry, joined: Joined): Running {
-    const result = this.#components.catalog.save(entry).then(() => this.#run(pull, entry, joined))
+    const result = this.#run(pull, entry, joined)
     result.catch(() => {})
     const started = { pull, result: result.finally(() => this.#ended(pull)) }
     started.result.catch(() => {})
@@ -244,9 +245,13 @@ export class Puller {
     const reference = `${entry.namespace}/${entry.name}@${entry.version}`
     pull.state = 'fetching'
     pull.session.learn(joined.peers, joined.rack)
-    if (joined.peers.length === 0) void this.findPeers(pull)
+    // Who gives it is found meanwhile.
+    pull.saved = onDisk('an image cannot be noted', () => catalog.save(entry))
+    pull.saved.catch((error: Error) => pull.stop(error))
+    if (joined.peers.length === 0) void pull.saved.then(() => this.findPeers(pull)).catch(() => {})
     void this.#components.related.follow(pull, { delegation: entry.delegation })
     await pull.session.run({ signal: pull.signal })
+    await pull.saved
     await this.#components.synced()
     pull.state = 'complete'
     for (const known of catalog.withManifest(pull.manifest))

@@ -105,7 +105,10 @@ export class DiskOpener {
       const { entry, pull } = await puller.open(reference, { delegation, answer: asked })
       // Somebody gave up on it in this moment.
       if (pull?.signal.aborted === true) continue
-      if (pull !== undefined) return { entry, pull, manifest: await this.#manifestOf(pull, entry) }
+      if (pull !== undefined) {
+        const [manifest] = await Promise.all([this.#manifestOf(pull, entry), pull.saved])
+        return { entry, pull, manifest }
+      }
       const opened = await this.#whole(entry)
       if (opened !== undefined) return { ...opened, pull }
     }

@@ -221,13 +221,13 @@ export class Disks implements Lifecycle {
     const attached = this.#attachedOf({ name, reference, image, fill, onLoss, attachedAt: clock.now() })
     // Before it is opened: what is fetched for it must not be collected.
     this.#attached.set(name, attached)
-    try {
-      await this.#open(attached, answer, true)
-      await files.save(attached.record)
-    } catch (error) {
+    // Both at once, since machines wait; what a stop in this moment leaves is a disk that nobody has been told of, and that attaching it again finds.
+    const done = await Promise.allSettled([this.#open(attached, answer, true), files.save(attached.record)])
+    const failed = done.find((one) => one.status === 'rejected')
+    if (failed !== undefined) {
       this.#attached.delete(name)
-      await closeAttached(attached, this.#components)
-      throw error
+      await Promise.all([files.remove(name), closeAttached(attached, this.#components)])
+      throw failed.reason
     }
     log.info({ disk: name, image: reference, version: image.version }, 'disk attached')
   }

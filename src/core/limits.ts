@@ -372,6 +372,10 @@ export const HANDOUT_PEERS_MAX = 32
  * what they are given by the origin goes on to those who came first. (Simulated, 16 nodes: 2.09 of the bound where both were 12, 1.26 so.)
  */
 export const SESSION_DIALS_MAX = 8
+/** Peers that a session that machines wait for dials before the others: one nearby, and an origin. */
+export const FIRST_DIALS = 2
+/** ... and for how long these are alone: a handshake and the first answers take half of that on a node that has just started. */
+export const FIRST_DIALS_MS = 50
 /** Neighbours below which a session dials more once it has settled: each uploader gives a fair share, so who has fewer of them than the others gets less than its link takes. */
 export const SESSION_NEIGHBOURS_MIN = 17
 /** Time from the first dial until it has settled: who comes after it has dialled it by then. */

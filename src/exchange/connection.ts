@@ -65,6 +65,7 @@ export class Connection {
   wireSentBytes = 0
   readonly #channel: Channel
   readonly #clock: Clock
+  readonly #admission: Pick<Admission, 'of'>
   readonly #events: ConnectionEvents
   readonly #buffers: BufferPool
   readonly #solid: Solid | undefined
@@ -77,6 +78,7 @@ export class Connection {
   constructor(components: ConnectionComponents) {
     this.#channel = components.channel
     this.#clock = components.clock
+    this.#admission = components.admission
     this.#events = components.events
     this.#buffers = components.buffers
     this.#solid = components.solid
@@ -103,6 +105,11 @@ export class Connection {
   /** Whether the pass of the other side was accepted. */
   get greeted(): boolean {
     return this.#greeting.done
+  }
+
+  /** Whether a swarm may be opened: the other side is known, and hears our hello first. */
+  get mayOpen(): boolean {
+    return this.greeted || (!this.inbound && this.#admission.of(this.peer) !== undefined)
   }
 
   /** Begins to read; sends our hello, or answers with it. */

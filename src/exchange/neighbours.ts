@@ -8,6 +8,7 @@ import type { Labels } from '../core/nearness.ts'
 import type { Random } from '../core/random.ts'
 import type { PeerAddress, PeerKey } from '../core/router.ts'
 import type { Connection } from './connection.ts'
+import { DialQueue } from './dial-queue.ts'
 import { retryMsOf } from './peer-want.ts'
 import { NeighbourPolicy } from './policy/neighbour-policy.ts'
 import { SessionPeer } from './session-peer.ts'
@@ -32,6 +33,8 @@ export interface NeighbourInit {
   readonly manifest: ManifestId
   /** Of this peer. */
   readonly labels: Labels
+  /** Somebody waits for the first bytes: few are dialled before the others. */
+  readonly isUrgent: boolean
   readonly events: NeighbourEvents
 }
 
@@ -43,12 +46,15 @@ export class Neighbours {
   readonly #peers = new Map<PeerKey, SessionPeer>()
   /** Where to dial, the longest unheard of first. */
   readonly #addresses = new Map<PeerKey, PeerAddress>()
+  readonly #queue: DialQueue
   #closed = false
 
   constructor(components: NeighbourComponents, init: NeighbourInit) {
     this.#components = components
     this.#init = init
     this.#policy = new NeighbourPolicy({ random: components.random }, { labels: init.labels })
+    this.#queue = new DialQueue(components)
+    if (!init.isUrgent) this.#queue.hurry()
   }
 
   get all(): SessionPeer[] {
@@ -139,6 +145,7 @@ export class Neighbours {
 
   close(): void {
     this.#closed = true
+    this.#queue.stop()
     for (const peer of this.#peers.values()) this.#leave(peer)
     this.#peers.clear()
   }
@@ -154,18 +161,27 @@ export class Neighbours {
 
   #dial(): void {
     if (this.#closed) return
-    for (const key of this.#policy.dials(this.#nowMs)) {
-      const address = this.#addresses.get(key as PeerKey)
-      if (address === undefined) this.#policy.left(key, this.#nowMs, { failed: true })
-      else void this.#join(address.peer, () => this.#components.connect(address))
-    }
+    const keys = this.#policy.dials(this.#nowMs)
+    // One that is no origin comes first: it is nearby, and spares the origin.
+    const nearest = keys.findIndex((key) => !this.#policy.isOrigin(key))
+    if (nearest > 0) keys.unshift(...keys.splice(nearest, 1))
+    this.#queue.add(keys.map((key) => () => this.#call(key as PeerKey)))
+  }
+
+  #call(key: PeerKey): void {
+    const address = this.#addresses.get(key)
+    if (address === undefined) this.#policy.left(key, this.#nowMs, { failed: true })
+    else void this.#join(key, () => this.#components.connect(address))
   }
 
   async #join(key: PeerKey, connect: () => Promise<Connection>): Promise<void> {
     try {
       const connection = await connect()
-      const { credit } = await connection.hello()
-      const opened = await connection.open(this.#init.manifest, this.#components.grant())
+      const hello = connection.hello()
+      // Who has proved nothing yet is told of no image; else the swarm is opened in the same breath.
+      if (!connection.mayOpen) await hello
+      const opening = connection.open(this.#init.manifest, this.#components.grant())
+      const [{ credit }, opened] = await Promise.all([hello, opening])
       const labels = this.#components.labelsOf(key)
       const peer = new SessionPeer({ connection, origin: this.#policy.isOrigin(key), opened, credit })
       if (this.#closed) return this.#leave(peer)
@@ -183,6 +199,7 @@ export class Neighbours {
   }
 
   #failed(key: PeerKey, error: unknown): void {
+    this.#queue.hurry()
     const retryMs = retryMsOf(error)
     this.#policy.left(key, this.#nowMs, { failed: true, refused: error instanceof GrantError, retryMs })
     if (!(error instanceof BootswarmError)) {

@@ -39,24 +39,29 @@ export interface SegmentPlan {
   readonly bytes: { image: number; local: number; seeded: number }
 }
 
-/** The node from the local store, or fetched, checked by `check` and stored. */
-async function ensureNode(
+/** The node from the local store, or fetched and stored; nothing is stored that `decode` does not take. */
+async function ensureNode<T>(
   components: PlannerComponents,
   digest: Digest,
-  check: (bytes: Uint8Array) => void,
-): Promise<Uint8Array> {
+  decode: (bytes: Uint8Array) => T,
+): Promise<T> {
   const local = await localNode(components.nodes, digest)
-  if (local !== undefined) return local
+  if (local !== undefined) return decode(local)
   const bytes = await components.fetchNode(digest)
   if (Buffer.compare(digestOf(bytes), digest) !== 0) throw new IntegrityError('node has another digest')
-  check(bytes)
+  const node = decode(bytes)
   await components.nodes.put([{ digest, codec: CODEC_RAW, length: bytes.length, bytes }])
-  return bytes
+  return node
 }
 
 /** A segment, from the store or fetched. Errors: ManifestError when the signed manifest names no such segment. */
 export async function ensureSegment(components: PlannerComponents, link: SegmentLink): Promise<Segment> {
-  const bytes = await ensureNode(components, link.digest, (node) => checkSegment(decodeSegment(node), link))
+  const segment = await ensureNode(components, link.digest, (bytes) => segmentOf(link, bytes))
+  components.segments.keep(link, segment)
+  return segment
+}
+
+function segmentOf(link: SegmentLink, bytes: Uint8Array): Segment {
   const segment = decodeSegment(bytes)
   checkSegment(segment, link)
   return segment
@@ -94,7 +99,7 @@ async function localNode(nodes: BlockStore, digest: Digest): Promise<Uint8Array 
 
 /** The manifest, from the store or the swarm. Errors: ManifestError when the signed manifest is malformed. */
 export async function loadManifest(components: PlannerComponents, id: ManifestId): Promise<Manifest> {
-  return decodeManifest(await ensureNode(components, parseManifestId(id), decodeManifest))
+  return await ensureNode(components, parseManifestId(id), decodeManifest)
 }
 
 /** Goes through the segments in order, fetching nodes ahead; yields what each of them needs. */

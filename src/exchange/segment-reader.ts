@@ -49,6 +49,12 @@ export class SegmentReader {
     return slice(segment, run)
   }
 
+  /** A segment that was just decoded and checked, and is in the store: it is asked for next. */
+  keep({ digest }: SegmentLink, segment: Segment): void {
+    const key = digestKey(digest)
+    if (!this.#recent.has(key)) this.#remember(key, segmentRuns(segment))
+  }
+
   async #segment(link: SegmentLink): Promise<SegmentRuns> {
     const key = digestKey(link.digest)
     const known = this.#recent.get(key)
@@ -61,7 +67,7 @@ export class SegmentReader {
     if (frame === undefined) throw new NotFoundError('segment is not here')
     const segment = decodeSegment(decodeFrame(frame))
     checkSegment(segment, link)
-    const runs = { digests: segment.digests, lengths: blockLengths(segment), runs: runsOf(segment) }
+    const runs = segmentRuns(segment)
     this.#remember(key, runs)
     return runs
   }
@@ -74,6 +80,10 @@ export class SegmentReader {
       return
     }
   }
+}
+
+function segmentRuns(segment: Segment): SegmentRuns {
+  return { digests: segment.digests, lengths: blockLengths(segment), runs: runsOf(segment) }
 }
 
 function slice(segment: SegmentRuns, run: Run): RunBlocks {

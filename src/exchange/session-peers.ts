@@ -11,6 +11,8 @@ import type { SessionComponents, SessionInit } from './session-components.ts'
 import type { SessionPeer } from './session-peer.ts'
 
 export interface SessionPeersInit extends Pick<SessionInit, 'manifest'> {
+  /** See NeighbourInit. */
+  readonly isUrgent: boolean
   /** The grant that new connections show. */
   grant(): string
   /** A neighbour has come, and is told to the download already. */
@@ -36,10 +38,10 @@ export class SessionPeers {
       joined: (peer: SessionPeer) => this.#joined(peer),
       left: (peer: SessionPeer) => this.#download?.left(peer),
     }
-    const { grant, manifest } = init
+    const { grant, manifest, isUrgent } = init
     this.neighbours = new Neighbours(
       { clock, log, random, connect, labelsOf, grant },
-      { manifest, labels, events },
+      { manifest, labels, isUrgent, events },
     )
     this.#related = new RelatedNeighbours(
       { clock, log, connect, isNeighbour: (peer) => this.neighbours.has(peer) },

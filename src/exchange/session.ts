@@ -52,6 +52,7 @@ export class Session {
     this.milestones = new MilestoneBook(() => clock.monotonic())
     this.#peers = new SessionPeers(components, {
       manifest: init.manifest,
+      isUrgent: this.#onDemand,
       grant: () => this.#grant,
       arrived: () => {
         this.milestones.mark('firstPeer')

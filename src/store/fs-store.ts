@@ -12,15 +12,28 @@ import { checkFrame } from './check-frame.ts'
 import { syncDirectory } from './pack-files.ts'
 import { errnoOf, onDisk, storageError } from './storage-errors.ts'
 
+export interface FsStoreInit {
+  readonly dir: string
+  /**
+   * A put does not wait until the power may fail: files are synced behind it, and `flush` waits for that. For what can be fetched again, and
+   * is looked at when it is read.
+   */
+  readonly syncBehind?: boolean
+  /** Makes a file in a folder survive a power failure; the system's calls unless given. */
+  readonly sync?: (file: string, folder: string) => Promise<void>
+}
+
 /** Opens a store that keeps each block in a file of its own. Errors: StorageError, StorageFullError. */
-export async function openFsStore(init: { dir: string }): Promise<FsStore> {
+export async function openFsStore(init: FsStoreInit): Promise<FsStore> {
   const inner = new FsBlockstore(init.dir)
   await onDisk(`the store ${init.dir} cannot be opened`, () => inner.open())
-  return new FsStore(inner)
+  return new FsStore(inner, init)
 }
 
 /** Files written at a time: their syncs share commits of the file system's journal. */
 const WRITES_MAX = 8
+/** Files that wait to be synced, before a put waits for them. */
+const UNSYNCED_MAX = 64
 
 /**
  * One file per block, uncompressed, written by blockstore-fs: good for manifests and segment nodes, which are few and worth being
@@ -33,9 +46,17 @@ export class FsStore implements BlockStore {
   readonly #sharding = new NextToLast()
   /** Two writers of one file would share one temporary file. */
   readonly #writing = new Map<DigestKey, Promise<void>>()
+  readonly #syncsBehind: boolean
+  readonly #syncFile: NonNullable<FsStoreInit['sync']>
+  readonly #unsynced: Digest[] = []
+  #syncing: Promise<void> | undefined
+  /** Why files could not be synced, until somebody was told. */
+  #syncFailure: unknown
 
-  constructor(inner: FsBlockstore) {
+  constructor(inner: FsBlockstore, { syncBehind = false, sync = syncToDisk }: FsStoreInit) {
     this.#inner = inner
+    this.#syncsBehind = syncBehind
+    this.#syncFile = sync
   }
 
   async has(digests: readonly Digest[], options: CallOptions = {}): Promise<boolean[]> {
@@ -113,8 +134,17 @@ export class FsStore implements BlockStore {
     return sizes
   }
 
+  /** Resolves when what was put so far survives a power failure. Errors: StorageError. */
+  async flush(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing
+    const failure = this.#syncFailure
+    this.#syncFailure = undefined
+    if (failure !== undefined) throw failure
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled([...this.#writing.values()])
+    await this.#syncing
     await this.#inner.close()
   }
 
@@ -161,10 +191,31 @@ export class FsStore implements BlockStore {
     await this.#inner.put(nodeCid(digest), bytes).catch((cause: unknown) => {
       throw writeError(cause, 'a block cannot be written')
     })
-    await onDisk('a block cannot be written', async () => {
-      await syncFile(this.#pathOf(digest))
-      await syncDirectory(this.#dirOf(digest))
+    if (!this.#syncsBehind) return await this.#sync(digest)
+    this.#unsynced.push(digest)
+    this.#syncing ??= this.#syncAll()
+    if (this.#unsynced.length > UNSYNCED_MAX) await this.flush()
+  }
+
+  /** Does not throw: `flush` does. */
+  async #syncAll(): Promise<void> {
+    while (this.#unsynced.length > 0) {
+      const syncs = this.#unsynced.splice(0, WRITES_MAX).map((digest) => this.#syncWhatIsHere(digest))
+      for (const result of await Promise.allSettled(syncs))
+        if (result.status === 'rejected') this.#syncFailure ??= result.reason
+    }
+    this.#syncing = undefined
+  }
+
+  /** It may have been deleted meanwhile. */
+  async #syncWhatIsHere(digest: Digest): Promise<void> {
+    await this.#sync(digest).catch(async (error: unknown) => {
+      if ((await this.#size(digest)) > 0) throw error
     })
+  }
+
+  async #sync(digest: Digest): Promise<void> {
+    await onDisk('a block cannot be written', () => this.#syncFile(this.#pathOf(digest), this.#dirOf(digest)))
   }
 }
 
@@ -180,11 +231,12 @@ function stopIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw new AbortedError('stopped', { cause: signal.reason })
 }
 
-async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r')
+async function syncToDisk(file: string, folder: string): Promise<void> {
+  const handle = await open(file, 'r')
   try {
     await handle.datasync()
   } finally {
     await handle.close()
   }
+  await syncDirectory(folder)
 }

@@ -4,8 +4,9 @@ import type { Channel } from '../../src/core/carrier.ts'
 import { EXCHANGE_DRAIN_TIMEOUT_MS } from '../../src/core/limits.ts'
 import type { PeerKey } from '../../src/core/router.ts'
 import { Connection } from '../../src/exchange/connection.ts'
+import type { PassBook } from '../../src/identity/pass-book.ts'
 import { BufferPool } from '../../src/util/buffer-pool.ts'
-import { testBook } from '../fixtures/admission.ts'
+import { testBook, testPass } from '../fixtures/admission.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
 
 const test = suite('connection')
@@ -61,6 +62,23 @@ test('closes its side when the other side has closed', async () => {
   await new Promise((resolve) => setImmediate(resolve))
   assert.ok(connection.closed)
   assert.is(closed, 1)
+})
+
+test('a swarm is opened behind our hello where the carrier has shown who answers, and not before', async () => {
+  const clock = new FakeClock(Date.now())
+  const dialled = (book: PassBook, inbound = false) => {
+    const events = { asked() {}, have() {}, closed() {} }
+    const channel = { ...fullChannel(), inbound }
+    const buffers = new BufferPool({ bytes: 1, keepMax: 0 })
+    return new Connection({ channel, clock, buffers, admission: book, events })
+  }
+  const stranger = testBook({ clock, peer: 'own' })
+  assert.is(dialled(stranger).mayOpen, false)
+  const known = testBook({ clock, peer: 'own' })
+  await known.admit('deaf' as PeerKey, testPass('deaf'))
+  assert.is(dialled(known).mayOpen, true)
+  // Whoever was dialled speaks second.
+  assert.is(dialled(known, true).mayOpen, false)
 })
 
 test.run()

@@ -5,12 +5,19 @@ import * as assert from 'uvu/assert'
 import { openFsStore } from '../../src/store/fs-store.ts'
 import { testBlockStore } from '../conformance/blockstore.ts'
 import { digestsOf, frameOf, framesOf } from '../fixtures/blocks.ts'
+import { until } from '../fixtures/hosts.ts'
 import { failsWith } from '../fixtures/pack-dir.ts'
 import { temporaryDir, withScratch } from '../fixtures/scratch.ts'
 
 testBlockStore('fs store', async () => {
   const { dir, remove } = await temporaryDir()
   const store = await openFsStore({ dir })
+  return { store, close: () => store.close().then(remove) }
+})
+
+testBlockStore('fs store that syncs behind', async () => {
+  const { dir, remove } = await temporaryDir()
+  const store = await openFsStore({ dir, syncBehind: true })
   return { store, close: () => store.close().then(remove) }
 })
 
@@ -67,6 +74,72 @@ test('takes an empty file, as power loss leaves it, for no block', () =>
     assert.equal(await store.get([frame.digest]), [undefined])
     await store.put([frame])
     assert.equal(await store.has([frame.digest]), [true])
+  }))
+
+/** A store that syncs behind, and the syncs that it has begun. */
+async function behind(dir: string) {
+  const syncs: PromiseWithResolvers<void>[] = []
+  const sync = () => {
+    const begun = Promise.withResolvers<void>()
+    syncs.push(begun)
+    return begun.promise
+  }
+  return { store: await openFsStore({ dir, syncBehind: true, sync }), syncs }
+}
+
+test('a put does not wait for a sync, and whoever flushes does', () =>
+  withScratch(async (dir) => {
+    const { store, syncs } = await behind(dir)
+    const frame = frameOf(1)
+    await store.put([frame])
+    assert.equal(await store.has([frame.digest]), [true])
+    let flushed = false
+    const flushing = store.flush().then(() => (flushed = true))
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.is(flushed, false)
+    for (const sync of syncs) sync.resolve()
+    await flushing
+    assert.is(syncs.length, 1)
+    await store.close()
+  }))
+
+test('what could not be synced is told to who flushes, once', () =>
+  withScratch(async (dir) => {
+    const { store, syncs } = await behind(dir)
+    await store.put([frameOf(1)])
+    const flushing = failsWith('E_STORAGE', store.flush())
+    for (const sync of syncs) sync.reject(new Error('the disk is broken'))
+    await flushing
+    await store.flush()
+    await store.close()
+  }))
+
+test('what was deleted before it was synced is no failure', () =>
+  withScratch(async (dir) => {
+    const { store, syncs } = await behind(dir)
+    const frame = frameOf(1)
+    await store.put([frame])
+    await store.delete([frame.digest])
+    for (const sync of syncs) sync.reject(new Error('there is no such file'))
+    await store.flush()
+    await store.close()
+  }))
+
+test('puts wait while too much is not synced', () =>
+  withScratch(async (dir) => {
+    const { store, syncs } = await behind(dir)
+    const frames = framesOf(80)
+    let stored = 0
+    const puts = frames.map((frame) => store.put([frame]).then(() => stored++))
+    await until(() => stored >= 64)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(stored < 80, String(stored))
+    const release = setInterval(() => syncs.splice(0).forEach((sync) => void sync.resolve()), 1)
+    await Promise.all(puts)
+    await store.flush()
+    clearInterval(release)
+    assert.equal(await store.has(digestsOf(frames)), Array(80).fill(true))
+    await store.close()
   }))
 
 test.run()

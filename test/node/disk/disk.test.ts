@@ -312,6 +312,18 @@ test('without the tracker a disk is opened by what it said before, if the grant 
   )
 })
 
+test('an image that cannot be noted is not opened', () =>
+  withSite(async (site) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true })
+    site.peers = [origin.address]
+    site.catalog.save = async () => {
+      throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+    }
+    assert.is(await codeOf(site.opener.open(LAZY_REFERENCE, OPEN)), 'E_STORAGE_FULL')
+    await until(() => site.puller.running().length === 0)
+    await origin.exchange.stop()
+  }))
+
 test('an image whose manifest nobody gives is not opened', async () => {
   const clock = new FakeClock(Date.now())
   await withSite(

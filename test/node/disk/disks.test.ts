@@ -113,6 +113,14 @@ async function connected(path: string): Promise<Socket> {
   return socket
 }
 
+test('what could not be opened leaves no disk behind', () =>
+  withPlace(async ({ opener, records }, disks) => {
+    opener.isAway = true
+    assert.is((await failureOf(disks.attach({ reference: REFERENCE }))).code, 'E_UNREACHABLE')
+    assert.equal(await readdir(records), [])
+    assert.equal(disks.list(), [])
+  }))
+
 test('an image is a disk at a socket for owner and group alone', () =>
   withPlace(async ({ sockets, opener }, disks) => {
     const { disk, isNew } = await disks.attach({ reference: REFERENCE })
