@@ -1,3 +1,4 @@
+import { firstTwice } from './boot-edges.ts'
 import { type DigestKey, digestKey, digestOf, type ManifestId, parseManifestId } from './cid.ts'
 import {
   BOOT_BYTES_MAX,
@@ -65,11 +66,8 @@ export function checkReads(reads: readonly BootRead[], { size }: { readonly size
   const bytes = bytesOfReads(reads)
   if (bytes > BOOT_BYTES_MAX)
     throw new InvalidError(`the reads of a boot cover ${bytes} bytes, ${BOOT_BYTES_MAX} are allowed`)
-  let end = 0
-  for (const [offset, length] of [...reads].sort((one, other) => one[0] - other[0])) {
-    if (offset < end) throw new InvalidError(`the reads of a boot have byte ${offset} twice`)
-    end = offset + length
-  }
+  const page = firstTwice(reads)
+  if (page !== undefined) throw new InvalidError(`the reads of a boot have page ${page} twice`)
 }
 
 function checkRead([offset, length, ms]: BootRead, size: number): void {

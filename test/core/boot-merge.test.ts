@@ -4,7 +4,9 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { mergeRecordings } from '../../src/core/boot-merge.ts'
 import { type BootRead, bytesOfReads, checkReads, digestOfReads } from '../../src/core/boot-profile.ts'
-import { BOOT_BYTES_MAX, BOOT_READS_MAX } from '../../src/core/disk-limits.ts'
+import { BOOT_BYTES_MAX, BOOT_READS_MAX, BOOT_RECORDING_MS } from '../../src/core/disk-limits.ts'
+import { IMAGE_BYTES_MAX } from '../../src/core/limits.ts'
+import { mergePlainly } from '../fixtures/plain-merge.ts'
 
 const test = suite('boot merge')
 const PAGE = 4096
@@ -64,6 +66,32 @@ test('has them in the order of their median times', () => {
           before = median(at)
         }
       }
+    }),
+  )
+})
+
+/** Recordings anywhere on a disk whose last page may be no whole one. */
+const disk = fc
+  .record({
+    all: fc.array(recording, { minLength: 1, maxLength: 16 }),
+    page: fc.constantFrom(0, 4000, 2 ** 24 - 20, IMAGE_BYTES_MAX / PAGE - PAGES),
+    lacking: fc.constantFrom(0, 512, PAGE - 1),
+    pause: fc.constantFrom(1, BOOT_RECORDING_MS / 50),
+  })
+  .map(({ all, page, lacking, pause }) => {
+    const ends = all.flatMap((reads) => reads.map(([offset, length]) => offset + length))
+    const last = Math.max(...ends)
+    const moved = ([offset, length, ms]: BootRead): BootRead => {
+      const cut = offset + length === last ? lacking : 0
+      return [offset + page * PAGE, length - cut, ms * pause]
+    }
+    return all.map((reads) => reads.map(moved))
+  })
+
+test('gives what the words of the page give, wherever on a disk', () => {
+  fc.assert(
+    fc.property(disk, (all) => {
+      assert.equal(mergeRecordings(all), mergePlainly(all))
     }),
   )
 })

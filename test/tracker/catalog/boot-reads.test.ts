@@ -18,8 +18,26 @@ test('come back as they went in, small', () => {
   assert.ok(packed.length < 12_000, `${packed.length} bytes`)
 })
 
+test('may end within a page, as a disk may', () => {
+  const reads: readonly BootRead[] = [
+    [8192, 512, 0],
+    [0, 4096, 3],
+  ]
+  assert.equal(unpackReads(packReads(reads)), reads)
+})
+
 test('what is no list of reads is refused, however large it would become', () => {
-  const wrong = ['', '[]', '{}', '[[0,4096]]', '[[0,4096,0],[0,4096,0]]', '[[0,"4096",0]]', '[null]', '7']
+  const wrong = [
+    '',
+    '[]',
+    '{}',
+    '[[0,4096]]',
+    '[[0,4096,0],[0,4096,0]]',
+    '[[0,"4096",0]]',
+    '[[0,512,0],[4096,4096,0]]',
+    '[null]',
+    '7',
+  ]
   const bytes = wrong.map((text) => deflateRawSync(text))
   const bomb = deflateRawSync(Buffer.alloc(4 * BOOT_RECORDING_BODY_BYTES_MAX, ' '))
   for (const one of [...bytes, bomb, Buffer.from('no deflate')])
