@@ -22,6 +22,6 @@ export async function serveTracker(init: { config: string }): Promise<number> {
 
 /** Where the tracker of a configuration keeps what. Errors: those of loadTrackerConfig. */
 export async function trackerPlaces(init: { config: string }) {
-  const { dataDir } = await loadTrackerConfig(init.config)
-  return { dataDir, writable: [] }
+  const { dataDir, adminsFile } = await loadTrackerConfig(init.config)
+  return { dataDir, writable: [], readable: adminsFile === undefined ? [] : [adminsFile] }
 }

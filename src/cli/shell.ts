@@ -24,6 +24,8 @@ export interface ServicePlaces {
   readonly dataDir: string
   /** Directories besides the data that it writes into. */
   readonly writable: readonly string[]
+  /** Files besides the configuration that it reads, where whoever installs it may have closed them to others; keys are not among them. */
+  readonly readable?: readonly string[]
   /** Of a node: its control socket, and the directory of those of disks. */
   readonly sockets?: { readonly control: string; readonly disks: string }
 }

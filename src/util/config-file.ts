@@ -16,7 +16,12 @@ export async function readConfigFile<T extends TSchema>(path: string, schema: T)
   try {
     text = await readFile(path, 'utf8')
   } catch (cause) {
-    throw new ConfigError(`the configuration ${path} cannot be read`, { cause, data: { path } })
+    const { code } = cause as NodeJS.ErrnoException
+    const advice =
+      code === 'EACCES' ? { advice: `Whoever runs the program must be able to read it: ls -l ${path}` } : {}
+    throw new ConfigError(`the configuration ${path} cannot be read (${code})`, {
+      ...{ cause, data: { path, ...advice } },
+    })
   }
   return parseConfig(text, { path, schema })
 }

@@ -8,6 +8,8 @@ import { ACCOUNTS, type ServiceProgram, STATE_PARENT, unitText } from './unit.ts
 export interface ServiceFile {
   readonly path: string
   readonly text: string
+  /** Others write into it too: from the first line to the last the text is ours, and theirs stays. */
+  readonly isShared?: boolean
 }
 
 export interface ServiceInit {
@@ -20,6 +22,8 @@ export interface ServiceInit {
 
 /** First line of each file. */
 export const MARK = '# Written by `bootswarm service install`.'
+/** Last line of what is ours in a file of several. */
+export const END_MARK = '# End of what `bootswarm service install` wrote.'
 
 /** What ProtectHome and PrivateTmp hide from the service. */
 const HIDDEN = ['/home', '/root', '/run/user', '/tmp', '/var/tmp']
@@ -46,12 +50,15 @@ export function serviceFiles(init: ServiceInit): ServiceFile[] {
     { path: `/etc/sysusers.d/bootswarm-${program}.conf`, text: marked('sysusers.d(5)', sysusers(program)) },
     {
       path: `/etc/tmpfiles.d/bootswarm-${program}.conf`,
-      text: marked('tmpfiles.d(5)', tmpfiles(program, { dataDir, directories, writable })),
+      text: marked(
+        'tmpfiles.d(5)',
+        tmpfiles(program, { dataDir, directories, writable, readable: [config, ...(places.readable ?? [])] }),
+      ),
     },
   ]
-  return places.sockets === undefined
-    ? files
-    : [...files, { path: APPARMOR_PATH, text: marked('apparmor.d(5)', appArmorRules(places.sockets)) }]
+  if (places.sockets === undefined) return files
+  const rules = marked('apparmor.d(5)', `${appArmorRules(places.sockets)}${END_MARK}\n`)
+  return [...files, { path: APPARMOR_PATH, text: rules, isShared: true }]
 }
 
 function marked(place: string, text: string): string {
@@ -80,10 +87,15 @@ function sysusers(program: ServiceProgram): string {
   return `${groupLine}u ${user} - "${description}" ${STATE_PARENT}/${program} /usr/sbin/nologin\n`
 }
 
-/** The directory of keys, and a right to write for the service's user where a directory belongs to others. */
+/** The directory of keys, and rights for the service's user where a directory or a file of the configuration belongs to others. */
 function tmpfiles(
   program: ServiceProgram,
-  init: { dataDir: string; directories: readonly string[]; writable: readonly string[] },
+  init: {
+    dataDir: string
+    directories: readonly string[]
+    writable: readonly string[]
+    readable: readonly string[]
+  },
 ): string {
   const { user, group } = ACCOUNTS[program]
   const lines = ['d /etc/bootswarm 0755 root root -']
@@ -92,6 +104,7 @@ function tmpfiles(
     else if (path === init.dataDir) lines.push(`d ${escaped(path)} 0700 ${user} ${group} -`)
     else lines.push(`a+ ${escaped(path)} - - - - user:${user}:rwx`)
   }
+  for (const path of init.readable) lines.push(`a+ ${escaped(path)} - - - - user:${user}:r`)
   return `${lines.join('\n')}\n`
 }
 

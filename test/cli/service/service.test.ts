@@ -27,7 +27,8 @@ const SOCKETS = { control: '/run/bootswarm/node.sock', disks: '/run/bootswarm/di
 
 function filesOf(program: 'node' | 'tracker', writable: readonly string[] = [], sockets = SOCKETS) {
   const dataDir = `/var/lib/bootswarm/${program}`
-  const places = { dataDir, writable, ...(program === 'node' ? { sockets } : {}) }
+  const own = program === 'node' ? { sockets } : { readable: ['/etc/bootswarm/admins.csv'] }
+  const places = { dataDir, writable, ...own }
   // Programs that every machine has: what is verified is the unit, and that its programs are there.
   const installed = { runtime: '/usr/bin/env', launcher: '/opt/bootswarm/scripts/bootswarm.js' }
   return serviceFiles({ program, config: `/etc/bootswarm/${program}.yaml`, places, ...installed })
@@ -77,6 +78,9 @@ for (const program of PROGRAMS) {
     placed(program, async (root, fileOf) => {
       const guests = join(root, 'srv/images of guests')
       await mkdir(guests, { recursive: true })
+      const closed = join(root, `etc/bootswarm/${program === 'node' ? 'node.yaml' : 'admins.csv'}`)
+      await mkdir(join(closed, '..'), { recursive: true })
+      await writeFile(closed, '', { mode: 0o640 })
       const user = program === 'node' ? 'bootswarm' : 'bootswarm-tracker'
       const made = await runProgram(['systemd-sysusers', `--root=${root}`, fileOf('sysusers')])
       assert.is(made?.code, 0, made?.stderr)
@@ -85,12 +89,17 @@ for (const program of PROGRAMS) {
       assert.ok(uid, passwd)
       if (program === 'node') assert.match(await readFile(join(root, 'etc/group'), 'utf8'), /^kvm:/m)
       // Names in ACLs are looked up in the system that runs, whatever the root.
-      const lines = (await readFile(fileOf('tmpfiles'), 'utf8')).replace(`user:${user}:`, `user:${uid}:`)
+      const lines = (await readFile(fileOf('tmpfiles'), 'utf8')).replaceAll(`user:${user}:`, `user:${uid}:`)
       await writeFile(fileOf('tmpfiles'), lines)
       const end = await runProgram(['systemd-tmpfiles', '--create', `--root=${root}`, fileOf('tmpfiles')])
       assert.is(end?.code, 0, end?.stderr)
-      const acl = await runProgram(['getfacl', '--numeric', '--absolute-names', guests])
-      assert.match(acl?.stdout ?? '', `user:${uid}:rwx`)
+      for (const [path, right] of [
+        [guests, 'rwx'],
+        [closed, 'r--'],
+      ] as const) {
+        const acl = await runProgram(['getfacl', '--numeric', '--absolute-names', path])
+        assert.match(acl?.stdout ?? '', new RegExp(`^user:${uid}:${right}$`, 'm'))
+      }
     }),
   )
 }
@@ -179,6 +188,28 @@ test('install writes what is missing, leaves what is there, and replaces nothing
     const refusal = await installFiles(files, { root }).catch((error) => error)
     assert.is(refusal.code, 'E_CONFLICT')
     assert.is(await readFile(join(root, unit?.path ?? ''), 'utf8'), '[Unit]\n')
+  }))
+
+test('AppArmor rules go into the file that packages leave empty, beside those of others, and are made anew alone', () =>
+  withScratch(async (root) => {
+    const install = async (files = filesOf('node')) => (await installFiles(files, { root })).at(-1)?.state
+    const path = join(root, filesOf('node').at(-1)?.path ?? '')
+    const text = () => readFile(path, 'utf8')
+    await mkdir(join(path, '..'), { recursive: true })
+    await writeFile(path, '')
+    assert.is(await install(), 'written')
+    const ours = await text()
+    assert.is(ours, filesOf('node').at(-1)?.text)
+    await writeFile(path, `/srv/** r,\n${ours}/opt/** r,\n`)
+    assert.is(await install(), 'unchanged')
+    assert.is(await install(filesOf('node', [], { ...SOCKETS, disks: '/run/bootswarm/other' })), 'written')
+    assert.is(await text(), `/srv/** r,\n${ours.replaceAll('/disks/', '/other/')}/opt/** r,\n`)
+    await writeFile(path, '/srv/** r,\n')
+    await install()
+    assert.is(await text(), `/srv/** r,\n${ours}`)
+    await writeFile(path, ours.replace(/^# End.*\n/m, '').replaceAll('/disks/', '/before/'))
+    await install()
+    assert.is(await text(), ours, 'one that was written before our part had an end')
   }))
 
 test('the command takes the places of the configuration, and refuses what a service could not see', () =>
