@@ -26,13 +26,32 @@ export function checkSegment(segment: Segment, link: SegmentLink): void {
   }
 }
 
+/** Hears of every segment that was read from the store, with the digests of its blocks in order. */
+export type SegmentListener = (key: DigestKey, digests: readonly Digest[]) => void
+
 /** Reads segment nodes from the local store; keeps the last few decoded. */
 export class SegmentReader {
   readonly #nodes: BlockStore
   readonly #recent = new Map<DigestKey, SegmentRuns>()
+  #listener: SegmentListener = () => {}
 
   constructor(components: { nodes: BlockStore }) {
     this.#nodes = components.nodes
+  }
+
+  /** For one listener. */
+  listen(listener: SegmentListener): void {
+    this.#listener = listener
+  }
+
+  /** Which of these segments are in the store. Errors: those of the store. */
+  async held(links: readonly SegmentLink[]): Promise<boolean[]> {
+    return await this.#nodes.has(links.map(({ digest }) => digest))
+  }
+
+  /** Digests of the blocks of a segment, in order. Errors as `runs`. */
+  async digests(link: SegmentLink): Promise<readonly Digest[]> {
+    return (await this.#segment(link)).digests
   }
 
   /** The runs of a segment. Errors: NotFoundError when the node is not here, ManifestError when it is wrong. */
@@ -69,6 +88,7 @@ export class SegmentReader {
     checkSegment(segment, link)
     const runs = segmentRuns(segment)
     this.#remember(key, runs)
+    this.#listener(key, runs.digests)
     return runs
   }
 
