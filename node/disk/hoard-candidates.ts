@@ -4,7 +4,13 @@ import type { CallOptions } from '../../src/core/blockstore.ts'
 import { HOARD_IMAGES_MAX } from '../../src/core/disk-limits.ts'
 import { NotAuthorisedError, NotFoundError } from '../../src/core/errors.ts'
 import { DEFAULT_TAG, parseReference } from '../../src/core/reference.ts'
-import type { HoardCandidate } from './hoard.ts'
+
+/** An image that this node may read, as the tracker has it now. */
+export interface HoardCandidate {
+  /** By tag, so that the next version is found as well. */
+  readonly reference: string
+  readonly manifest: string
+}
 
 /** Images that this node may read: the known references, and those whose bytes were asked for last. Errors: those of the tracker. */
 export async function hoardCandidates(

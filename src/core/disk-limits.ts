@@ -74,6 +74,8 @@ export const HOARD_START_MS = 120_000
 export const HOARD_ROUND_MS = 1_800_000
 /** After which it asks whether the boot profile of an image whose boot is here is still the same: a profile grows over the first days, and one request for each image and round would be most of what idle nodes ask. */
 export const HOARD_RECHECK_MS = 6 * 3_600_000
+/** After which it asks again about an image that had no boot profile, or one that found no room: a new image is booted within its first hours. The time doubles, up to HOARD_RECHECK_MS. */
+export const HOARD_ABSENT_MS = 3_600_000
 /** Pause before each REPLAY_STEP_BYTES for the hoard: 2.6 MB/s at most, a fifth of 100 Mbit/s. */
 export const HOARD_STEP_PAUSE_MS = 100
 /** Bytes that are brought in at a time for it. */
@@ -118,6 +120,10 @@ function assertRelations(): void {
     [NBD_SERVER_BYTES_MAX >= NBD_CONNECTION_BYTES_MAX, 'the longest request finds room'],
     [NBD_OPTION_DRAIN_BYTES_MAX > NBD_OPTION_BYTES_MAX, 'options that are too long can be answered'],
     [NBD_OPTION_BYTES_MAX > 2 * NBD_STRING_BYTES_MAX, 'the longest name and a query fit into an option'],
+    [
+      HOARD_ABSENT_MS <= HOARD_RECHECK_MS,
+      'an image without a boot is asked about as often as one that has one',
+    ],
     [NBD_PREFETCHES_MAX < NBD_CONNECTION_REQUESTS_MAX, 'hints leave room for reads'],
   ]
   for (const [holds, reason] of relations) if (!holds) throw new RangeError(`disk limits: ${reason}`)

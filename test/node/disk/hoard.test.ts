@@ -2,10 +2,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
   DISK_LOSS_ERROR_MS,
+  HOARD_ABSENT_MS,
   HOARD_RECHECK_MS,
   HOARD_ROUND_MS,
   HOARD_START_MS,
 } from '../../../src/core/disk-limits.ts'
+import { failureOf } from '../../fixtures/failure.ts'
 import { hoardSite as site } from '../../fixtures/hoard-site.ts'
 
 const test = suite('the hoard')
@@ -183,6 +185,64 @@ test('follows a profile that was made anew, and keeps what is here when it was d
   )
   assert.is(one.hoard.figures.bytes, MiB)
   await one.hoard.stop()
+})
+
+test('an image without a boot is asked about ever more rarely, and another version of it at once', async () => {
+  const one = site({ budgetBytes: 2 * MiB })
+  one.add('debian')
+  one.digest = null
+  await one.hoard.start()
+  const asked: number[] = []
+  for (let hours = 0; hours < 24; hours++) {
+    const before = one.joins
+    await one.clock.advance(HOARD_ABSENT_MS)
+    if (one.joins > before) asked.push(hours)
+  }
+  assert.equal(asked, [0, 1, 3, 7, 13, 19], 'after 1, 2, 4 and then every 6 hours')
+  one.versions.set('debian', 2)
+  const { joins } = one
+  await one.round()
+  assert.is(one.joins, joins + 1)
+  one.digest = 'digest'
+  await one.clock.advance(HOARD_RECHECK_MS)
+  assert.equal(one.brought, ['debian@2'])
+  await one.hoard.stop()
+})
+
+test('a boot that found no room is not asked about before there is room, or for hours', async () => {
+  const one = site({ budgetBytes: MiB })
+  one.add('debian', 'alpine')
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  assert.equal(one.brought, ['debian@1'])
+  const { joins } = one
+  await one.round()
+  assert.is(one.joins, joins)
+  one.versions.delete('debian')
+  one.here.delete('debian@1')
+  await one.round()
+  assert.equal(one.brought, ['debian@1', 'alpine@1'])
+  await one.hoard.stop()
+})
+
+test('looks at everything now where it is told to, and says when it cannot', async () => {
+  const one = site({ budgetBytes: 2 * MiB })
+  one.add('debian')
+  one.digest = null
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  one.digest = 'digest'
+  const rounds = [one.hoard.now(), one.hoard.now()]
+  assert.is(rounds[0], rounds[1], 'asked for twice it is one round')
+  await one.clock.advance(60_000)
+  await Promise.all(rounds)
+  assert.equal(one.brought, ['debian@1'])
+  one.away = true
+  assert.is((await failureOf(one.hoard.now())).code, 'E_UNREACHABLE')
+  assert.is(one.clock.pending, 1, 'the next round comes by itself')
+  await one.hoard.stop()
+  assert.is((await failureOf(one.hoard.now())).code, 'E_STATE')
+  assert.is(one.clock.pending, 0)
 })
 
 test('what was removed here does not count, and is brought in again', async () => {
