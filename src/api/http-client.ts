@@ -1,6 +1,6 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import {
   AbortedError,
   BootswarmError,
@@ -14,6 +14,7 @@ import {
 import { API_ANSWER_BYTES_MAX, API_ANSWER_TIMEOUT_MS } from '../core/registry-limits.ts'
 import { errorOfProblem } from './problem.ts'
 import { type TlsInit, tlsConnector } from './tls-connector.ts'
+import { Agent } from './undici-client.ts'
 
 export interface HttpClientInit extends Omit<TlsInit, 'name'> {
   /** Origin of the server, such as https://tracker.example:8443. */

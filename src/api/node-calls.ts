@@ -1,6 +1,6 @@
 import type { Static, TSchema } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { Agent, type Dispatcher } from 'undici'
+import type { Dispatcher } from 'undici'
 import type { CallOptions } from '../core/blockstore.ts'
 import {
   AbortedError,
@@ -13,6 +13,7 @@ import {
 import { API_ANSWER_BYTES_MAX } from '../core/registry-limits.ts'
 import type { StreamEvent } from './node-schemas.ts'
 import { errorOfProblem } from './problem.ts'
+import { Agent } from './undici-client.ts'
 
 /** Options of calls that go on for long. */
 export interface StreamOptions<Progress> extends CallOptions {

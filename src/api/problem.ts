@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import { type Static, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import {
@@ -10,6 +9,9 @@ import {
   InternalError,
   ProtocolError,
 } from '../core/errors.ts'
+
+/** Not by `import`, which reads all that the module exports: its WebSocket then loads a second HTTP client, 5 MB that stay (docs/decisions/0005). */
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** Media type of a problem document. */
 export const PROBLEM_TYPE = 'application/problem+json'

@@ -1,7 +1,7 @@
 import { checkServerIdentity as checkName, type PeerCertificate } from 'node:tls'
-import { buildConnector } from 'undici'
 import { CHAIN_CERTIFICATES_MAX } from '../core/limits.ts'
 import { API_CONNECT_TIMEOUT_MS } from '../core/registry-limits.ts'
+import { buildConnector } from './undici-client.ts'
 
 /** PEM; a function where it may change. */
 export type LivePem = string | (() => string)

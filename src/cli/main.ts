@@ -1,6 +1,5 @@
 import { type Clock, systemClock } from '../core/clock.ts'
 import { exitCodeOfFailure, reportFailure } from './failure.ts'
-import { buildProgram } from './program.ts'
 import type { Programs, Shell, Terminal } from './shell.ts'
 
 export type { Programs } from './shell.ts'
@@ -21,12 +20,20 @@ export async function runCli(
   try {
     // The testnet reads its own arguments; nothing of it may be taken for ours.
     if (argv[0] === 'testnet') return await programs.runTestnet(argv.slice(1))
+    const { buildProgram } = await (startsDaemon(argv)
+      ? import('./daemon-program.ts')
+      : import('./program.ts'))
     await buildProgram(shell).parseAsync([...argv], { from: 'user' })
     return shell.exitCode
   } catch (error) {
     reportFailure(terminal, error, { debug: argv.includes('--debug') })
     return exitCodeOfFailure(error)
   }
+}
+
+/** Whether a command line starts a daemon. */
+function startsDaemon([noun, verb]: readonly string[]): boolean {
+  return verb === 'serve' && (noun === 'node' || noun === 'tracker')
 }
 
 function processTerminal(): Terminal {

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { addAclCommands } from './acl-command.ts'
 import { addCaCommands } from './ca-command.ts'
 import { addCompletionCommand } from './completion/completion-command.ts'
@@ -13,6 +13,7 @@ import { addNamespaceCommands } from './namespace-command.ts'
 import { addNodeCommands } from './node-command.ts'
 import { addPlacementCommands } from './placement-command.ts'
 import { addRepomanCommands } from './repoman/repoman-command.ts'
+import { adviseHelp, rootCommand } from './root-command.ts'
 import { addServiceCommands } from './service/service-command.ts'
 import type { Shell } from './shell.ts'
 import { addTestnetCommand } from './testnet-command.ts'
@@ -23,21 +24,7 @@ import { addWhoamiCommand } from './whoami-command.ts'
 
 /** The whole command tree. Nothing is read or written before it is parsed. */
 export function buildProgram(shell: Shell): Command {
-  const program = new Command('bootswarm')
-  program
-    .description('Distributes virtual-machine images to a cluster of hypervisors.')
-    .option('--debug', 'on failure, show where it comes from and what caused it')
-    .option('--no-color', 'no colours; NO_COLOR=1 does the same')
-    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
-    .configureOutput({
-      writeOut: (text) => shell.terminal.stdout.write(text),
-      writeErr: (text) => shell.terminal.stderr.write(text),
-      getErrHelpWidth: () => shell.terminal.stderr.columns ?? 100,
-      getOutHelpWidth: () => shell.terminal.stdout.columns ?? 100,
-      outputError: (text, write) => write(text.replace(/^error: /, 'bootswarm: ').replace(/\n\(/, ' (')),
-    })
-    .exitOverride()
-    .showSuggestionAfterError()
+  const program = rootCommand(shell)
   addImageCommands(program, shell)
   addDiskCommands(program, shell)
   addUserCommands(program, shell)
@@ -66,13 +53,4 @@ export function buildProgram(shell: Shell): Command {
   ])
   adviseHelp(program, 'bootswarm')
   return program
-}
-
-/** After a usage error every command says where its help is. Also passes output and exit settings down. */
-function adviseHelp(command: Command, path: string): void {
-  command.showHelpAfterError(`See: ${path} --help`)
-  for (const child of command.commands) {
-    child.copyInheritedSettings(command)
-    adviseHelp(child, `${path} ${child.name()}`)
-  }
 }

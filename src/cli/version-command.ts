@@ -4,7 +4,6 @@ import { addFormatOption, type FormatFlags, printItem } from './output.ts'
 import type { Shell } from './shell.ts'
 
 export function addVersionCommand(program: Command, shell: Shell): void {
-  program.version(packageVersion(), '--version', 'print the version')
   const command = program.command('version').description('print the versions of Bootswarm and of its runtime')
   addFormatOption(command).action((flags: FormatFlags) => {
     const versions = {

@@ -1,27 +1,19 @@
-import { hash } from 'node:crypto'
 import * as dagCbor from '@ipld/dag-cbor'
 import { base32 } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import * as raw from 'multiformats/codecs/raw'
 import * as multihash from 'multiformats/hashes/digest'
 import { sha256 } from 'multiformats/hashes/sha2'
+import { DIGEST_BYTES, type Digest } from './digest.ts'
 import { InvalidError } from './errors.ts'
 
-/** sha2-256 of a block's uncompressed bytes: 32 bytes. The hot paths use it instead of a CID. */
-export type Digest = Uint8Array
+export { DIGEST_BYTES, type Digest, digestOf } from './digest.ts'
 
 /** Lower-case hex of a digest, for maps and logs. */
 export type DigestKey = string & { readonly __brand: 'DigestKey' }
 
 /** Text form (base32) of the CID of a manifest; names an image version's bytes. */
 export type ManifestId = string & { readonly __brand: 'ManifestId' }
-
-export const DIGEST_BYTES = 32
-
-/** sha2-256 of `bytes`. */
-export function digestOf(bytes: Uint8Array): Digest {
-  return hash('sha256', bytes, 'buffer')
-}
 
 export function digestKey(digest: Digest): DigestKey {
   return Buffer.from(digest.buffer, digest.byteOffset, digest.byteLength).toString('hex') as DigestKey

@@ -1,4 +1,4 @@
-import { DIGEST_BYTES, type Digest, digestOf } from './cid.ts'
+import { DIGEST_BYTES, type Digest, digestOf } from './digest.ts'
 import { IntegrityError, InvalidError } from './errors.ts'
 import { CODEC_RAW, CODEC_ZSTD, type Frame } from './frame.ts'
 import { BLOCK_BYTES_MAX, NODE_BYTES_MAX } from './limits.ts'

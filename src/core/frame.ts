@@ -1,4 +1,4 @@
-import type { Digest } from './cid.ts'
+import type { Digest } from './digest.ts'
 
 /** How a block's bytes rest in a store and travel: as they are, or as one zstd frame (RFC 8878). */
 export const CODEC_RAW = 0

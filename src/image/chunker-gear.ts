@@ -1,4 +1,4 @@
-import { digestOf } from '../core/cid.ts'
+import { digestOf } from '../core/digest.ts'
 import { BLOCK_BYTES_MAX, PAGE_BYTES } from '../core/limits.ts'
 import type { ChunkerParameters } from '../core/manifest.ts'
 import { addZeros, type Chunker, type Piece } from './chunker.ts'

@@ -1,4 +1,4 @@
-import { DIGEST_BYTES, digestOf } from '../core/cid.ts'
+import { DIGEST_BYTES, digestOf } from '../core/digest.ts'
 import type { Frame } from '../core/frame.ts'
 import { decodeFrame } from '../core/frame-codec.ts'
 import { zstdPackInto } from '../core/zstd.ts'

@@ -1,4 +1,4 @@
-import { DIGEST_BYTES, type Digest } from '../core/cid.ts'
+import { DIGEST_BYTES, type Digest } from '../core/digest.ts'
 import { CODEC_RAW, CODEC_SOLID, CODEC_ZSTD, type Frame } from '../core/frame.ts'
 
 /** Where a frame lies in a buffer that holds many. */
