@@ -9,6 +9,7 @@ import {
   ANNOUNCE_JITTER,
   ANNOUNCE_TIMEOUT_MS,
   FIND_PEERS_TIMEOUT_MS,
+  STAY_NEAR_MS,
 } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import { ANNOUNCE_BODY_BYTES } from '../src/core/registry-limits.ts'
@@ -26,7 +27,7 @@ export interface AnnouncerComponents {
   catalog: Pick<ImageCatalog, 'all' | 'delegationFor'>
   exchange: Pick<Exchange, 'swarm'>
   puller: Pick<Puller, 'running' | 'findPeers'>
-  link: Pick<TrackerLink, 'reachable' | 'announceAll' | 'leaveAll'>
+  link: Pick<TrackerLink, 'reachable' | 'announceAll' | 'leaveAll' | 'stayNear'>
   /** The tracker, then the DHT. */
   router: Pick<Router, 'withdraw'>
   dht: Router
@@ -54,6 +55,8 @@ export class Announcer implements Lifecycle {
   #cancel = () => {}
   /** When the next round begins; that of a round that runs is not known. */
   #dueMs = Number.NEGATIVE_INFINITY
+  /** When the tracker was last asked for nothing. */
+  #nearMs = Number.NEGATIVE_INFINITY
 
   constructor(components: AnnouncerComponents) {
     this.#components = components
@@ -144,7 +147,7 @@ export class Announcer implements Lifecycle {
   /** Returns whether the tracker has answered. */
   async #tellTracker(held: readonly AnnouncedSwarm[]): Promise<boolean> {
     const { link, log } = this.#components
-    if (held.length === 0 && !this.#plan.isKnown) return true
+    if (held.length === 0 && !this.#plan.isKnown) return await this.#stayNear()
     const told = this.#plan.next(held, { bytesMax: ANNOUNCE_BODY_BYTES })
     const late = this.#deadline(ANNOUNCE_TIMEOUT_MS, 'the tracker did not answer an announce')
     try {
@@ -160,6 +163,24 @@ export class Announcer implements Lifecycle {
     } finally {
       late.cancel()
     }
+  }
+
+  /** Who has nothing may soon be asked for a disk. */
+  async #stayNear(): Promise<boolean> {
+    const { link, clock, log } = this.#components
+    const nowMs = clock.monotonic()
+    if (nowMs - this.#nearMs < STAY_NEAR_MS) return true
+    this.#nearMs = nowMs
+    const late = this.#deadline(ANNOUNCE_TIMEOUT_MS, 'the tracker did not answer')
+    try {
+      await link.stayNear(late)
+    } catch (error) {
+      if (!(error instanceof BootswarmError)) throw error
+      log.debug({ err: error.message }, 'the tracker is away')
+    } finally {
+      late.cancel()
+    }
+    return true
   }
 
   /** A signal that ends what is under way when the node stops, or when it takes too long; to be cancelled. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../src/core/clock.ts'
 import { BootswarmError } from '../src/core/errors.ts'
-import { RELATED_RUNS_MIN } from '../src/core/limits.ts'
+import { FILL_PAUSE_MS, RELATED_RUNS_MIN } from '../src/core/limits.ts'
 import type { Log } from '../src/core/log.ts'
 import type { Pull } from './pull.ts'
 import type { TrackerLink } from './tracker-link.ts'
@@ -23,7 +23,9 @@ export class RelatedFinder {
   async follow(pull: Pull, options: { delegation?: string | undefined } = {}): Promise<void> {
     const swarm = await pull.session.prepared()
     if (swarm === undefined || swarm.map.runs < RELATED_RUNS_MIN) return
-    await this.#ask(pull, options)
+    // A machine that reads is not given what they have, and waits for what it reads first.
+    if (pull.session.onDemand) this.#c.clock.after(FILL_PAUSE_MS, () => void this.#ask(pull, options))
+    else await this.#ask(pull, options)
   }
 
   async #ask(pull: Pull, options: { delegation?: string | undefined }): Promise<void> {

@@ -41,7 +41,7 @@ export interface Joined {
 }
 
 /** The part of the tracker's client that is needed here. */
-type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave' | 'related'>
+type TrackerCalls = Pick<TrackerClient, 'announce' | 'join' | 'leave' | 'reach' | 'related'>
 
 export interface TrackerLinkInit {
   /** Name in the tracker's certificate. */
@@ -111,6 +111,11 @@ export class TrackerLink {
       ...(answer.rack && { rack: answer.rack }),
       ...(answer.profile && { profile: answer.profile }),
     }
+  }
+
+  /** Keeps a connection to the tracker open, so that no machine waits for a handshake. Errors: those of the tracker. */
+  async stayNear(options: CallOptions = {}): Promise<void> {
+    await this.watched(this.#client.reach(options))
   }
 
   /** Tells what is held, learns of peers; fresh grants go to `renewed`. */

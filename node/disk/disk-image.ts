@@ -109,10 +109,9 @@ export class DiskImage implements SharedImage {
   }
 
   async segment(index: number, options: CallOptions = {}): Promise<Segment> {
-    return (
-      (await this.#localSegment(index)) ??
-      (await this.#patiently(options, (session) => session.segment(index, options)))
-    )
+    // What fetches the image looks here first by itself.
+    const local = this.#pull?.ended === false ? undefined : await this.#localSegment(index)
+    return local ?? (await this.#patiently(options, (session) => session.segment(index, options)))
   }
 
   async bring(wanted: LackingBlocks, options: BringOptions): Promise<number> {

@@ -82,6 +82,11 @@ export class TrackerClient {
     for (const http of [this.#http, ...this.#others.values()]) await http.close()
   }
 
+  /** Resolves when the tracker has answered; the connection stays open for what is asked next. */
+  async reach(options: CallOptions = {}): Promise<void> {
+    await this.#http.empty(get(TRACKER_PATHS.live, options))
+  }
+
   async whoami(options: CallOptions = {}): Promise<WhoamiAnswer> {
     return await this.#http.json(get(TRACKER_PATHS.whoami, options), WhoamiAnswer)
   }

@@ -52,6 +52,8 @@ export const BOOT_RECORDED_BYTES_MIN = 1 * MiB
 export const REPLAY_FLIGHT_BYTES_MAX = 2 * MiB
 /** ... in steps of so much, whose blocks are wanted together: several reads of a boot. */
 export const REPLAY_STEP_BYTES = 256 * KiB
+/** What is brought in of a disk when it is attached: tables of partitions, the first superblock, what firmware begins with. */
+export const DISK_FIRST_BYTES = 32 * KiB
 /** Boot profiles that a node keeps: one of the largest takes 600 KB, Debian's 25 KB. */
 export const PROFILES_KEPT_MAX = 256
 /** Recordings that a profile is made of from which on a node adds none by itself: one more moves no median. */

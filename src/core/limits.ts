@@ -374,8 +374,8 @@ export const HANDOUT_PEERS_MAX = 32
 export const SESSION_DIALS_MAX = 8
 /** Peers that a session that machines wait for dials before the others: one nearby, and an origin. */
 export const FIRST_DIALS = 2
-/** ... and for how long these are alone: a handshake and the first answers take half of that on a node that has just started. */
-export const FIRST_DIALS_MS = 50
+/** ... and for how long these are alone: a node that has just started has its first bytes by then. */
+export const FIRST_DIALS_MS = 100
 /** Neighbours below which a session dials more once it has settled: each uploader gives a fair share, so who has fewer of them than the others gets less than its link takes. */
 export const SESSION_NEIGHBOURS_MIN = 17
 /** Time from the first dial until it has settled: who comes after it has dialled it by then. */
@@ -402,6 +402,8 @@ export const ANNOUNCE_INTERVAL_MS = 10_000
 export const ANNOUNCE_EARLY_MS = 1000
 /** Share of the interval by which a node announces sooner, at random: nodes that were switched on together do not announce together. */
 export const ANNOUNCE_JITTER = 0.1
+/** A node that has nothing to announce asks the tracker so often whether it is there: clients close a connection that rests for 70 s, and a new one takes 15 ms of a machine that waits for its disk. */
+export const STAY_NEAR_MS = 30_000
 /** Time for the answer to an announce; then the DHT is asked. A tracker that a thousand nodes ask at once may need ten seconds. */
 export const ANNOUNCE_TIMEOUT_MS = 20_000
 /** Swarms in one announce: each costs the tracker a look at the rights, some 0.2 ms. */

@@ -36,6 +36,11 @@ export class PeerTls {
     this.#limits = init.limits
   }
 
+  /** Reads the certificate, so that no connection waits for that. */
+  prepare(): void {
+    this.#secureContext()
+  }
+
   dial(address: { host: string; port: number }): PeerSocket {
     const intake = this.#intake()
     const options: ConnectionOptions & { onread: TlsIntake['onread']; highWaterMark: number } = {

@@ -74,6 +74,7 @@ export class TlsCarrier implements Carrier, Lifecycle {
     this.#ignoreOwn = admission.listen((own) => {
       if (own === undefined) this.#endAll(new GrantError('this peer has no pass'))
     })
+    this.#tls.prepare()
     host.takeTls((socket) => void this.#answer(socket))
     this.#sweep()
   }

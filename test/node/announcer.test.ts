@@ -13,6 +13,7 @@ import {
   ANNOUNCE_TIMEOUT_MS,
   FIND_PEERS_TIMEOUT_MS,
   REFUSED_RETRY_MS,
+  STAY_NEAR_MS,
 } from '../../src/core/limits.ts'
 import { anyManifest } from '../conformance/router.ts'
 import { FakeClock } from '../fixtures/fake-clock.ts'
@@ -47,6 +48,7 @@ function swarmOf(manifest: ManifestId, segments: readonly Digest[] = []) {
 class FakeTracker {
   readonly told: AnnouncedSwarm[][] = []
   left = 0
+  near = 0
   reachable: boolean | undefined
   away = false
   answer = (swarm: AnnouncedSwarm): Partial<AnnouncedAnswer> => (swarm.find === true ? { peers: [] } : {})
@@ -61,6 +63,11 @@ class FakeTracker {
 
   async leaveAll() {
     this.left++
+  }
+
+  async stayNear() {
+    this.near++
+    if (this.away) throw new UnreachableError('the tracker is away')
   }
 }
 
@@ -107,10 +114,14 @@ test('one request for each interval, whatever the number of images', async () =>
   }
 })
 
-test('a node without images asks for nothing', async () => {
+test('a node without images announces nothing, and keeps its connection to the tracker', async () => {
   const { announcer, clock, link } = announcerOf()
   await announcer.start()
-  await clock.advance(10 * ANNOUNCE_INTERVAL_MS)
+  await clock.advance(STAY_NEAR_MS)
+  assert.is(link.near, 2)
+  link.away = true
+  await clock.advance(2 * STAY_NEAR_MS)
+  assert.is(link.near, 4)
   assert.is(link.told.length, 0)
   await announcer.stop()
   assert.is(link.left, 0)
@@ -195,7 +206,7 @@ test('without the tracker the DHT is asked, once for each pull at a time, and no
 test('a tracker that does not answer is given up, and announced to again', async () => {
   const signals: AbortSignal[] = []
   const link = {
-    ...{ reachable: false, leaveAll: async () => {} },
+    ...{ reachable: false, leaveAll: async () => {}, stayNear: async () => {} },
     announceAll: (_: unknown, { signal }: CallOptions = {}) =>
       new Promise<never>((_resolve, reject) => {
         if (signal !== undefined) signals.push(signal)

@@ -28,7 +28,7 @@ function linkTo(clock = new FakeClock()) {
   }
   const init = { name: 'tracker', self: 'peer' as PeerKey, graceSeconds: GRACE_S, addresses: () => [] }
   const link = new TrackerLink(
-    { client: { join: no, announce: no, leave: no, related: no }, clock, trust },
+    { client: { join: no, announce: no, leave: no, reach: no, related: no }, clock, trust },
     { ...init, enrolled: async () => {}, renewed: () => {}, met: () => {} },
   )
   const fails = (error: Error) => failureOf(link.watched(Promise.reject(error)))

@@ -1,5 +1,6 @@
 import type { BootRead } from '../../../src/core/boot-profile.ts'
 import type { Clock } from '../../../src/core/clock.ts'
+import { DISK_FIRST_BYTES } from '../../../src/core/disk-limits.ts'
 import { BootswarmError } from '../../../src/core/errors.ts'
 import type { Log } from '../../../src/core/log.ts'
 import type { Disk } from '../disk.ts'
@@ -57,6 +58,15 @@ export class DiskBoot {
       boot.reads++
       if (this.#expected.overlap({ offset, length }) === length) boot.hits++
       for (const fresh of counted.add({ offset, length })) boot.usedBytes += this.#expected.overlap(fresh)
+    })
+  }
+
+  /** Brings in what firmware and tools read of any disk, while whoever has attached it is told. Does not throw: who reads it finds out. */
+  async begin(): Promise<void> {
+    const { disk } = this.#components
+    const first = { offset: 0, length: Math.min(DISK_FIRST_BYTES, disk.size) }
+    await disk.bring([first], { class: 'boot' }).catch((error: unknown) => {
+      if (!(error instanceof BootswarmError)) throw error
     })
   }
 

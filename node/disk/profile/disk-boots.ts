@@ -72,6 +72,7 @@ export class DiskBoots implements Lifecycle {
     const boot = new DiskBoot({ disk, clock, log }, { recorded })
     this.#boots.set(disk, boot)
     if (isNew) boot.record()
+    if (isNew && !disk.complete) void boot.begin()
     void this.#replay(disk, boot, digest)
   }
 

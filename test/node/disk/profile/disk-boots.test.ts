@@ -9,6 +9,7 @@ import {
   BOOT_OFFER_SPREAD_MS,
   BOOT_RECORDING_MS,
   BOOT_RECORDINGS_ENOUGH,
+  DISK_FIRST_BYTES,
 } from '../../../../src/core/disk-limits.ts'
 import { StateError, UnreachableError } from '../../../../src/core/errors.ts'
 import { silentLog } from '../../../../src/core/log.ts'
@@ -117,6 +118,17 @@ test('sends what was read so far when that is asked for', async () => {
   assert.is(clock.pending, 0)
 })
 
+test('brings in the start of a disk that is attached, and not of one that came back', async () => {
+  const { boots } = site()
+  const { disk, brought } = bootableDisk()
+  boots.opened(disk, { ...NOW, isNew: false })
+  await settled()
+  assert.equal(brought, [])
+  boots.opened(disk, NOW)
+  await settled()
+  assert.equal(brought, [{ offset: 0, length: DISK_FIRST_BYTES }])
+})
+
 test('brings in what a boot will read, and counts what was read of it', async () => {
   const { boots } = site({
     reads: [
@@ -127,7 +139,7 @@ test('brings in what a boot will read, and counts what was read of it', async ()
   const { disk, brought, boot, read } = bootableDisk()
   boots.opened(disk, NOW)
   await settled()
-  assert.equal(brought[0], { offset: 8 * MiB, length: 256 * 1024 })
+  assert.equal(brought[1], { offset: 8 * MiB, length: 256 * 1024 })
   assert.equal(brought.at(-1), { offset: 0, length: 8192 })
   assert.is(boot.fetchedBytes, MiB + 8192)
   read(8 * MiB, 4096)
