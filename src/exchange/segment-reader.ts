@@ -26,7 +26,7 @@ export function checkSegment(segment: Segment, link: SegmentLink): void {
   }
 }
 
-/** Hears of every segment that was read from the store, with the digests of its blocks in order. */
+/** Hears of every segment that was read from the store, or has just come into it, with the digests of its blocks in order. */
 export type SegmentListener = (key: DigestKey, digests: readonly Digest[]) => void
 
 /** Reads segment nodes from the local store; keeps the last few decoded. */
@@ -88,12 +88,12 @@ export class SegmentReader {
     checkSegment(segment, link)
     const runs = segmentRuns(segment)
     this.#remember(key, runs)
-    this.#listener(key, runs.digests)
     return runs
   }
 
   #remember(key: DigestKey, runs: SegmentRuns): void {
     this.#recent.set(key, runs)
+    this.#listener(key, runs.digests)
     if (this.#recent.size <= SEGMENT_READER_SEGMENTS_MAX) return
     for (const oldest of this.#recent.keys()) {
       this.#recent.delete(oldest)

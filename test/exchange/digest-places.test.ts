@@ -1,6 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Digest } from '../../src/core/cid.ts'
+import { decodeSegment } from '../../src/core/segment.ts'
 import { DigestPlaces } from '../../src/exchange/digest-places.ts'
 import { SegmentReader } from '../../src/exchange/segment-reader.ts'
 import { Swarm } from '../../src/exchange/swarm.ts'
@@ -56,6 +57,15 @@ test('segments that come later are found when they have been read, and nothing i
   assert.equal(await find([first, last]), [true, true])
   for (let i = 0; i < 10; i++) await find([first, foreign])
   assert.is(state.asked, before)
+})
+
+test('a segment that was fetched just now is found', async () => {
+  const { nodes, segments, find } = emptySite()
+  assert.equal(await find([first]), [false])
+  const { link, node } = segmentAt(0)
+  await nodes.put([node])
+  segments.keep(link, decodeSegment(node.bytes))
+  assert.equal(await find([first]), [true])
 })
 
 test('a segment that was read before anybody asked is found too', async () => {
