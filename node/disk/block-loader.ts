@@ -23,6 +23,10 @@ export interface BlockOpener {
     part: BlockPart,
     memory: Memory,
   ): Promise<{ start: number; bytes: Uint8Array } | undefined>
+  /** As `open`, before it returns; undefined where that cannot be, for whatever reason. */
+  openNow(blocks: readonly WantedBlock[], memory: Memory): readonly Uint8Array[] | undefined
+  /** As `openPart`, before it returns, for whoever uses the bytes at once; undefined as `openNow`. */
+  openPartNow(block: WantedBlock, part: BlockPart): { start: number; bytes: Uint8Array } | undefined
 }
 
 /** Where blocks are opened: it is used for something else when they have been read. */
@@ -74,6 +78,35 @@ export class BlockLoader {
   /** To be read at once: it is overwritten when others are opened. */
   cached(block: PlacedBlock): Uint8Array | undefined {
     return this.#components.cache.get(block.digest)
+  }
+
+  /** All blocks in order, where they can be opened before it returns; else undefined. */
+  openNow(
+    blocks: readonly PlacedBlock[],
+    { memory, keeps }: Omit<Opening, 'options'>,
+  ): readonly Uint8Array[] | undefined {
+    const { opener, cache } = this.#components
+    const opened = opener.openNow(blocks, memory)
+    if (opened === undefined) return undefined
+    let bytes = 0
+    for (const [i, block] of opened.entries()) {
+      const placed = blocks[i]
+      if (placed !== undefined && keeps(placed)) cache.add(placed.digest, block)
+      bytes += block.length
+    }
+    this.#events.opened(bytes)
+    return opened
+  }
+
+  /** As `openPart`, before it returns; the bytes are to be used at once. */
+  openPartNow(block: PlacedBlock, { start, end }: BlockPart): Uint8Array | undefined {
+    const { opener, cache } = this.#components
+    const found = opener.openPartNow(block, { start, end })
+    if (found === undefined) return undefined
+    const { bytes } = found
+    if (bytes.length === block.length) cache.add(block.digest, bytes)
+    this.#events.opened(bytes.length)
+    return bytes.subarray(start - found.start, end - found.start)
   }
 
   /** All blocks, inflated. Errors: those of the source and the store; IntegrityError when what is fetched is damaged again and again. */

@@ -22,7 +22,7 @@ export interface DiskParts {
   readonly blocks: BlockStore
   readonly nodes: BlockStore
   readonly identity: Identity
-  readonly packs: Pick<PackStore, 'open' | 'openPart'>
+  readonly packs: Pick<PackStore, 'open' | 'openPart' | 'openNow' | 'openPartNow'>
   readonly client: Pick<TrackerClient, 'images' | 'profiles'>
   readonly link: Pick<TrackerLink, 'profile' | 'self' | 'watched'>
 }

@@ -3,6 +3,7 @@ import { digestKey } from '../../src/core/cid.ts'
 import { DISK_CACHE_READ_BYTES_MAX, DISK_EXTENT_BLOCKS_MAX } from '../../src/core/disk-limits.ts'
 import { InternalError } from '../../src/core/errors.ts'
 import { SEGMENT_BYTES_MAX } from '../../src/core/limits.ts'
+import type { Lease } from '../../src/util/lease.ts'
 import { type BlockLoader, copied } from './block-loader.ts'
 import type { ImageMap, ImageSpan, PlacedBlock } from './image-map.ts'
 import type { BringOptions } from './image-source.ts'
@@ -80,20 +81,38 @@ export class DiskReader {
     return this.#atOnce(known) ?? (await this.#load(known, options))
   }
 
-  /** Undefined when a block is not in memory. */
+  /** Undefined when a block is neither in memory nor to be had before this returns. */
   #atOnce(spans: readonly ImageSpan[]): Pieces | undefined {
-    const lease = this.#loader.lease()
-    const pieces: Piece[] = []
-    for (const span of spans) {
-      const bytes = span.block && this.#loader.cached(span.block)
-      if (span.block !== undefined && bytes === undefined) {
-        lease.release()
-        return undefined
-      }
-      const piece = pieceOf(span, bytes)
-      pieces.push(piece instanceof Uint8Array ? copied(piece, lease) : piece)
-    }
-    return Object.assign(pieces, { release: lease.release })
+    const memory = this.#loader.lease()
+    const [first] = spans
+    const isPart = spans.length === 1 && first?.block !== undefined && first.length < first.block.length
+    const pieces = isPart ? this.#part(first, first.block, memory) : this.#pieces(spans, memory)
+    if (pieces !== undefined) return Object.assign(pieces, { release: memory.release })
+    memory.release()
+    return undefined
+  }
+
+  /** Of one block, which need not be opened whole. */
+  #part({ start, length }: ImageSpan, block: PlacedBlock, memory: Lease): Piece[] | undefined {
+    const bytes =
+      this.#loader.cached(block)?.subarray(start, start + length) ??
+      this.#loader.openPartNow(block, { start, end: start + length })
+    return bytes && [checked(copied(bytes, memory), length)]
+  }
+
+  #pieces(spans: readonly ImageSpan[], memory: Lease): Piece[] | undefined {
+    const keeps = keptOf(spans)
+    const lacking: PlacedBlock[] = []
+    const known = spans.map(({ block, start, length }) => {
+      if (block === undefined) return undefined
+      const bytes = keeps(block) ? this.#loader.cached(block) : undefined
+      if (bytes === undefined) lacking.push(block)
+      return bytes && copied(bytes.subarray(start, start + length), memory)
+    })
+    const opened = lacking.length === 0 ? [] : this.#loader.openNow(lacking, { memory, keeps })
+    if (opened === undefined) return undefined
+    let next = 0
+    return spans.map((span, i) => known[i] ?? pieceOf(span, span.block && opened[next++]))
   }
 
   async #load(spans: readonly ImageSpan[], options: BringOptions): Promise<Pieces> {

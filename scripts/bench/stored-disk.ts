@@ -3,7 +3,7 @@ import { OpenDisk, type SharedImage } from '../../node/disk/disk.ts'
 import type { NbdExport } from '../../node/disk/nbd/export.ts'
 import { SegmentCache } from '../../node/disk/segment-cache.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
-import { systemClock } from '../../src/core/clock.ts'
+import { type Clock, systemClock } from '../../src/core/clock.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
 import { silentLog } from '../../src/core/log.ts'
@@ -20,15 +20,19 @@ export interface StoredDisk {
 }
 
 /** Puts the image in `path` into a new pack store in `dir`, and opens it as a disk. */
-export async function openStoredDisk(init: { dir: string; path: string; name: string }): Promise<StoredDisk> {
+export async function openStoredDisk(
+  init: { dir: string; path: string; name: string },
+  components: { clock?: Clock } = {},
+): Promise<StoredDisk> {
   const { dir, path, name } = init
+  const { clock = systemClock } = components
   const frames = new FramePool()
-  const blocks = await openPackStore({ dir }, { frames })
+  const blocks = await openPackStore({ dir }, { frames, clock })
   const imported = await importImage({ sink: blocks }, { source: await openSource(path), sink: 'near' })
   const disk = new OpenDisk(
     {
-      ...{ image: wholeImage(imported, blocks), blocks, opener: blocks, clock: systemClock, log: silentLog },
-      ...{ cache: new BlockCache({ clock: systemClock }), segments: new SegmentCache() },
+      ...{ image: wholeImage(imported, blocks), blocks, opener: blocks, clock, log: silentLog },
+      ...{ cache: new BlockCache({ clock }), segments: new SegmentCache() },
     },
     {
       ...{ name, fill: false, onLoss: 'error', closed: async () => {} },

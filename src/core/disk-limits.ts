@@ -34,6 +34,8 @@ export const NBD_CONNECTION_BYTES_MAX = 32 * MiB
 export const NBD_CONNECTION_OWN_BYTES = 256 * KiB
 /** Bytes beyond those that all connections together may have asked for and not taken: the longest request, and half as much for others meanwhile. What is opened ahead of clients that take it is memory of the node. */
 export const NBD_SERVER_BYTES_MAX = 48 * MiB
+/** Bytes of answers that a connection has not taken from which on none of its requests is begun: one answer leaves while the next is opened, in memory that is used again soon. */
+export const NBD_ANSWERS_AHEAD_BYTES = 256 * KiB
 /** Requests of one connection to fill a range that run at a time; more are answered and not followed, since they are hints. */
 export const NBD_PREFETCHES_MAX = 32
 /** Extents in one answer about a range: 64 KiB. The client asks on where it ends. */

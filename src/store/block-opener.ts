@@ -1,44 +1,21 @@
 import { read } from 'node:fs'
-import type { Digest } from '../core/cid.ts'
+import type { Clock } from '../core/clock.ts'
 import { IntegrityError, ManifestError } from '../core/errors.ts'
 import { CODEC_RAW, type Frame } from '../core/frame.ts'
 import { inflateFrameInto, isDigestOf } from '../core/frame-codec.ts'
 import { CheckedParts } from './checked-parts.ts'
 import type { FramePool } from './frame-pool.ts'
+import type { BlockPart, Memory, OpenedPart, WantedBlock } from './opened-block.ts'
 import { ENTRY_HEADER_BYTES, isHeaderOf, type Location } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
 import { findSpans, type Span } from './pack-reader.ts'
+import { PromptOpener } from './prompt-opener.ts'
 import { readError } from './storage-errors.ts'
 
-/** A block that is asked for. */
-export interface WantedBlock {
-  readonly digest: Digest
-  /** Bytes of the block; when the store has it with another length, the manifest that says so is wrong. */
-  readonly length: number
-}
-
-/** Bytes `start` to `end` (exclusive) of a block. */
-export interface BlockPart {
-  readonly start: number
-  readonly end: number
-}
-
-/** What of a block was opened: from byte `start` on. */
-export interface OpenedPart {
-  readonly start: number
-  readonly bytes: Uint8Array
-}
-
-/** As Lease. */
-export interface Memory {
-  take(length: number): Buffer
-  /** What was taken is not used any more. */
-  give(bytes: Buffer): void
-}
-
 interface Parts {
+  readonly clock: Clock
   readonly index: PackIndex
   readonly files: PackFiles
   readonly frames: FramePool
@@ -51,9 +28,21 @@ interface Parts {
 export class BlockOpener {
   readonly #parts: Parts
   readonly #sums = new CheckedParts()
+  readonly #prompt: PromptOpener
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#prompt = new PromptOpener({ ...parts, parts: this.#sums })
+  }
+
+  /** As `open`, before it returns; undefined where that cannot be: nothing is lacking or wrong for it. */
+  openNow(wanted: readonly WantedBlock[], memory: Memory): Uint8Array[] | undefined {
+    return this.#prompt.open(wanted, memory)
+  }
+
+  /** As `openPart`, before it returns, for whoever uses the bytes at once; undefined as `openNow`. */
+  openPartNow(wanted: WantedBlock, part: BlockPart): OpenedPart | undefined {
+    return this.#prompt.openPart(wanted, part)
   }
 
   /**

@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib'
+import type { Digest } from '../core/cid.ts'
 import type { Frame } from '../core/frame.ts'
 
 /** Frames that are remembered: 16 GB of images in blocks of 17 KiB. */
@@ -24,18 +25,23 @@ export class CheckedFrames {
   /** The checksum of a frame's stored bytes, and whether it is the one of the frame that was checked. */
   look({ digest, bytes }: Frame): { crc: number; isChecked: boolean } {
     const crc = crc32(bytes)
+    return { crc, isChecked: this.isSame(digest, crc) }
+  }
+
+  /** Whether the frame that was checked has this checksum. */
+  isSame(digest: Digest, crc: number): boolean {
     const at = this.#slotOf(digest)
     const words = this.#words
-    const isChecked =
+    return (
       words[at] === wordOf(digest, 4) &&
       words[at + 1] === wordOf(digest, 8) &&
       words[at + 2] === wordOf(digest, 12) &&
       words[at + 3] === crc
-    return { crc, isChecked }
+    )
   }
 
   /** The frame with these stored bytes is the block that its digest names. */
-  add({ digest }: Frame, crc: number): void {
+  add({ digest }: Pick<Frame, 'digest'>, crc: number): void {
     const at = this.#slotOf(digest)
     this.#words[at] = wordOf(digest, 4)
     this.#words[at + 1] = wordOf(digest, 8)

@@ -23,6 +23,15 @@ export class CheckedParts {
     return { start: first, end: Math.min(length, Math.ceil(end / PART_BYTES) * PART_BYTES) }
   }
 
+  /** Whether the parts from byte `start` up to `end` are remembered. */
+  has(digest: Digest, start: number, end: number): boolean {
+    for (let at = start; at < end; at += PART_BYTES) {
+      const slot = this.#slotOf(digest, at)
+      if (this.#words[slot] !== wordOf(digest, 4) || this.#words[slot + 1] !== tagOf(digest, at)) return false
+    }
+    return true
+  }
+
   /** Whether `bytes`, from byte `start` of the block on, are known to be the block's, all of them. */
   isSame(digest: Digest, start: number, bytes: Uint8Array): boolean {
     for (let at = 0; at < bytes.length; at += PART_BYTES) {

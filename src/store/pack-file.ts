@@ -71,6 +71,11 @@ export class PackFile {
     return (await this.#open()).fd
   }
 
+  /** As `descriptor`, for whoever is done with it before it returns; undefined while the file is not open. */
+  get descriptorNow(): number | undefined {
+    return this.#descriptor
+  }
+
   /** Fills buffers one after the other from `offset` on; returns how many bytes the file had for them. */
   readv(buffers: readonly Uint8Array[], offset: number): Promise<number> {
     return this.#use(async (file) => {

@@ -74,6 +74,8 @@ export class PackIndex {
   #timer: NodeJS.Timeout | undefined
   /** Grows with every change that takes blocks out. */
   removals = 0
+  /** Grows with every change that gives blocks another place. */
+  moves = 0
   /** Called before waiting rows are written: what they speak of must be on the disk when it returns. */
   beforeWrite = () => {}
   /** Called when rows have waited for long enough: somebody should `flush`. */
@@ -240,6 +242,7 @@ export class PackIndex {
     const tally = new PackTally()
     let moved = 0
     this.flush()
+    this.moves++
     this.#db.transaction(() => {
       this.#sql.addPack.run(to, end)
       this.#sql.setEnd.run(end, to)

@@ -2,19 +2,15 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { BlockStore, CallOptions } from '../core/blockstore.ts'
 import type { Digest } from '../core/cid.ts'
+import { type Clock, systemClock } from '../core/clock.ts'
 import { AbortedError, StateError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { type Log, silentLog } from '../core/log.ts'
-import {
-  BlockOpener,
-  type BlockPart,
-  type Memory,
-  type OpenedPart,
-  type WantedBlock,
-} from './block-opener.ts'
+import { BlockOpener } from './block-opener.ts'
 import { checkFrame } from './check-frame.ts'
 import { FramePool } from './frame-pool.ts'
 import { FreeSpace } from './free-space.ts'
+import type { BlockPart, Memory, OpenedPart, WantedBlock } from './opened-block.ts'
 import { type CompactOptions, type CompactReport, compactPacks } from './pack-compaction.ts'
 import { type DiskCalls, PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
@@ -36,6 +32,7 @@ export interface PackStoreInit extends PackWriterInit {
 
 export interface PackStoreComponents extends DiskCalls {
   log?: Log
+  clock?: Clock
   /** Workers for `verify` and for recovery; the store makes and closes its own when there are none. */
   frames?: FramePool
 }
@@ -47,6 +44,7 @@ interface Parts {
   readonly writer: PackWriter
   readonly frames: FramePool
   readonly log: Log
+  readonly clock: Clock
 }
 
 /**
@@ -62,6 +60,7 @@ export async function openPackStore(
     await mkdir(packsDir, { recursive: true })
     const lock = StoreLock.take(init.dir)
     const log = components.log ?? silentLog
+    const clock = components.clock ?? systemClock
     const frames = components.frames ?? new FramePool()
     let index: PackIndex | undefined
     try {
@@ -70,7 +69,10 @@ export async function openPackStore(
       const files = await PackFiles.load({ dir: packsDir, writev, datasync })
       await recover({ index, files, frames, log })
       const writer = new PackWriter({ index, files, space: new FreeSpace(packsDir) }, init)
-      return new PackStore({ lock, index, files, writer, frames, log }, components.frames === undefined)
+      return new PackStore(
+        { lock, index, files, writer, frames, log, clock },
+        components.frames === undefined,
+      )
     } catch (error) {
       index?.close()
       lock.release()
@@ -128,6 +130,16 @@ export class PackStore implements BlockStore {
   /** See BlockOpener.openPart. */
   openPart(wanted: WantedBlock, part: BlockPart, memory: Memory): Promise<OpenedPart | undefined> {
     return this.#run({}, () => this.#opener.openPart(wanted, part, memory))
+  }
+
+  /** See BlockOpener.openNow. */
+  openNow(wanted: readonly WantedBlock[], memory: Memory): Uint8Array[] | undefined {
+    return this.#state === 'open' ? this.#opener.openNow(wanted, memory) : undefined
+  }
+
+  /** See BlockOpener.openPartNow. */
+  openPartNow(wanted: WantedBlock, part: BlockPart): OpenedPart | undefined {
+    return this.#state === 'open' ? this.#opener.openPartNow(wanted, part) : undefined
   }
 
   /** Throws InvalidError before anything is stored when a frame has an impossible form. */

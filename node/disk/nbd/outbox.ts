@@ -26,6 +26,8 @@ export interface Written {
 }
 
 interface Batch extends Written {
+  /** With headers. */
+  readonly sentBytes: number
   readonly slabs: readonly Buffer[]
   readonly releases: readonly (() => void)[]
 }
@@ -56,6 +58,8 @@ export class Outbox {
   #pieces: Uint8Array[] = []
   #releases: (() => void)[] = []
   #bytes = 0
+  /** Of batches that are not written yet. */
+  #sentBytes = 0
   #answers = 0
   #answerBytes = 0
   #batches = 0
@@ -71,6 +75,11 @@ export class Outbox {
   /** When the system has last taken something, by a clock that never goes back; undefined while nothing waits for it. */
   get waitingSinceMs(): number | undefined {
     return this.#batches > 0 ? this.#progressMs : undefined
+  }
+
+  /** Bytes that the system has not taken yet. */
+  get waitingBytes(): number {
+    return this.#bytes + this.#sentBytes
   }
 
   /** `bytes` of memory that the caller fills at once; at most a few hundred. */
@@ -160,13 +169,14 @@ export class Outbox {
     if (last === undefined) return
     const { socket, clock } = this.#components
     const batch = {
-      ...{ answers: this.#answers, bytes: this.#answerBytes },
+      ...{ answers: this.#answers, bytes: this.#answerBytes, sentBytes: this.#bytes },
       ...{ slabs: this.#full, releases: this.#releases },
     }
     this.#releases = []
     this.#full = []
     this.#answers = 0
     this.#answerBytes = 0
+    this.#sentBytes += this.#bytes
     this.#bytes = 0
     if (this.#batches === 0) this.#progressMs = clock.monotonic()
     this.#batches += 1
@@ -180,8 +190,9 @@ export class Outbox {
     socket.uncork()
   }
 
-  #onWritten({ answers, bytes, slabs, releases }: Batch): void {
+  #onWritten({ answers, bytes, sentBytes, slabs, releases }: Batch): void {
     if (this.#closed) return
+    this.#sentBytes -= sentBytes
     for (const release of releases) release()
     const { slabs: pool, clock } = this.#components
     this.#progressMs = clock.monotonic()

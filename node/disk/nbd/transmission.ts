@@ -1,5 +1,9 @@
 import type { Clock } from '../../../src/core/clock.ts'
-import { NBD_PREFETCHES_MAX, NBD_REQUEST_BYTES_MAX } from '../../../src/core/disk-limits.ts'
+import {
+  NBD_ANSWERS_AHEAD_BYTES,
+  NBD_PREFETCHES_MAX,
+  NBD_REQUEST_BYTES_MAX,
+} from '../../../src/core/disk-limits.ts'
 import { BootswarmError } from '../../../src/core/errors.ts'
 import type { Log } from '../../../src/core/log.ts'
 import type { Allowance } from './budget.ts'
@@ -85,6 +89,8 @@ export class Transmission {
     if (request.command === COMMAND.disconnect) return 'goodbye'
     // More than any client would write at once: it is not worth waiting for its end.
     if (request.command === COMMAND.write && request.length > NBD_REQUEST_BYTES_MAX) return 'broken'
+    // what is opened now would wait in memory
+    if (this.#components.outbox.waitingBytes >= NBD_ANSWERS_AHEAD_BYTES) return 'full'
     const refused = refusalOf(request, this.#session, { isShutDown: this.#isShutDown })
     if (!this.#hasRoom(refused === undefined ? this.#heldBy(request) : 0)) return 'full'
     if (request.command === COMMAND.write) this.#skip = request.length
