@@ -1,6 +1,7 @@
 import { type TSchema, Type } from '@sinclair/typebox'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import type { Registry } from 'prom-client'
+import { frameworkError } from '../src/api/framework-error.ts'
 import { NDJSON, NODE_PATHS } from '../src/api/node-paths.ts'
 import {
   type ExportProgress,
@@ -12,7 +13,7 @@ import {
 } from '../src/api/node-schemas.ts'
 import { PROBLEM_TYPE, problemOf } from '../src/api/problem.ts'
 import { type TypeBoxProvider, validatorCompiler } from '../src/api/validation.ts'
-import { BootswarmError, httpStatusOf, InvalidError, NotFoundError } from '../src/core/errors.ts'
+import { BootswarmError, httpStatusOf, NotFoundError } from '../src/core/errors.ts'
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
 import { addDisks, type DiskRoutesComponents } from './disk/disk-routes.ts'
@@ -42,9 +43,17 @@ export interface ControlComponents {
 
 /** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */
 export function buildControlApi(components: ControlComponents): FastifyInstance {
-  const app = fastify({ bodyLimit: 64 * 1024 })
+  const failed = (error: unknown, _request: unknown, reply: FastifyReply) =>
+    sendProblem(components.log, error, reply)
+  const app = fastify({
+    bodyLimit: 64 * 1024,
+    // Names that are too long are refused as such.
+    routerOptions: { maxParamLength: 1024 },
+    // Of paths that the router cannot even take apart.
+    frameworkErrors: failed,
+  })
   app.setValidatorCompiler<TSchema>(validatorCompiler)
-  app.setErrorHandler((error, _request, reply) => sendProblem(components.log, error, reply))
+  app.setErrorHandler(failed)
   app.setNotFoundHandler((request, reply) =>
     sendProblem(components.log, new NotFoundError(`no such path: ${request.url}`), reply),
   )
@@ -58,8 +67,7 @@ export function buildControlApi(components: ControlComponents): FastifyInstance 
 }
 
 function sendProblem(log: Log, error: unknown, reply: FastifyReply): void {
-  const invalid = (error as { validation?: unknown }).validation !== undefined
-  const cause = invalid ? new InvalidError((error as Error).message) : error
+  const cause = error instanceof BootswarmError ? error : (frameworkError(error) ?? error)
   const problem = problemOf(cause)
   logFailure(log, cause)
   reply.code(problem.status).type(PROBLEM_TYPE).send(problem)

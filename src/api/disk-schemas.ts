@@ -1,6 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { DISK_NAME_CHARS_MAX } from '../core/disk-limits.ts'
 import { DELEGATION_BYTES_MAX } from '../core/limits.ts'
+import { ruleOf } from './text-values.ts'
 
 /** Requests and answers about disks that a node gives to machines before their images have arrived. */
 
@@ -16,7 +17,12 @@ export const OnLossSchema = Type.Unsafe<OnLoss>(
     { description: 'what a read does while nobody has its bytes: wait for them, or fail after a while' },
   ),
 )
-const DiskName = Type.String({ minLength: 1, maxLength: DISK_NAME_CHARS_MAX, pattern: DISK_NAME_PATTERN })
+const DiskName = Type.String({
+  ...{ minLength: 1, maxLength: DISK_NAME_CHARS_MAX, pattern: DISK_NAME_PATTERN },
+  ...ruleOf(
+    `The name of a disk has 1 to ${DISK_NAME_CHARS_MAX} of a-z A-Z 0-9 _ . - and is no row of dots; disk ls shows those that there are.`,
+  ),
+})
 const closed = { additionalProperties: false }
 
 export const AttachRequest = Type.Object(

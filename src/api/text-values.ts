@@ -23,6 +23,9 @@ export class TextFields {
  */
 export const ignoresUnknownInForms = { 'x-unknown-form-fields': 'ignored' } as const
 
+/** Option of a schema: the advice to whoever sends what does not fit it. */
+export const ruleOf = (advice: string) => ({ 'x-rule': advice }) as const
+
 const YES: ReadonlySet<string> = new Set(['true', '1', 'yes', 'on'])
 const NO: ReadonlySet<string> = new Set(['false', '0', 'no', 'off', ''])
 /** Whole numbers that a double holds exactly. */

@@ -12,14 +12,15 @@ export interface TypeBoxProvider extends FastifyTypeProvider {
 
 /**
  * Checks requests against their schemas. What came as text (path, query, form, XML) is converted to the types that the
- * schema wants; JSON is taken as it is. A body that is left out counts as an empty object.
+ * schema wants; JSON is taken as it is. A body that is left out counts as an empty object. What does not fit is an
+ * InvalidError, with the advice of `ruleOf` where the field has some.
  */
 export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = TypeCompiler.Compile(schema)
   return (data: unknown) => {
     try {
       const value = httpPart === 'body' ? bodyValue(schema, data) : urlValue(schema, data)
-      return check.Check(value) ? { value } : { error: new Error(describe(check, value)) }
+      return check.Check(value) ? { value } : { error: refusal(check, value) }
     } catch (error) {
       if (error instanceof InvalidError) return { error }
       throw error
@@ -27,9 +28,13 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema> = ({ schema, http
   }
 }
 
-function describe(check: TypeCheck<TSchema>, value: unknown): string {
+/** Says what does not fit, and the rule of the field where its schema has one. */
+function refusal(check: TypeCheck<TSchema>, value: unknown): InvalidError {
   const first = check.Errors(value).First()
-  return first === undefined ? 'wrong form' : `${first.path || '/'}: ${first.message}`.slice(0, 300)
+  const what = first === undefined ? 'wrong form' : `${first.path || '/'}: ${first.message}`.slice(0, 300)
+  const advice: unknown = first?.schema['x-rule']
+  const data = typeof advice === 'string' ? { advice } : {}
+  return new InvalidError(`the request is malformed: ${what}`, { data })
 }
 
 function bodyValue(schema: TSchema, data: unknown): unknown {

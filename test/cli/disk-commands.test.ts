@@ -1,15 +1,15 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fastify } from 'fastify'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { ControlComponents } from '../../node/control-api.ts'
 import type { Disk } from '../../node/disk/disk.ts'
-import { addDisks } from '../../node/disk/disk-routes.ts'
 import type { AttachRequest, DiskObject } from '../../src/api/disk-schemas.ts'
 import { ASK } from '../../src/cli/completion/scripts.ts'
 import { readProgress } from '../../src/cli/qemu-img.ts'
 import { NotFoundError } from '../../src/core/errors.ts'
 import { runBootswarm, runHere } from '../fixtures/cli.ts'
+import { controlApi } from '../fixtures/control-api.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('bootswarm disk')
@@ -48,27 +48,22 @@ function withFake(task: (node: Node) => Promise<void>): Promise<void> {
     const node: Node = { socket: join(dir, 'node.sock'), dir, attached: [], detached: [] }
     const unavailable: DiskObject = { ...DISK, name: 'other', state: 'unavailable', reason: 'nobody has it' }
     delete unavailable.figures
-    const app = fastify()
-    addDisks(
-      app.setValidatorCompiler(() => (value) => ({ value })),
-      {
-        disks: {
-          list: () => [DISK, unavailable],
-          get: (name) => {
-            if (name === 'other') return unavailable
-            if (name !== DISK.name) throw new NotFoundError('no such disk')
-            return DISK
-          },
-          attach: async (request) => {
-            node.attached.push(request)
-            return { disk: { ...DISK, name: request.name ?? DISK.name }, isNew: true }
-          },
-          detach: async (name) => void node.detached.push(name),
-          opened: (name) => (name === DISK.name ? ({} as Disk) : notHere()),
-        },
-        boots: { send: async () => ({ reads: [[0, 8192, 0]], durationMs: 63_400 }) },
+    const disks = {
+      list: () => [DISK, unavailable],
+      get: (name: string) => {
+        if (name === 'other') return unavailable
+        if (name !== DISK.name) throw new NotFoundError('no such disk')
+        return DISK
       },
-    )
+      attach: async (request: AttachRequest) => {
+        node.attached.push(request)
+        return { disk: { ...DISK, name: request.name ?? DISK.name }, isNew: true }
+      },
+      detach: async (name: string) => void node.detached.push(name),
+      opened: (name: string) => (name === DISK.name ? ({} as Disk) : notHere()),
+    }
+    const boots = { send: async () => ({ reads: [[0, 8192, 0]], durationMs: 63_400 }) }
+    const app = controlApi({ disks, boots } as unknown as ControlComponents)
     await app.listen({ path: node.socket })
     try {
       await task(node)
@@ -141,6 +136,21 @@ test('shows what machines have read and how long they waited', () =>
       (await runHere(['disk', 'stat', 'other', '--socket', socket])).stdout,
       /^state +unavailable: nobody has it$/m,
     )
+  }))
+
+test('a name that no disk can have is wrong usage, with the rule for names', () =>
+  withFake(async ({ socket, attached }) => {
+    for (const words of [
+      ['disk', 'attach', 'site/debian:12', '--name', 'a/b'],
+      ['disk', 'detach', 'a b'],
+      ['disk', 'stat', 'ä'],
+      ['image', 'profile', 'record', 'x y'],
+    ]) {
+      const { code, stderr } = await runHere([...words, '--socket', socket])
+      assert.is(code, 2, stderr)
+      assert.match(stderr, 'The name of a disk has 1 to 64 of a-z A-Z 0-9 _ . -')
+    }
+    assert.equal(attached, [])
   }))
 
 test('names disks where a shell completes them', () =>

@@ -1,12 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { frameworkError } from '../../src/api/framework-error.ts'
 import { PROBLEM_TYPE, problemOf } from '../../src/api/problem.ts'
-import {
-  AbortedError,
-  BootswarmError,
-  InvalidError,
-  LimitError,
-  NotFoundError,
-} from '../../src/core/errors.ts'
+import { BootswarmError, NotFoundError } from '../../src/core/errors.ts'
 import type { Log } from '../../src/core/log.ts'
 
 /** Statuses of conditions that pass: load, and others that do not answer. No defect, so no stack in the log. */
@@ -15,7 +10,7 @@ const PASSING: ReadonlySet<number> = new Set([502, 503, 504])
 /** Every error as a problem document. What is not ours goes to the log and not into the answer. */
 export function problemHandler(components: { log: Log }) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const known = error instanceof BootswarmError ? error : ofFramework(error)
+    const known = error instanceof BootswarmError ? error : frameworkError(error)
     const problem = problemOf(known ?? error)
     request.problem = problem
     if (problem.status >= 500) {
@@ -31,23 +26,4 @@ export function problemHandler(components: { log: Log }) {
 
 export function unknownRoute(request: FastifyRequest): never {
   throw new NotFoundError(`there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`)
-}
-
-/** What Fastify says of a request that it refused; undefined for everything else. */
-function ofFramework(error: unknown): BootswarmError | undefined {
-  if (!(error instanceof Error)) return undefined
-  const { code, validation, statusCode } = error as {
-    code?: string
-    validation?: unknown
-    statusCode?: number
-  }
-  if (validation !== undefined) return new InvalidError(`the request is malformed: ${error.message}`)
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new LimitError('the body of the request is too large')
-  const refused = statusCode !== undefined && statusCode >= 400 && statusCode < 500
-  if (refused && code?.startsWith('FST_'))
-    return new InvalidError(`the request is malformed: ${error.message.slice(0, 300)}`)
-  if (code === 'ECONNRESET') return new AbortedError('the client has gone')
-  // secure-json-parse and JSON.parse: Fastify gives their errors a status and no code of its own.
-  if (statusCode === 400 && error instanceof SyntaxError) return new InvalidError('the body is not JSON')
-  return undefined
 }

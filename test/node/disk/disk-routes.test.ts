@@ -1,15 +1,13 @@
-import { fastify } from 'fastify'
 import { Registry } from 'prom-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { buildControlApi, type ControlComponents } from '../../../node/control-api.ts'
 import type { Disk } from '../../../node/disk/disk.ts'
 import { DiskMetrics } from '../../../node/disk/disk-metrics.ts'
-import { addDisks, type DiskRoutesComponents } from '../../../node/disk/disk-routes.ts'
+import type { DiskRoutesComponents } from '../../../node/disk/disk-routes.ts'
 import { NODE_PATHS } from '../../../src/api/node-paths.ts'
-import { validatorCompiler } from '../../../src/api/validation.ts'
 import { ConflictError, NotFoundError } from '../../../src/core/errors.ts'
-import { silentLog } from '../../../src/core/log.ts'
+import { controlApi } from '../../fixtures/control-api.ts'
+import { recordingLog } from '../../fixtures/recording-log.ts'
 
 const test = suite('routes of disks')
 
@@ -37,17 +35,31 @@ const READS = [
 
 const boots = { send: async () => ({ reads: READS, durationMs: 120_000 }) }
 
-async function withRoutes(task: (app: ReturnType<typeof fastify>, calls: unknown[]) => Promise<void>) {
+interface Routes {
+  readonly app: ReturnType<typeof controlApi>
+  /** What the disks were asked to do. */
+  readonly calls: unknown[]
+  readonly lines: ReturnType<typeof recordingLog>['lines']
+}
+
+/** The routes as a node has them, with its error handler. */
+async function withRoutes(task: (routes: Routes) => Promise<void>): Promise<void> {
   const calls: unknown[] = []
-  const app = fastify()
-  app.setValidatorCompiler(validatorCompiler)
-  addDisks(app, { disks: fakes(calls), boots })
-  await task(app, calls)
-  await app.close()
+  const { log, lines } = recordingLog()
+  const app = controlApi({
+    log,
+    disks: fakes(calls),
+    boots: boots as unknown as DiskRoutesComponents['boots'],
+  })
+  try {
+    await task({ app, calls, lines })
+  } finally {
+    await app.close()
+  }
 }
 
 test('a boot is handed in when that is asked for, and only of a disk that is there', () =>
-  withRoutes(async (app) => {
+  withRoutes(async ({ app }) => {
     const post = (name: string) =>
       app.inject({ method: 'POST', url: NODE_PATHS.diskProfile.replace(':name', name) })
     assert.equal((await post('vm')).json(), { reads: 2, bytes: 16_384, durationMs: 120_000 })
@@ -55,7 +67,7 @@ test('a boot is handed in when that is asked for, and only of a disk that is the
   }))
 
 test('a new disk is 201, one that was there 200', () =>
-  withRoutes(async (app) => {
+  withRoutes(async ({ app }) => {
     for (const [name, status] of [
       ['new', 201],
       ['old', 200],
@@ -67,7 +79,7 @@ test('a new disk is 201, one that was there 200', () =>
   }))
 
 test('a request of a wrong form is refused before anything is done', () =>
-  withRoutes(async (app, calls) => {
+  withRoutes(async ({ app, calls, lines }) => {
     const bad = [
       {},
       { reference: 'site/debian', name: '../etc' },
@@ -81,13 +93,64 @@ test('a request of a wrong form is refused before anything is done', () =>
     ]
     for (const payload of bad) {
       const answer = await app.inject({ method: 'POST', url: NODE_PATHS.disks, payload })
-      assert.is(answer.statusCode, 400, JSON.stringify(payload))
+      assert.equal([answer.statusCode, answer.json().code], [400, 'E_INVALID'], JSON.stringify(payload))
     }
-    assert.equal(calls, [])
+    assert.equal([calls, lines], [[], []])
+  }))
+
+test('a name that no disk can have is refused with the rule for names, wherever it stands', () =>
+  withRoutes(async ({ app, calls, lines }) => {
+    const odd = ['x y', 'a/b', 'ä', 'x'.repeat(65), 'x'.repeat(300)]
+    for (const name of odd) {
+      const attach = {
+        method: 'POST' as const,
+        url: NODE_PATHS.disks,
+        payload: { reference: 'site/debian', name },
+      }
+      const requests = [
+        { method: 'GET' as const, url: NODE_PATHS.disk },
+        { method: 'DELETE' as const, url: NODE_PATHS.disk },
+        { method: 'POST' as const, url: NODE_PATHS.diskProfile },
+      ]
+      const named = requests.map(({ method, url }) => ({
+        method,
+        url: url.replace(':name', encodeURIComponent(name)),
+      }))
+      for (const request of [attach, ...named]) {
+        const answer = await app.inject(request)
+        const { status, code, detail, data } = answer.json()
+        assert.equal([status, code], [400, 'E_INVALID'], `${request.method} ${name}`)
+        assert.match(detail, 'the request is malformed: /name: ')
+        assert.match(data.advice, 'The name of a disk has 1 to 64 of a-z A-Z 0-9 _ . -')
+      }
+    }
+    assert.equal([calls, lines], [[], []])
+  }))
+
+test('what Fastify refuses by itself is no defect', () =>
+  withRoutes(async ({ app, lines }) => {
+    const post = (payload: string, type: string) =>
+      app.inject({ method: 'POST', url: NODE_PATHS.disks, payload, headers: { 'content-type': type } })
+    const answers = [
+      await post('{', 'application/json'),
+      await post('<a/>', 'application/xml'),
+      await post(JSON.stringify({ reference: 'x'.repeat(70_000) }), 'application/json'),
+      await app.inject({ method: 'GET', url: '/api/disks/%' }),
+    ]
+    assert.equal(
+      answers.map((answer) => [answer.statusCode, answer.json().code]),
+      [
+        [400, 'E_INVALID'],
+        [400, 'E_INVALID'],
+        [413, 'E_LIMIT'],
+        [400, 'E_INVALID'],
+      ],
+    )
+    assert.equal(lines, [])
   }))
 
 test('force is said, or it is none', () =>
-  withRoutes(async (app, calls) => {
+  withRoutes(async ({ app, calls }) => {
     for (const query of ['', '?force=false', '?force=true'])
       assert.is((await app.inject({ method: 'DELETE', url: `/api/disks/vm${query}` })).statusCode, 204)
     assert.is((await app.inject({ method: 'DELETE', url: '/api/disks/vm?force=maybe' })).statusCode, 400)
@@ -101,8 +164,7 @@ test('what goes wrong is a problem document with its advice', async () => {
   const attach = async () => {
     throw new ConflictError('disk vm is one of a, not of b', { data: { advice: 'another --name' } })
   }
-  const parts = { metrics: new Registry(), log: silentLog, disks: { ...fakes([]), attach } }
-  const app = buildControlApi(parts as unknown as ControlComponents)
+  const app = controlApi({ disks: { ...fakes([]), attach } })
   const payload = { reference: 'site/debian' }
   const answer = await app.inject({ method: 'POST', url: NODE_PATHS.disks, payload })
   await app.close()
