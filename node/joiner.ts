@@ -79,7 +79,7 @@ export class Joiner {
       if (!(cause instanceof GrantError)) throw cause
       const image = `${entry.namespace}/${entry.name}@${entry.version}`
       throw new GrantError(`the tracker is away, and its last grant for ${image} does not hold any more`, {
-        cause,
+        ...{ cause, data: { away: true } },
       })
     }
   }

@@ -94,7 +94,8 @@ export function objectOf(
   attached: Attached,
   init: { isComplete: boolean; server: Pick<NbdServer, 'remoteReaders'> },
 ): DiskObject {
-  const { record, socket, disk, listener, reason } = attached
+  const { record, socket, disk, listener } = attached
+  const reason = attached.reason ?? disk?.trouble
   const { name, reference, image, fill, onLoss, attachedAt } = record
   const { namespace, version, manifest, size } = image
   const remote = disk === undefined ? 0 : init.server.remoteReaders(disk)

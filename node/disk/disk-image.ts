@@ -24,6 +24,7 @@ import type { Pull } from '../pull.ts'
 import type { Puller } from '../puller.ts'
 import type { SharedImage } from './disk.ts'
 import type { BringOptions, LackingBlocks } from './image-source.ts'
+import { ImageTrouble } from './image-trouble.ts'
 
 export interface DiskImageComponents {
   puller: Pick<Puller, 'open'>
@@ -46,6 +47,8 @@ export interface DiskImageInit {
   readonly delegation?: string | undefined
   /** What takes part in its swarm; undefined while all of it is here. */
   readonly pull: Pull | undefined
+  /** Nobody could be asked for what is missing, or this node may not have it: what is here is read all the same. */
+  readonly refusal?: unknown
 }
 
 /** Before a session that has ended is followed by another; the pause doubles up to PEER_RETRY_MS. */
@@ -75,13 +78,29 @@ export class DiskImage implements SharedImage {
   #noted: Promise<unknown> = Promise.resolve()
   #cancelRefill = () => {}
   readonly #closed = new AbortController()
+  readonly #trouble: ImageTrouble
+  #renewal = Promise.withResolvers<void>()
 
   constructor(components: DiskImageComponents, init: DiskImageInit) {
     this.#components = components
     this.#init = init
     this.id = init.entry.manifest as ManifestId
     this.manifest = init.manifest
+    this.#trouble = new ImageTrouble(init.entry)
     if (init.pull !== undefined) this.#follow(init.pull)
+    else if (init.refusal !== undefined) this.#refused(init.refusal)
+  }
+
+  /** Why what is missing cannot be fetched at the moment. */
+  get trouble(): string | undefined {
+    return this.complete ? undefined : this.#trouble.text
+  }
+
+  /** A right to it was given anew: what waits is tried again at once. */
+  renewed(): void {
+    this.#renewal.resolve()
+    this.#renewal = Promise.withResolvers()
+    this.#refillAfter(0)
   }
 
   get complete(): boolean {
@@ -147,10 +166,11 @@ export class DiskImage implements SharedImage {
       } catch (error) {
         const lasts = !(error instanceof BootswarmError) || LASTING.includes(error.code)
         if (lasts || given.aborted) throw error
-        this.#components.log.warn(
-          { manifest: this.id, err: error.message },
-          'a disk cannot be read at the moment',
-        )
+        if (this.#met(error))
+          this.#components.log.warn(
+            { manifest: this.id, err: this.#trouble.text },
+            'a disk cannot be read at the moment',
+          )
       }
       await this.#pause(given, pauseMs)
     }
@@ -159,7 +179,7 @@ export class DiskImage implements SharedImage {
   async #pause(signal: AbortSignal, ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = this.#components.clock.after(ms, resolve)
-    await unless(signal, promise).finally(cancel)
+    await unless(signal, Promise.race([promise, this.#renewal.promise])).finally(cancel)
   }
 
   /** The session of what runs, or of what is begun now. */
@@ -184,6 +204,7 @@ export class DiskImage implements SharedImage {
       if (pull.session.onDemand) pull.stop()
       throw new UnreachableError('the disk was detached')
     }
+    this.#trouble.over()
     Object.assign(this.#before, this.wire)
     this.#follow(pull)
     this.#tellFill(pull.session)
@@ -193,10 +214,12 @@ export class DiskImage implements SharedImage {
   async #open(): Promise<Pull | undefined> {
     const { namespace, name, version } = this.#init.entry
     const reference = parseReference(`${namespace}/${name}@${version}`)
-    const { puller, catalog } = this.#components
-    // Who attached it again may have lent a newer right.
-    const delegation = catalog.delegationFor(this.id) ?? this.#init.delegation
-    return (await puller.open(reference, { delegation })).pull
+    return (await this.#components.puller.open(reference, { delegation: this.#delegation })).pull
+  }
+
+  /** Who attached it again may have lent a newer right. */
+  get #delegation(): string | undefined {
+    return this.#components.catalog.delegationFor(this.id) ?? this.#init.delegation
   }
 
   /** The catalog has to know that the image is not complete. */
@@ -209,7 +232,24 @@ export class DiskImage implements SharedImage {
   /** What ends before the image is complete is begun again some time later, if it is to be filled. */
   #follow(pull: Pull): void {
     this.#pull = pull
-    void pull.over.then(() => this.#refillAfter(DISK_RETRY_MS))
+    void pull.over.then(() => {
+      if (pull.signal.reason instanceof NotAuthorisedError) this.#refused(pull.signal.reason)
+      else this.#refillAfter(DISK_RETRY_MS)
+    })
+  }
+
+  /** Returns whether it is other trouble than before. */
+  #met(error: unknown): boolean {
+    return this.#trouble.met(error, { lent: this.#delegation !== undefined })
+  }
+
+  #refused(error: unknown): void {
+    if (this.#met(error))
+      this.#components.log.warn(
+        { manifest: this.id, err: this.#trouble.text },
+        'nothing more of an image can be fetched: what is here is read on',
+      )
+    this.#refillAfter(DISK_RETRY_MS)
   }
 
   #refillAfter(ms: number): void {
@@ -220,15 +260,17 @@ export class DiskImage implements SharedImage {
 
   /** Does not throw: tries again for as long as a disk wants all of the image. */
   async #refill(): Promise<void> {
-    const ended = this.#pull?.ended === true && !this.complete
-    if (!ended || this.#filling.size === 0 || this.#closed.signal.aborted) return
+    const ended = (this.#pull?.ended ?? this.#init.refusal !== undefined) && !this.complete
+    const wanted = this.#filling.size > 0 || this.#trouble.refused
+    if (!ended || !wanted || this.#closed.signal.aborted) return
     try {
       await this.#session()
     } catch (error) {
       const { log } = this.#components
       const reason = error instanceof BootswarmError ? error.message : error
+      this.#met(error)
       log.warn({ manifest: this.id, err: reason }, 'an image cannot be filled at the moment')
-      this.#refillAfter(error instanceof NotAuthorisedError ? REFUSED_RETRY_MS : DISK_RETRY_MS)
+      this.#refillAfter(this.#trouble.refused ? REFUSED_RETRY_MS : DISK_RETRY_MS)
     }
   }
 

@@ -2,7 +2,7 @@ import type { BlockStore } from '../../src/core/blockstore.ts'
 import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
 import { DISK_OPEN_TIMEOUT_MS } from '../../src/core/disk-limits.ts'
-import { IntegrityError, UnreachableError } from '../../src/core/errors.ts'
+import { BootswarmError, type ErrorCode, IntegrityError, UnreachableError } from '../../src/core/errors.ts'
 import { decodeFrame } from '../../src/core/frame-codec.ts'
 import type { Log } from '../../src/core/log.ts'
 import { decodeManifest, type Manifest } from '../../src/core/manifest.ts'
@@ -39,6 +39,25 @@ export interface OpenDiskOptions {
   readonly delegation?: string | undefined
   /** What the tracker has said of the image already; else it is asked. */
   readonly answer?: JoinAnswer | undefined
+  /** Machines have it already: while nobody can be asked, or this node may not have more of it, they read what is here. */
+  readonly isBack?: boolean
+}
+
+/** Why nothing more of an image comes: what is here is read all the same. */
+const REFUSALS: readonly ErrorCode[] = [
+  'E_NOT_AUTHORISED',
+  'E_GRANT',
+  'E_NOT_FOUND',
+  'E_UNREACHABLE',
+  'E_TIMEOUT',
+]
+
+/** What an image is opened from. */
+interface Found {
+  readonly entry: CatalogEntry
+  readonly pull: Pull | undefined
+  readonly manifest: Manifest
+  readonly refusal?: unknown
 }
 
 /** An image and the disks that read it. */
@@ -71,10 +90,10 @@ export class DiskOpener {
    */
   async open(reference: Reference, init: OpenDiskOptions): Promise<Disk> {
     const { blocks, opener, clock, log } = this.#components
-    const { entry, pull, manifest } = await this.#find(reference, init)
+    const { entry, pull, manifest, refusal } = await this.#found(reference, init)
     const opened = this.#take(entry.manifest as ManifestId, () => {
       const { delegation } = init
-      return new DiskImage(this.#components, { entry, manifest, pull, delegation })
+      return new DiskImage(this.#components, { entry, manifest, pull, delegation, refusal })
     })
     const { image } = opened
     return new OpenDisk(
@@ -91,11 +110,28 @@ export class DiskOpener {
     return [...this.#opened.values()].reduce(withWire, this.#wire)
   }
 
+  /** An image was attached again: what waits for a right to it is tried at once. */
+  renewed(id: ManifestId): void {
+    this.#opened.get(id)?.image.renewed()
+  }
+
+  async #found(reference: Reference, init: OpenDiskOptions): Promise<Found> {
+    try {
+      return await this.#find(reference, init)
+    } catch (error) {
+      const lasts = !(error instanceof BootswarmError) || !REFUSALS.includes(error.code)
+      const entry = init.isBack === true && !lasts ? this.#components.catalog.find(reference) : undefined
+      const manifest = entry && (await this.#manifestHere(entry))
+      if (entry === undefined || manifest === undefined) throw error
+      return { entry, manifest, pull: undefined, refusal: error }
+    }
+  }
+
   /** A version that is whole here is opened without a question to anybody. */
   async #find(
     reference: Reference,
     { delegation, answer }: Pick<OpenDiskOptions, 'delegation' | 'answer'>,
-  ): Promise<{ entry: CatalogEntry; pull: Pull | undefined; manifest: Manifest }> {
+  ): Promise<Found> {
     const { catalog, puller } = this.#components
     const exact = reference.version !== undefined || reference.manifest !== undefined
     const known = exact ? catalog.find(reference) : undefined
@@ -116,17 +152,24 @@ export class DiskOpener {
 
   /** Undefined when not even its manifest is here, which the catalog knows then. */
   async #whole(entry: CatalogEntry): Promise<{ entry: CatalogEntry; manifest: Manifest } | undefined> {
-    const { nodes, catalog } = this.#components
+    const manifest = await this.#manifestHere(entry)
+    if (manifest !== undefined) return { entry, manifest }
+    await this.#components.catalog.update(entry, { complete: false, onDemand: true })
+    return undefined
+  }
+
+  /** Undefined when it is not here, or damaged. */
+  async #manifestHere(entry: CatalogEntry): Promise<Manifest | undefined> {
+    const { nodes } = this.#components
     const id = parseManifestId(entry.manifest)
     try {
       const [frame] = await nodes.get([id])
-      if (frame !== undefined) return { entry, manifest: decodeManifest(decodeFrame(frame)) }
+      return frame && decodeManifest(decodeFrame(frame))
     } catch (error) {
       if (!(error instanceof IntegrityError)) throw error
       await nodes.delete([id])
+      return undefined
     }
-    await catalog.update(entry, { complete: false, onDemand: true })
-    return undefined
   }
 
   async #manifestOf(pull: Pull, entry: CatalogEntry): Promise<Manifest> {

@@ -28,6 +28,8 @@ export interface Disk extends NbdExport {
   readonly state: 'ready' | 'stalled'
   /** Everything is here. */
   readonly complete: boolean
+  /** Why what is missing cannot be fetched at the moment, and what to do about it. */
+  readonly trouble: string | undefined
   stats(): DiskStats
   /** Whether the rest of the image is fetched in the background. */
   fill(on: boolean): void
@@ -52,6 +54,7 @@ export type ReadObserver = (offset: number, length: number) => void
 /** What disks of one image share. */
 export interface SharedImage extends ImageSource {
   readonly complete: boolean
+  readonly trouble: string | undefined
   readonly runs: { readonly held: number; readonly total: number }
   readonly wire: { readonly fromOrigin: number; readonly fromPeers: number }
   fill(disk: object, on: boolean): void
@@ -122,7 +125,7 @@ export class OpenDisk implements Disk {
     const loader = new BlockLoader({ blocks, cache, opener }, { source, events })
     this.#reader = new DiskReader({ map: new ImageMap({ source, cache: segments }), loader })
     this.#stall = new StallWatch({ clock }, (stalled) => {
-      const about = { disk: this.name, image: this.description }
+      const about = { disk: this.name, image: this.description, err: image.trouble }
       if (stalled) this.#counts.stalls++
       if (stalled) log.error(about, 'nobody gives what a disk is read for: its reads wait')
       else log.warn(about, 'the reads of a disk go on')
@@ -144,6 +147,10 @@ export class OpenDisk implements Disk {
 
   get complete(): boolean {
     return this.#image.complete
+  }
+
+  get trouble(): string | undefined {
+    return this.#image.trouble
   }
 
   read(offset: number, length: number, { signal }: ExportOptions): Pieces | Promise<Pieces> {

@@ -45,8 +45,9 @@ export function wireDisks(
       opener: {
         open: async (image, init) => {
           const { delegation } = image
-          const disk = await opener.open(parseReference(imageText(image)), { ...init, delegation })
           const { answer, isNew } = init
+          const asked = { ...init, delegation, isBack: !isNew }
+          const disk = await opener.open(parseReference(imageText(image)), asked)
           const digest = answer?.away === false ? (answer.joined.profile ?? null) : undefined
           boots.opened(disk, { isNew, digest })
           if (isNew) hoard.attached(image)
@@ -58,6 +59,7 @@ export function wireDisks(
         const { delegation, grant, manifest } = image
         if (delegation !== undefined) await catalog.update(image, { delegation })
         await puller.renewed(manifest as ManifestId, grant)
+        opener.renewed(manifest as ManifestId)
       },
       isComplete: ({ manifest }) =>
         catalog.withManifest(manifest as ManifestId).some(({ complete }) => complete),

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { DiskObject } from '../../src/api/disk-schemas.ts'
 import type { Finding } from '../../src/api/finding.ts'
 import { NodeClient } from '../../src/api/node-client.ts'
 import { packageVersion } from '../../src/util/package-version.ts'
@@ -81,10 +82,14 @@ export async function checkDisks({ config, status, signal }: Parameters<Check>[0
   const client = new NodeClient(config.control)
   try {
     const disks = await client.disks.list({ signal })
-    const bad = disks.filter(({ state }) => state !== 'ready')
+    const bad = disks.filter(({ state, reason }) => state !== 'ready' || reason !== undefined)
     const advice =
       'Its blocks come from nowhere: see the checks of tracker and peers, and bootswarm disk stat.'
-    if (bad.length > 0) return bad.map(({ name, state }) => failure('disks', `${name} is ${state}`, advice))
+    const finding = ({ name, state, reason }: DiskObject) => {
+      const found = `${name} is ${state}${reason === undefined ? '' : `: ${reason}`}`
+      return state === 'ready' ? warning('disks', found, advice) : failure('disks', found, advice)
+    }
+    if (bad.length > 0) return bad.map(finding)
     return [ok('disks', `${disks.length} attached`)]
   } finally {
     await client.close()

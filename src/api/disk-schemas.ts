@@ -103,7 +103,9 @@ export const DiskObject = Type.Object({
   state: Type.Unsafe<DiskState>(
     Type.Union(['ready', 'stalled', 'unavailable'].map((state) => Type.Literal(state))),
   ),
-  reason: Type.Optional(Type.String({ description: 'why it is unavailable' })),
+  reason: Type.Optional(
+    Type.String({ description: 'why it is unavailable, or what is missing cannot be fetched at the moment' }),
+  ),
   fill: Type.Boolean(),
   onLoss: OnLossSchema,
   complete: Type.Boolean({ description: 'whether every block of the image is here' }),

@@ -36,6 +36,9 @@ export function addDiskLs(disk: Command, shell: Shell): void {
     interruptible('nothing was changed', async (signal) => {
       const disks = await withNode(shell, flags, (client) => client.disks.list({ signal }))
       printList(shell, disks, { ...flags, ...VIEW })
+      if (flags.format !== 'table') return
+      for (const { name, reason } of disks)
+        if (reason !== undefined) shell.terminal.stderr.write(`${name}: ${reason}\n`)
     }),
   )
 }

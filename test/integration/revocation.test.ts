@@ -23,11 +23,15 @@ import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { until } from '../fixtures/hosts.ts'
 import { Outsider } from '../fixtures/outsider.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
+import { ReadingMachine } from '../fixtures/reading-machine.ts'
 import { assertExportIs, pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
 /** Life of passes and grants. */
 const LIFE_S = 6
+/** Life of a right that is lent; attaching a disk takes less. */
+const LENT_S = 8
 const REFERENCE = 'site/disk:v1'
 const NODES = { kind: 'group', subject: 'nodes', right: 'read' } as const
 
@@ -40,6 +44,7 @@ interface Context {
 }
 
 const test = suite<Context>('what is taken back')
+const withQemu = testsThatNeed(test, missingPrograms('qemu-img', 'qemu-io', 'stdbuf'))
 
 test.before(async (context) => {
   context.dir = await mkdtemp(join(tmpdir(), 'bs-revoke-'))
@@ -240,6 +245,49 @@ test('a pull or a disk by delegation fetches what the user may read and the node
   const wrong = await testnet.cli(['image', 'pull', 'site/private:v1', '--delegate', '--delegate-for', '25'])
   assert.is(wrong.code, 2)
 })
+
+withQemu(
+  'a right that was lent ends under a disk: its machine reads what is here, waits, and is helped',
+  async (context) => {
+    const { testnet, dir } = context
+    const image = join(dir, 'lent.img')
+    await writeDiskImage(image, 8 * MiB, 7)
+    await pushImage(testnet, image, 'site/lent:v1')
+    const [node] = testnet.nodes
+    assert.ok(node)
+    const overlay = join(dir, 'lent.qcow2')
+    const attach = ['disk', 'attach', 'site/lent:v1', '--no-fill', '--overlay', overlay, '--delegate']
+    const attached = await testnet.cli([...attach, '--delegate-for', String(LENT_S / 3600)])
+    assert.is(attached.code, 0, attached.stderr)
+    const endsMs = Date.now() + LENT_S * 1000
+    const machine = new ReadingMachine({ overlay, image })
+    try {
+      await machine.reads(MiB)
+      await until(() => Date.now() > endsMs)
+      // Its disks come back without the tracker; the tracker says no to what it announces then.
+      await node.kill('SIGKILL')
+      await node.restart()
+      const disk = () => withNode(node, (client) => client.disks.get('site-lent-1'))
+      await until(async () => (await disk()).reason !== undefined)
+      assert.match(
+        (await disk()).reason ?? '',
+        /lend it again: bootswarm disk attach site\/lent@1 --delegate$/,
+      )
+      await machine.reads(MiB)
+      const waiting = machine.reads(6 * MiB)
+      await until(async () => (await disk()).state === 'stalled')
+      const { stderr } = await testnet.cli(['disk', 'ls'])
+      assert.match(stderr, /^site-lent-1: what is missing waits: /m)
+      const again = await testnet.cli(attach)
+      assert.is(again.code, 0, again.stderr)
+      await waiting
+      const { state, reason, figures } = await disk()
+      assert.equal([state, reason, figures?.errors], ['ready', undefined, 0])
+    } finally {
+      await machine.end()
+    }
+  },
+)
 
 test('a revoked node gets nothing more from the tracker at once, and from peers within the life of a pass', async (context) => {
   const { testnet } = context

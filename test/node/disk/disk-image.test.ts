@@ -3,7 +3,12 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Disk } from '../../../node/disk/disk.ts'
 import { DISK_OPEN_TIMEOUT_MS, DISK_RETRY_MS } from '../../../src/core/disk-limits.ts'
-import { NotAuthorisedError, StorageFullError, UnreachableError } from '../../../src/core/errors.ts'
+import {
+  GrantError,
+  NotAuthorisedError,
+  StorageFullError,
+  UnreachableError,
+} from '../../../src/core/errors.ts'
 import { PEER_RETRY_MS, REFUSED_RETRY_MS } from '../../../src/core/limits.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
 import { holderOf, LAZY_REFERENCE, type LazySite, lazyImage, lazySite } from '../../fixtures/lazy-site.ts'
@@ -17,6 +22,7 @@ test.after(() => clearInterval(alive))
 const IMAGE = await lazyImage(seededRandom(11), 4)
 const OPEN = { name: 'vm', fill: false, onLoss: 'wait' } as const
 const { signal } = new AbortController()
+const MiB = 1024 * 1024
 
 async function isRight(disk: Disk, offset: number, length: number): Promise<boolean> {
   const pieces = await disk.read(offset, length, { signal })
@@ -100,19 +106,55 @@ test('a read waits while the right to the image has ended, and goes on by a newe
     const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
     site.peers = [origin.address]
     const disk = await opened(site, clock, { ...OPEN, delegation: 'old' })
+    assert.ok(await isRight(disk, 4 * MiB - 8192, 8192))
     site.refusal = (delegation) => (delegation === 'new' ? undefined : new NotAuthorisedError('it has ended'))
     site.puller.stopAll(new NotAuthorisedError('it has ended'))
+    await settled(() => disk.trouble !== undefined)
+    assert.is(disk.state, 'ready', 'nothing waits yet')
+    const why =
+      'what is missing waits: the right that was lent to this node has ended (it has ended); lend it again: bootswarm disk attach site/disk@1 --delegate'
+    assert.is(disk.trouble, why)
+    assert.ok(await isRight(disk, 4 * MiB - 8192, 8192), 'what is here is read on')
     const read = isRight(disk, 4096, 100_000)
     await clock.advance(4 * PEER_RETRY_MS)
     assert.is(disk.state, 'stalled')
+    const alarm = site.lines.find(({ message }) => message.startsWith('nobody gives'))
+    assert.equal(alarm?.data, { disk: 'vm', image: 'site/disk@1', err: why })
     const entry = site.catalog.find(LAZY_REFERENCE)
     assert.ok(entry)
     await site.catalog.update(entry, { delegation: 'new' })
-    await until(clock, () => disk.stats().waits > 0)
+    site.opener.renewed(IMAGE.id)
+    await settled(() => disk.stats().waits > 0)
     assert.ok(await read)
+    assert.equal([disk.state, disk.trouble, disk.stats().errors], ['ready', undefined, 0])
     await disk.close()
     await origin.exchange.stop()
   }))
+
+for (const refusal of [new NotAuthorisedError('not any more'), new GrantError('delegation has expired')])
+  test(`a disk that comes back when the right has ended (${refusal.code}) is read as far as it is here`, () =>
+    withSite(async (site, clock) => {
+      const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+      site.peers = [origin.address]
+      const before = await opened(site, clock, { ...OPEN, delegation: 'old' })
+      assert.ok(await isRight(before, 4096, 100_000))
+      await before.close()
+      await settled(() => site.puller.running().length === 0)
+      site.refusal = () => refusal
+      const back = { ...OPEN, delegation: 'old', fill: true }
+      assert.is(await codeOf(site.opener.open(LAZY_REFERENCE, back)), refusal.code, 'one that is new')
+      const disk = await site.opener.open(LAZY_REFERENCE, { ...back, isBack: true })
+      assert.match(disk.trouble ?? '', /^what is missing waits: .*lend it again: bootswarm disk attach site/)
+      assert.ok(await isRight(disk, 4096, 100_000))
+      const read = isRight(disk, 2 * MiB, 100_000)
+      site.refusal = () => undefined
+      site.opener.renewed(IMAGE.id)
+      await until(clock, () => disk.complete)
+      assert.ok(await read)
+      assert.is(disk.trouble, undefined)
+      await disk.close()
+      await origin.exchange.stop()
+    }))
 
 test('nothing is begun again for a disk that only wants what it reads, nor for one that is closed', () =>
   withSite(async (site, clock) => {
