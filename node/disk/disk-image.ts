@@ -5,15 +5,13 @@ import { DISK_RETRY_MS } from '../../src/core/disk-limits.ts'
 import {
   BootswarmError,
   type ErrorCode,
-  IntegrityError,
   NotAuthorisedError,
   NotFoundError,
   UnreachableError,
 } from '../../src/core/errors.ts'
-import { decodeFrame } from '../../src/core/frame-codec.ts'
 import { PEER_RETRY_MS, REFUSED_RETRY_MS } from '../../src/core/limits.ts'
 import type { Log } from '../../src/core/log.ts'
-import { decodeSegmentOf, type Manifest, runCount } from '../../src/core/manifest.ts'
+import { type Manifest, runCount } from '../../src/core/manifest.ts'
 import { parseReference } from '../../src/core/reference.ts'
 import type { Segment } from '../../src/core/segment.ts'
 import type { Exchange } from '../../src/exchange/exchange.ts'
@@ -23,14 +21,15 @@ import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
 import type { Pull } from '../pull.ts'
 import type { Puller } from '../puller.ts'
 import type { SharedImage } from './disk.ts'
-import type { BringOptions, LackingBlocks } from './image-source.ts'
+import type { BringOptions, LackingBlocks, SegmentOptions } from './image-source.ts'
 import { ImageTrouble } from './image-trouble.ts'
+import { LocalSegments } from './local-segments.ts'
 
 export interface DiskImageComponents {
   puller: Pick<Puller, 'open'>
   catalog: Pick<ImageCatalog, 'update' | 'withManifest' | 'delegationFor'>
   exchange: Pick<Exchange, 'swarm'>
-  nodes: Pick<BlockStore, 'get' | 'delete'>
+  nodes: Pick<BlockStore, 'get' | 'has' | 'delete'>
   clock: Clock
   log: Log
 }
@@ -70,6 +69,7 @@ export class DiskImage implements SharedImage {
   readonly manifest: Manifest
   readonly #components: DiskImageComponents
   readonly #init: DiskImageInit
+  readonly #local: LocalSegments
   readonly #filling = new Set<object>()
   readonly #before = { fromOrigin: 0, fromPeers: 0 }
   #pull: Pull | undefined
@@ -86,6 +86,7 @@ export class DiskImage implements SharedImage {
     this.#init = init
     this.id = init.entry.manifest as ManifestId
     this.manifest = init.manifest
+    this.#local = new LocalSegments(components, init)
     this.#trouble = new ImageTrouble(init.entry)
     if (init.pull !== undefined) this.#follow(init.pull)
     else if (init.refusal !== undefined) this.#refused(init.refusal)
@@ -127,10 +128,14 @@ export class DiskImage implements SharedImage {
     else if (on) void this.#refill()
   }
 
-  async segment(index: number, options: CallOptions = {}): Promise<Segment> {
+  async segment(index: number, { waits, ...options }: SegmentOptions = {}): Promise<Segment> {
     // What fetches the image looks here first by itself.
-    const local = this.#pull?.ended === false ? undefined : await this.#localSegment(index)
-    return local ?? (await this.#patiently(options, (session) => session.segment(index, options)))
+    const isFetched = this.#pull?.ended === false
+    if (isFetched) void this.#local.whenAway(index, waits)
+    const local = isFetched ? undefined : await this.#local.segment(index)
+    if (local !== undefined) return local
+    if (!isFetched) waits?.()
+    return await this.#patiently(options, (session) => session.segment(index, options))
   }
 
   async bring(wanted: LackingBlocks, options: BringOptions): Promise<number> {
@@ -276,20 +281,5 @@ export class DiskImage implements SharedImage {
 
   #tellFill(session: Session): void {
     if (session.onDemand) session.fill(this.#filling.size > 0)
-  }
-
-  /** Undefined when it is not here, or damaged. */
-  async #localSegment(index: number): Promise<Segment | undefined> {
-    const link = this.manifest.segments[index]
-    if (link === undefined) throw new NotFoundError('no such segment')
-    const { nodes } = this.#components
-    try {
-      const [frame] = await nodes.get([link.digest])
-      return frame && decodeSegmentOf(link, decodeFrame(frame))
-    } catch (error) {
-      if (!(error instanceof IntegrityError)) throw error
-      await nodes.delete([link.digest])
-      return undefined
-    }
   }
 }

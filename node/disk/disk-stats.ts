@@ -5,9 +5,9 @@ export interface DiskStats {
   readonly readBytes: number
   /** Reads that failed. */
   readonly errors: number
-  /** Reads that waited for other peers. */
+  /** Reads that waited for other peers, those that still wait included. */
   readonly waits: number
-  /** Milliseconds that reads took that waited for other peers. */
+  /** Milliseconds from the moment when reads began to wait for other peers until they were answered; but for the sum, those that still wait count with their age. */
   readonly waitMs: {
     readonly p50: number
     readonly p95: number
@@ -15,9 +15,9 @@ export interface DiskStats {
     readonly max: number
     readonly sum: number
   }
-  /** For each bucket of such waits that is not empty its upper end and their number. */
+  /** For each bucket of such waits that have ended its upper end and their number, where there are any. */
   readonly waitBuckets: readonly { readonly upToMs: number; readonly count: number }[]
-  /** Share of the reads that were answered from what was here; 1 without any. */
+  /** Share of the reads that were, or will be, answered from what was here; 1 without any. */
   readonly shareLocal: number
   /** Times that a read waited for DISK_STALL_MS. */
   readonly stalls: number

@@ -13,9 +13,9 @@ import { ImageMap } from './image-map.ts'
 import type { BringOptions, ImageSource, LackingBlocks } from './image-source.ts'
 import type { ExportOptions, Extent, ExtentContext, ExtentRange, NbdExport, Pieces } from './nbd/export.ts'
 import { type ByteRange, ReadAhead } from './read-ahead.ts'
+import { ReadWaits } from './read-waits.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import { StallWatch } from './stall-watch.ts'
-import { WaitHistogram } from './wait-histogram.ts'
 
 /** `wait`: a read waits for as long as nobody has what it needs; `error`: it fails after DISK_LOSS_ERROR_MS. */
 export type OnLoss = 'wait' | 'error'
@@ -88,12 +88,10 @@ export class OpenDisk implements Disk {
   readonly #clock: Clock
   readonly #init: OpenDiskInit
   readonly #stall: StallWatch
-  readonly #waits = new WaitHistogram()
+  readonly #waits: ReadWaits
   readonly #closing = new AbortController()
   /** For the signal of each connection the one that is also aborted when the disk is closed. */
   readonly #signals = new WeakMap<AbortSignal, AbortSignal>()
-  /** Reads that wait, or have waited, for other peers. */
-  readonly #waited = new WeakSet<BringOptions>()
   readonly #counts = { reads: 0, readBytes: 0, errors: 0, stalls: 0, damaged: 0, store: 0, fetched: 0 }
   #aheadRuns = false
   #observer: ReadObserver | undefined
@@ -108,6 +106,7 @@ export class OpenDisk implements Disk {
     this.entry = entry
     this.description = `${entry.namespace}/${entry.name}@${entry.version}`
     this.size = image.manifest.size
+    this.#waits = new ReadWaits({ clock })
     this.#ahead = new ReadAhead({ size: this.size })
     const source = this.#watched(image)
     const events = {
@@ -123,7 +122,8 @@ export class OpenDisk implements Disk {
       },
     }
     const loader = new BlockLoader({ blocks, cache, opener }, { source, events })
-    this.#reader = new DiskReader({ map: new ImageMap({ source, cache: segments }), loader })
+    const map = new ImageMap({ source, cache: segments }, { waits: (read) => this.#waits.begin(read) })
+    this.#reader = new DiskReader({ map, loader })
     this.#stall = new StallWatch({ clock }, (stalled) => {
       const about = { disk: this.name, image: this.description, err: image.trouble }
       if (stalled) this.#counts.stalls++
@@ -191,13 +191,9 @@ export class OpenDisk implements Disk {
   stats(): DiskStats {
     const { reads, readBytes, errors, stalls, damaged, store, fetched } = this.#counts
     const { fromOrigin, fromPeers } = this.#image.wire
-    const at = (share: number) => this.#waits.percentile(share)
-    const { count, sumMs, maxMs } = this.#waits
     return {
-      ...{ reads, readBytes, errors, stalls, damagedBlocks: damaged, waits: count },
-      waitMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99), max: maxMs, sum: sumMs },
-      waitBuckets: this.#waits.buckets(),
-      shareLocal: reads === 0 ? 1 : Math.max(0, 1 - count / reads),
+      ...{ reads, readBytes, errors, stalls, damagedBlocks: damaged, ...this.#waits.stats() },
+      shareLocal: reads === 0 ? 1 : Math.max(0, 1 - this.#waits.count / reads),
       bytes: { store, fetched, wireFromOrigin: fromOrigin, wireFromPeers: fromPeers },
       runs: this.#image.runs,
       boot: { ...this.boot },
@@ -217,14 +213,13 @@ export class OpenDisk implements Disk {
   }
 
   async #counted(answer: Promise<Pieces>, options: BringOptions): Promise<Pieces> {
-    const startedMs = this.#clock.monotonic()
     try {
       return await answer
     } catch (error) {
       this.#counts.errors++
       throw error
     } finally {
-      if (this.#waited.has(options)) this.#waits.add(this.#clock.monotonic() - startedMs)
+      this.#waits.end(options)
     }
   }
 
@@ -275,7 +270,7 @@ export class OpenDisk implements Disk {
   }
 
   async #guest(image: SharedImage, wanted: LackingBlocks, options: BringOptions): Promise<number> {
-    this.#waited.add(options)
+    this.#waits.begin(options)
     return await this.#inTime(`run ${wanted.run}`, options, (asked) => image.bring(wanted, asked))
   }
 

@@ -1,8 +1,7 @@
-import type { CallOptions } from '../../src/core/blockstore.ts'
 import type { Digest } from '../../src/core/cid.ts'
 import { InternalError } from '../../src/core/errors.ts'
 import { unless } from '../../src/util/unless.ts'
-import type { ImageSource } from './image-source.ts'
+import type { BringOptions, ImageSource } from './image-source.ts'
 import type { SegmentCache } from './segment-cache.ts'
 import { SegmentSpans } from './segment-spans.ts'
 
@@ -23,6 +22,17 @@ export interface ImageSpan {
   readonly block: PlacedBlock | undefined
 }
 
+/** Of a read of a guest, as it came; others are not told of. */
+type MapOptions = Pick<BringOptions, 'signal'> & Partial<Pick<BringOptions, 'class'>>
+
+interface Loading {
+  readonly done: Promise<SegmentSpans>
+  /** Who wants it. */
+  readonly reads: Set<MapOptions>
+  /** It is not here: others give it. */
+  waits: boolean
+}
+
 /** Where the bytes of an image are. Segments are loaded when they are asked for. */
 export class ImageMap {
   readonly size: number
@@ -32,9 +42,15 @@ export class ImageMap {
   readonly #starts: Float64Array
   /** Index of the first run of each segment. */
   readonly #runs: Uint32Array
-  readonly #loading = new Map<number, Promise<SegmentSpans>>()
+  readonly #loading = new Map<number, Loading>()
+  readonly #waits: (read: object) => void
 
-  constructor(components: { source: ImageSource; cache: SegmentCache }) {
+  /** `waits` is told of reads of guests, by their options, that wait for a segment which others have to give. */
+  constructor(
+    components: { source: ImageSource; cache: SegmentCache },
+    init: { waits?: (read: object) => void } = {},
+  ) {
+    this.#waits = init.waits ?? (() => {})
     this.#source = components.source
     this.#cache = components.cache
     const { segments, size } = this.#source.manifest
@@ -48,7 +64,7 @@ export class ImageMap {
   }
 
   /** Spans in order, of `length` bytes together; at once where the segments are here. Errors: those of the source. */
-  spans(offset: number, length: number, options: CallOptions = {}): ImageSpan[] | Promise<ImageSpan[]> {
+  spans(offset: number, length: number, options: MapOptions = {}): ImageSpan[] | Promise<ImageSpan[]> {
     const spans: ImageSpan[] = []
     const end = offset + length
     for (let at = offset, index = this.#segmentAt(offset); at < end; index++) {
@@ -63,7 +79,7 @@ export class ImageMap {
   }
 
   /** What follows is held in memory alone, so that other segments may push none of it out of the cache before it is used. */
-  async #loaded(offset: number, length: number, options: CallOptions): Promise<ImageSpan[]> {
+  async #loaded(offset: number, length: number, options: MapOptions): Promise<ImageSpan[]> {
     const spans: ImageSpan[] = []
     const end = offset + length
     for (let at = offset, index = this.#segmentAt(offset); at < end; index++) {
@@ -95,17 +111,33 @@ export class ImageMap {
   }
 
   /** One load for all who wait; who gives up leaves it to the others. */
-  #load(index: number, { signal }: CallOptions): Promise<SegmentSpans> {
-    let loading = this.#loading.get(index)
-    if (loading === undefined) {
-      loading = this.#fetch(index).finally(() => this.#loading.delete(index))
-      this.#loading.set(index, loading)
-    }
-    return signal === undefined ? loading : unless(signal, loading)
+  #load(index: number, options: MapOptions): Promise<SegmentSpans> {
+    const loading = this.#loading.get(index) ?? this.#begin(index)
+    loading.reads.add(options)
+    if (loading.waits) this.#tell([options])
+    const { signal } = options
+    return signal === undefined ? loading.done : unless(signal, loading.done)
   }
 
-  async #fetch(index: number): Promise<SegmentSpans> {
-    const spans = new SegmentSpans(await this.#source.segment(index))
+  #begin(index: number): Loading {
+    const reads = new Set<MapOptions>()
+    const done = this.#fetch(index, () => {
+      if (this.#loading.get(index) !== loading) return
+      loading.waits = true
+      this.#tell(reads)
+    })
+    const loading: Loading = { reads, waits: false, done: done.finally(() => this.#loading.delete(index)) }
+    this.#loading.set(index, loading)
+    return loading
+  }
+
+  #tell(reads: Iterable<MapOptions>): void {
+    // who has given up waits no more
+    for (const read of reads) if (read.class === 'guest' && read.signal?.aborted !== true) this.#waits(read)
+  }
+
+  async #fetch(index: number, waits: () => void): Promise<SegmentSpans> {
+    const spans = new SegmentSpans(await this.#source.segment(index, { waits }))
     const link = this.#source.manifest.segments[index]
     if (link !== undefined) this.#cache.add(link.digest, spans)
     return spans

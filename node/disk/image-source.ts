@@ -16,12 +16,17 @@ export interface BringOptions extends CallOptions {
   readonly class: Extract<TrafficClass, 'guest' | 'boot' | 'background'>
 }
 
+export interface SegmentOptions extends CallOptions {
+  /** Called when it is not here: whoever wants it waits for others from now on. */
+  readonly waits?: (() => void) | undefined
+}
+
 /** One image, wherever its bytes are. */
 export interface ImageSource {
   readonly id: ManifestId
   readonly manifest: Manifest
   /** Of a segment, fetched when it is not here. */
-  segment(index: number, options?: CallOptions): Promise<Segment>
+  segment(index: number, options?: SegmentOptions): Promise<Segment>
   /** Resolves when the blocks are in the store, verified, with the bytes of those that were fetched for it alone; waits while nobody has them. */
   bring(blocks: LackingBlocks, options: BringOptions): Promise<number>
   /** A run lacks blocks that it had: they were damaged, and are deleted. */

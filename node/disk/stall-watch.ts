@@ -8,6 +8,7 @@ export class StallWatch {
   /** When each read that waits began to, the first first. */
   readonly #waiting = new Map<symbol, number>()
   #stalled = false
+  #isClosed = false
   #cancel = () => {}
 
   constructor(components: { clock: Clock }, changed: (stalled: boolean) => void) {
@@ -30,13 +31,17 @@ export class StallWatch {
     }
   }
 
+  /** Nobody hears anything any more: what ends now was given up. */
   close(): void {
+    this.#isClosed = true
+    this.#stalled = false
     this.#waiting.clear()
     this.#cancel()
   }
 
   #look(): void {
     this.#cancel()
+    if (this.#isClosed) return
     const [firstMs] = this.#waiting.values()
     const leftMs = firstMs === undefined ? undefined : firstMs + DISK_STALL_MS - this.#clock.monotonic()
     if (leftMs !== undefined && leftMs > 0) this.#cancel = this.#clock.after(leftMs, () => this.#look())

@@ -29,6 +29,17 @@ export class WaitHistogram {
     this.#maxMs = Math.max(this.#maxMs, ms)
   }
 
+  /** Another one, with these as well. */
+  with(moreMs: readonly number[]): WaitHistogram {
+    const all = new WaitHistogram()
+    all.#counts.set(this.#counts)
+    all.#count = this.#count
+    all.#sumMs = this.#sumMs
+    all.#maxMs = this.#maxMs
+    for (const ms of moreMs) all.add(ms)
+    return all
+  }
+
   /** At most so many milliseconds in `share` of all waits; 0 when there was none. */
   percentile(share: number): number {
     let left = Math.ceil(share * this.#count)

@@ -60,7 +60,9 @@ export const DiskFigures = Type.Object({
   reads: Type.Integer(),
   readBytes: Type.Integer({ description: 'bytes that machines have asked for' }),
   errors: Type.Integer({ description: 'reads that failed' }),
-  waits: Type.Integer({ description: 'reads that waited for other machines' }),
+  waits: Type.Integer({
+    description: 'reads that waited for other machines, those that still wait included',
+  }),
   waitSeconds: Type.Object(
     { p50: Seconds, p95: Seconds, p99: Seconds, max: Seconds, sum: Seconds },
     { description: 'how long these took' },

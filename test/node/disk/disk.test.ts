@@ -232,16 +232,57 @@ test('a read waits while nobody has it; after 5 s somebody is told, and it goes 
       assert.is(disk.state, 'ready')
       await clock.advance(20)
       assert.is(disk.state, 'stalled')
-      assert.is(disk.stats().stalls, 1)
+      const { waits, waitMs, shareLocal, stalls } = disk.stats()
+      assert.equal([waits, shareLocal, stalls], [1, 0, 1], 'it waits, and has not ended')
+      assert.ok(waitMs.p99 >= DISK_STALL_MS && waitMs.max >= DISK_STALL_MS)
       assert.is(site.lines.filter(({ level }) => level === 'error').length, 1)
       const holder = await holderOf(site, IMAGE, { name: 'holder', clock })
       for (const pull of site.puller.running()) pull.session.learn([holder.address])
       await clock.advance(1000)
       assert.ok(await read)
       assert.is(disk.state, 'ready')
+      assert.is(disk.stats().waits, 1)
       assert.ok(disk.stats().waitMs.max >= DISK_STALL_MS)
       await disk.close()
       await holder.exchange.stop()
+    },
+    { clock },
+  )
+})
+
+test('a disk that is detached while it is stalled says nothing of reads that go on', async () => {
+  const clock = new FakeClock(Date.now())
+  await withSite(
+    async (site) => {
+      await site.node.nodes.put(await all(IMAGE))
+      const disk = await site.opener.open(LAZY_REFERENCE, OPEN)
+      const read = codeOf(readAt(disk, 4096, 1000))
+      await clock.advance(DISK_STALL_MS + 10)
+      assert.is(disk.state, 'stalled')
+      const closed = disk.close()
+      assert.is(disk.state, 'ready')
+      assert.is(await read, 'E_UNREACHABLE')
+      await closed
+      assert.not(site.lines.some(({ message }) => message === 'the reads of a disk go on'))
+    },
+    { clock },
+  )
+})
+
+test('a read that waits for the places of its blocks counts as one that waits', async () => {
+  const clock = new FakeClock(Date.now())
+  await withSite(
+    async (site) => {
+      await site.node.nodes.put(await IMAGE.store.get([parseManifestId(IMAGE.id)]).then(present))
+      const disk = await site.opener.open(LAZY_REFERENCE, OPEN)
+      const reads = [4096, 8192].map((at) => codeOf(readAt(disk, at, 1000)))
+      await clock.advance(DISK_STALL_MS + 10)
+      const { waits, waitMs, shareLocal } = disk.stats()
+      assert.equal([waits, shareLocal], [2, 0])
+      assert.ok(waitMs.p99 >= DISK_STALL_MS)
+      await disk.close()
+      assert.equal(await Promise.all(reads), ['E_UNREACHABLE', 'E_UNREACHABLE'])
+      assert.is(disk.stats().waits, 2)
     },
     { clock },
   )
