@@ -82,7 +82,7 @@ function readAll(request: FramesToRead): void {
   const size = reads.reduce((sum, { bytes }) => sum + bytes, 0)
   if (size > READ_BYTES_MAX) throw new IntegrityError('frames claim too many bytes')
   if (scratch.length < size) scratch = Buffer.allocUnsafeSlow(size)
-  if (checked?.memory !== request.checked) checked = new CheckedFrames(request.checked)
+  if (checked?.memory !== request.checked) checked = new CheckedFrames({ memory: request.checked })
   let filled = 0
   for (const read of reads) {
     readWhole(read, scratch.subarray(filled, filled + read.bytes))
