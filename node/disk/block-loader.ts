@@ -157,7 +157,8 @@ export class BlockLoader {
 
   /** Resolves when all blocks are in the store, with the bytes of those that were fetched for it. Errors: as `open`. */
   async fetch(blocks: readonly PlacedBlock[], options: BringOptions): Promise<number> {
-    const wanted = unique(blocks).filter((block) => this.cached(block) === undefined)
+    // What is in memory alone, after the store was cleaned, is not there for peers nor for later.
+    const wanted = unique(blocks)
     const held = await this.local(wanted)
     const lacking = wanted.filter((_, i) => held[i] !== true)
     return lacking.length > 0 ? await this.#bring(lacking, options) : 0

@@ -207,6 +207,24 @@ test('a damaged block is fetched again, counted, and never given', () =>
     await origin.exchange.stop()
   }))
 
+test('what is in memory alone, because the store was cleaned, is fetched again for later', () =>
+  withSite(async (site) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true })
+    site.peers = [origin.address]
+    const first = await site.opener.open(LAZY_REFERENCE, OPEN)
+    assert.ok(await isRight(first, 500_000, 10_000))
+    await first.close()
+    const { blocks } = site.node
+    for await (const digest of blocks.list()) await blocks.delete([digest])
+    const disk = await site.opener.open(LAZY_REFERENCE, { ...OPEN, name: 'again' })
+    await disk.prefetch(500_000, 10_000, { signal })
+    const range = { offset: 500_000, length: 10_000, extentsMax: 1 }
+    const [extent] = await disk.extents('cached', range, { signal })
+    assert.ok(extent !== undefined && extent.flags === CACHED.local && extent.length >= 10_000)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
 test('a store that cannot keep anything gives errors, not wrong bytes', () =>
   withSite(async (site) => {
     const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true })
