@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { addServingMetrics, type ServingFigures } from '../src/exchange/serving-metrics.ts'
+import { addFigure, addFigures } from '../src/util/figures.ts'
 
 /** Sums over all pulls since the start, wire bytes. */
 export interface PullTotals {
@@ -33,37 +34,30 @@ export interface NodeFigures {
 export function nodeMetrics(figures: NodeFigures, version: string): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const gauge = (name: string, help: string, read: () => number | Promise<number>) =>
-    new Gauge({
-      name: `bootswarm_node_${name}`,
-      help,
-      registers: [registry],
-      async collect() {
-        this.set(await read())
-      },
-    })
-  gauge('images', 'Images that are complete here', () => figures.images())
-  gauge('pulls', 'Pulls under way', () => figures.pulls())
-  gauge('peer_connections', 'Open channels', () => figures.peers())
-  gauge('store_bytes', 'Bytes of blocks on disk', () => figures.storedBytes())
-  gauge('exchange_sent_bytes_total', 'Bytes of frames sent to peers', () => figures.sentBytes())
-  gauge('corrupt_peers_total', 'Peers dropped for wrong bytes', () => figures.totals().corruptPeers)
-  gauge('passes_refused_total', 'Passes of peers that were not accepted', () => figures.refusedPasses())
-  gauge('tracker_reachable', 'Whether the tracker answered', () => Number(figures.trackerReachable()))
-  gauge('dht_peers', 'Peers of the DHT that are connected', () => figures.dhtPeers())
-  gauge('dht_provides_total', 'Provider records that were published', () => figures.dht().provided)
-  gauge(
+  const figure = (name: string, help: string, read: () => number | Promise<number>) =>
+    addFigure(registry, { name: `bootswarm_node_${name}`, help }, read)
+  figure('images', 'Images that are complete here', () => figures.images())
+  figure('pulls', 'Pulls under way', () => figures.pulls())
+  figure('peer_connections', 'Open channels', () => figures.peers())
+  figure('store_bytes', 'Bytes of blocks on disk', () => figures.storedBytes())
+  figure('exchange_sent_bytes_total', 'Bytes of frames sent to peers', () => figures.sentBytes())
+  figure('corrupt_peers_total', 'Peers dropped for wrong bytes', () => figures.totals().corruptPeers)
+  figure('passes_refused_total', 'Passes of peers that were not accepted', () => figures.refusedPasses())
+  figure('tracker_reachable', 'Whether the tracker answered', () => Number(figures.trackerReachable()))
+  figure('dht_peers', 'Peers of the DHT that are connected', () => figures.dhtPeers())
+  figure('dht_provides_total', 'Provider records that were published', () => figures.dht().provided)
+  figure(
     'dht_provide_failures_total',
     'Provider records that could not be published',
     () => figures.dht().failed,
   )
-  gauge('dht_records_waiting', 'Provider records that wait for their turn', () => figures.dht().waiting)
-  gauge(
+  figure('dht_records_waiting', 'Provider records that wait for their turn', () => figures.dht().waiting)
+  figure(
     'fallback_bytes_total',
     'Bytes of frames from the origin that peers should have given and could not',
     () => figures.totals().fallback,
   )
-  gauge(
+  figure(
     'seeded_bytes_total',
     'Bytes of blocks that came from seeds instead of peers',
     () => figures.totals().seeded,
@@ -80,16 +74,9 @@ export function nodeMetrics(figures: NodeFigures, version: string): Registry {
 }
 
 function addReceived(registry: Registry, figures: NodeFigures): void {
-  new Gauge({
-    name: 'bootswarm_node_exchange_received_bytes_total',
-    help: 'Bytes of frames received, by source',
-    labelNames: ['source'],
-    registers: [registry],
-    collect() {
-      const { fromOrigin, fromPeers, duplicate } = figures.totals()
-      this.set({ source: 'origin' }, fromOrigin)
-      this.set({ source: 'peer' }, fromPeers)
-      this.set({ source: 'duplicate' }, duplicate)
-    },
+  const name = 'bootswarm_node_exchange_received_bytes_total'
+  addFigures(registry, { name, help: 'Bytes of frames received, by source', label: 'source' }, () => {
+    const { fromOrigin, fromPeers, duplicate } = figures.totals()
+    return { origin: fromOrigin, peer: fromPeers, duplicate }
   })
 }

@@ -1,9 +1,10 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import type { ServingStats } from '../src/exchange/serving.ts'
 import { addServingMetrics } from '../src/exchange/serving-metrics.ts'
 import type { Identity } from '../src/identity/identity-files.ts'
 import { addTrustMetrics } from '../src/identity/trust-metrics.ts'
 import type { TrustWatcher } from '../src/identity/trust-watcher.ts'
+import { addFigure, addFigures } from '../src/util/figures.ts'
 import type { Swarms } from './swarm/swarms.ts'
 
 interface WatchedOrigin {
@@ -44,51 +45,34 @@ export class TrackerMetrics {
   /** Shows what the origin has sent to nodes, and whom it has refused. */
   watchOrigin(origin: WatchedOrigin): void {
     addServingMetrics(this.registry, { prefix: 'bootswarm_tracker', serving: () => origin.serving })
-    const gauge = (name: string, help: string, read: (serving: ServingStats) => number) =>
-      new Gauge({
-        name: `bootswarm_tracker_${name}`,
-        help,
-        registers: [this.registry],
-        collect() {
-          this.set(read(origin.serving))
-        },
-      })
-    gauge(
+    const figure = (name: string, help: string, read: (serving: ServingStats) => number) =>
+      this.#figure(name, help, () => read(origin.serving))
+    figure(
       'origin_fallback_runs_total',
       'Runs that the origin gave to starving peers although others had got them',
       ({ fallbackRuns }) => fallbackRuns,
     )
-    gauge(
+    figure(
       'origin_fallback_bytes_total',
       'Bytes of frames that the origin sent of such runs',
       ({ fallbackBytes }) => fallbackBytes,
     )
-    gauge(
+    figure(
       'origin_fallback_refused_total',
       'Asks of starving peers that the limit of the fallback held up',
       ({ fallbackRefused }) => fallbackRefused,
     )
-    gauge(
+    figure(
       'origin_peers_waiting',
       'Peers that wait for their turn at the origin',
       ({ waitingForTurn }) => waitingForTurn,
     )
-    new Gauge({
-      name: 'bootswarm_tracker_passes_refused_total',
-      help: 'Passes that peers showed to the origin and that were not accepted',
-      registers: [this.registry],
-      collect() {
-        this.set(origin.refusedPasses)
-      },
-    })
-    new Gauge({
-      name: 'bootswarm_tracker_origin_sent_bytes_total',
-      help: 'Bytes of frames that the origin sent to nodes',
-      registers: [this.registry],
-      collect() {
-        this.set(origin.sentBytes)
-      },
-    })
+    figure(
+      'passes_refused_total',
+      'Passes that peers showed to the origin and that were not accepted',
+      () => origin.refusedPasses,
+    )
+    figure('origin_sent_bytes_total', 'Bytes of frames that the origin sent to nodes', () => origin.sentBytes)
   }
 
   /** Shows when certificates and revocation lists end, and whether their files can be read. */
@@ -108,28 +92,23 @@ export class TrackerMetrics {
 
   /** Shows the swarms; they are counted when somebody looks. */
   watchSwarms(swarms: Swarms): void {
-    const registers = [this.registry]
-    new Gauge({
+    const peers = {
       name: 'bootswarm_tracker_swarm_peers',
       help: 'Peers in swarms, by whether they hold the whole image',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        const { complete, partial } = swarms.totals()
-        this.set({ state: 'complete' }, complete)
-        this.set({ state: 'partial' }, partial)
-      },
+    }
+    addFigures(this.registry, { ...peers, label: 'state' }, () => {
+      const { complete, partial } = swarms.totals()
+      return { complete, partial }
     })
-    const gauge = (name: string, help: string, read: () => number) =>
-      new Gauge({
-        name: `bootswarm_tracker_${name}`,
-        help,
-        registers,
-        collect() {
-          this.set(read())
-        },
-      })
-    gauge('swarms', 'Manifests that some node announces', () => swarms.totals().swarms)
-    gauge('announcing_nodes', 'Nodes that have announced themselves lately', () => swarms.totals().nodes)
+    this.#figure('swarms', 'Manifests that some node announces', () => swarms.totals().swarms)
+    this.#figure(
+      'announcing_nodes',
+      'Nodes that have announced themselves lately',
+      () => swarms.totals().nodes,
+    )
+  }
+
+  #figure(name: string, help: string, read: () => number): void {
+    addFigure(this.registry, { name: `bootswarm_tracker_${name}`, help }, read)
   }
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { addFigure, addFigures } from '../../src/util/figures.ts'
 import type { WireBytes } from './disk-image.ts'
 import type { DiskSums } from './disk-totals.ts'
 import type { Disks } from './disks.ts'
@@ -64,16 +65,11 @@ export class DiskMetrics implements NbdObserver {
     registry.registerMetric(this.#connections)
     registry.registerMetric(this.#refusals)
     registry.registerMetric(this.#held)
-    new Gauge({
-      name: 'bootswarm_node_disks',
-      help: 'Disks that are attached, by state',
-      labelNames: ['state'] as const,
-      registers: [registry],
-      collect() {
-        const states = disks.list().map((disk) => disk.state)
-        for (const state of ['ready', 'stalled', 'unavailable'] as const)
-          this.set({ state }, states.filter((one) => one === state).length)
-      },
+    const attached = { name: 'bootswarm_node_disks', help: 'Disks that are attached, by state' }
+    addFigures(registry, { ...attached, label: 'state' }, () => {
+      const counts = { ready: 0, stalled: 0, unavailable: 0 }
+      for (const { state } of disks.list()) counts[state]++
+      return counts
     })
     addTotals(registry, () => disks.totals())
     addBoots(registry, () => disks.totals())
@@ -84,12 +80,7 @@ export class DiskMetrics implements NbdObserver {
 
 function addTotals(registry: Registry, sums: () => DiskSums): void {
   const total = (name: string, help: string, read: (sums: DiskSums) => number) =>
-    new Gauge({
-      ...{ name: `bootswarm_node_disk_${name}_total`, help, registers: [registry] },
-      collect() {
-        this.set(read(sums()))
-      },
-    })
+    addFigure(registry, { name: `bootswarm_node_disk_${name}_total`, help }, () => read(sums()))
   total('reads', 'Reads of machines', ({ reads }) => reads)
   total('stalls', 'Reads that waited so long that an alarm was raised', ({ stalls }) => stalls)
   total(
@@ -97,56 +88,38 @@ function addTotals(registry: Registry, sums: () => DiskSums): void {
     'Blocks that were damaged in the store and fetched again',
     (all) => all.damagedBlocks,
   )
-  new Gauge({
-    name: 'bootswarm_node_disk_bytes_total',
-    help: 'Bytes of blocks for reads of machines: from the store, or fetched for them and ahead of them',
-    labelNames: ['source'] as const,
-    registers: [registry],
-    collect() {
-      const { storeBytes, fetchedBytes } = sums()
-      this.set({ source: 'store' }, storeBytes)
-      this.set({ source: 'fetched' }, fetchedBytes)
-    },
+  const help = 'Bytes of blocks for reads of machines: from the store, or fetched for them and ahead of them'
+  addFigures(registry, { name: 'bootswarm_node_disk_bytes_total', help, label: 'source' }, () => {
+    const { storeBytes, fetchedBytes } = sums()
+    return { store: storeBytes, fetched: fetchedBytes }
   })
 }
 
 function addWire(registry: Registry, wire: () => WireBytes): void {
-  new Gauge({
-    name: 'bootswarm_node_disk_wire_bytes_total',
-    help: 'Bytes of frames received for images while they were open as disks or brought in by the hoard, by source',
-    labelNames: ['source'] as const,
-    registers: [registry],
-    collect() {
-      const { fromOrigin, fromPeers } = wire()
-      this.set({ source: 'origin' }, fromOrigin)
-      this.set({ source: 'peer' }, fromPeers)
-    },
+  const help =
+    'Bytes of frames received for images while they were open as disks or brought in by the hoard, by source'
+  addFigures(registry, { name: 'bootswarm_node_disk_wire_bytes_total', help, label: 'source' }, () => {
+    const { fromOrigin, fromPeers } = wire()
+    return { origin: fromOrigin, peer: fromPeers }
   })
 }
 
 function addBoots(registry: Registry, sums: () => DiskSums): void {
-  new Gauge({
+  const bytes = {
     name: 'bootswarm_node_disk_profile_bytes_total',
     help: 'Bytes of disks that boot profiles covered, what machines have read of these while they booted, and bytes of blocks that were fetched for profiles',
-    labelNames: ['kind'] as const,
-    registers: [registry],
-    collect() {
-      const { profileBytes, usedBytes, fetchedBytes } = sums().boot
-      this.set({ kind: 'covered' }, profileBytes)
-      this.set({ kind: 'used' }, usedBytes)
-      this.set({ kind: 'fetched' }, fetchedBytes)
-    },
+  }
+  addFigures(registry, { ...bytes, label: 'kind' }, () => {
+    const { profileBytes, usedBytes, fetchedBytes } = sums().boot
+    return { covered: profileBytes, used: usedBytes, fetched: fetchedBytes }
   })
-  new Gauge({
+  const reads = {
     name: 'bootswarm_node_disk_profile_reads_total',
     help: 'Reads of machines while they booted over disks with boot profiles, by whether the profile covered them',
-    labelNames: ['covered'] as const,
-    registers: [registry],
-    collect() {
-      const { reads, hits } = sums().boot
-      this.set({ covered: 'yes' }, hits)
-      this.set({ covered: 'no' }, reads - hits)
-    },
+  }
+  addFigures(registry, { ...reads, label: 'covered' }, () => {
+    const { reads, hits } = sums().boot
+    return { yes: hits, no: reads - hits }
   })
 }
 

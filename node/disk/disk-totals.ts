@@ -13,18 +13,30 @@ export interface DiskSums {
   waits: Map<number, number>
 }
 
+interface Counted {
+  stats(): DiskStats
+}
+
 /** Adds up what disks have done, whether or not they are still there. */
 export class DiskTotals {
   readonly #closed = nothing()
+  readonly #closing = new Set<Counted>()
 
-  /** A disk is closed; it must not be counted as open any more. */
-  closed(stats: DiskStats): void {
-    add(this.#closed, stats)
+  /** Counts a disk that is no longer among the open ones while `close` runs, and what it has counted by then from then on. */
+  async closing(disk: Counted | undefined, close: () => Promise<void>): Promise<void> {
+    if (disk === undefined) return await close()
+    this.#closing.add(disk)
+    try {
+      await close()
+    } finally {
+      this.#closing.delete(disk)
+      add(this.#closed, disk.stats())
+    }
   }
 
-  sums(open: readonly DiskStats[]): DiskSums {
+  sums(open: readonly Counted[]): DiskSums {
     const sums = { ...this.#closed, waits: new Map(this.#closed.waits), boot: { ...this.#closed.boot } }
-    for (const stats of open) add(sums, stats)
+    for (const disk of [...open, ...this.#closing]) add(sums, disk.stats())
     return sums
   }
 }

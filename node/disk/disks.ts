@@ -113,7 +113,7 @@ export class Disks implements Lifecycle {
 
   /** Over all disks since the start. */
   totals(): DiskSums {
-    return this.#totals.sums(this.exports().map((disk) => disk.stats()))
+    return this.#totals.sums(this.exports())
   }
 
   /** Those that can be read now. */
@@ -179,8 +179,7 @@ export class Disks implements Lifecycle {
       await this.#components.files.remove(name)
       attached.cancelRetry?.()
       this.#attached.delete(name)
-      await closeAttached(attached, this.#components)
-      if (attached.disk !== undefined) this.#totals.closed(attached.disk.stats())
+      await this.#totals.closing(attached.disk, () => closeAttached(attached, this.#components))
       this.#components.log.info({ disk: name }, 'disk detached')
     })
   }

@@ -1,6 +1,5 @@
 // deadline: 240 s
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
-import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -10,6 +9,7 @@ import type { NodeHandle, Testnet } from '../../testnet/handles.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { until } from '../fixtures/hosts.ts'
+import { checkNames, metricsOf, seriesOf } from '../fixtures/metrics-text.ts'
 import { NbdClient, requestBytes } from '../fixtures/nbd-client.ts'
 import { outputOf } from '../fixtures/nbd-process.ts'
 import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
@@ -126,16 +126,9 @@ withClients('a restart of the node while the tracker is away costs nothing but t
 
 /** Records of the DHT that a node has published. */
 async function providesOf({ socket }: NodeHandle): Promise<number> {
-  const text = await new Promise<string>((resolve, reject) => {
-    get({ socketPath: socket, path: '/metrics' }, (answer) => {
-      let body = ''
-      answer.setEncoding('utf8').on('data', (some: string) => {
-        body += some
-      })
-      answer.on('end', () => resolve(body))
-    }).on('error', reject)
-  })
-  return Number(/^bootswarm_node_dht_provides_total (\d+)/m.exec(text)?.[1] ?? 0)
+  const text = await metricsOf(socket)
+  checkNames(text, 'bootswarm_node_')
+  return seriesOf(text, 'bootswarm_node_dht_provides_total')
 }
 
 test.run()

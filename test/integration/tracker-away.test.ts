@@ -1,7 +1,6 @@
 // deadline: 240 s
 // mostly waits
 import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
-import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
@@ -11,6 +10,7 @@ import { createTestnet } from '../../testnet/testnet.ts'
 import { ByteGate } from '../fixtures/byte-gate.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { until } from '../fixtures/hosts.ts'
+import { metricsOf, seriesOf } from '../fixtures/metrics-text.ts'
 import { assertExportIs, pushImage, startPull, withNode } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
@@ -91,23 +91,8 @@ async function failed(result: Promise<unknown>): Promise<boolean> {
 }
 
 /** A series of a node's metrics, as Prometheus would read it. */
-async function figure(node: Testnet['nodes'][number], series: string): Promise<number> {
-  const text = await metricsOf(node.socket)
-  const line = text.split('\n').find((one) => one.startsWith(`${series} `))
-  return Number(line?.split(' ').at(-1) ?? Number.NaN)
-}
-
-async function metricsOf(socketPath: string): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
-  const request = get({ socketPath, path: '/metrics' }, (answer) => {
-    let text = ''
-    answer.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece
-    })
-    answer.on('end', () => resolve(text))
-  })
-  request.on('error', reject)
-  return await promise
+async function figure({ socket }: Testnet['nodes'][number], series: string): Promise<number> {
+  return seriesOf(await metricsOf(socket), series)
 }
 
 test.run()

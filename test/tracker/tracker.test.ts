@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import { parseReference } from '../../src/core/reference.ts'
 import type { Tracker } from '../../tracker/tracker.ts'
 import { failureOf } from '../fixtures/failure.ts'
+import { checkNames } from '../fixtures/metrics-text.ts'
 import { testImage } from '../fixtures/test-image.ts'
 import { collect, pushImage, TrackerSite } from '../fixtures/tracker.ts'
 
@@ -36,6 +37,7 @@ test('shows health and metrics on a plain listener of its own, and nothing else'
     [await get('/livez'), await get('/readyz'), await get('/metrics'), await get('/api/images')],
     [200, 200, 200, 404],
   )
+  checkNames(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(), 'bootswarm_tracker_')
   const taken = await failureOf(site.start({ more: `metrics: { listen: 127.0.0.1:${port} }` }))
   assert.is(taken.code, 'E_STATE')
   await tracker.stop()
