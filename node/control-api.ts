@@ -17,6 +17,7 @@ import { BootswarmError, httpStatusOf, NotFoundError } from '../src/core/errors.
 import type { Log } from '../src/core/log.ts'
 import { parseReference } from '../src/core/reference.ts'
 import { addDisks, type DiskRoutesComponents } from './disk/disk-routes.ts'
+import { addHoard, type HoardRoutesComponents } from './disk/hoard-routes.ts'
 import type { Enrolment } from './enrolment.ts'
 import { eventStream } from './event-stream.ts'
 import type { Exporter } from './exporter.ts'
@@ -39,6 +40,7 @@ export interface ControlComponents {
   seeds: SeedRoutesComponents['seeds']
   disks: DiskRoutesComponents['disks']
   boots: DiskRoutesComponents['boots']
+  hoard: HoardRoutesComponents['hoard']
 }
 
 /** The control API of a node (HTTP on its unix socket), not yet listening. Who may open the socket may do everything. */
@@ -62,6 +64,7 @@ export function buildControlApi(components: ControlComponents): FastifyInstance 
   addMaintenance(app, components)
   addExports(app, components)
   addDisks(app, components)
+  addHoard(app, components)
   addSeeds(app, { seeds: components.seeds, failed: (error) => logFailure(components.log, error) })
   return app
 }

@@ -114,7 +114,7 @@ export async function startNode(components: { log: Log }, config: NodeConfig): P
   addMetrics(metrics)
   addTrustMetrics(metrics, { prefix: 'bootswarm_node', identity, watcher })
   const control = buildControlApi({
-    ...{ catalog, puller, maintenance, exporter, seeds, report, enrolment, metrics, log, disks, boots },
+    ...{ catalog, puller, maintenance, exporter, seeds, report, enrolment, metrics, log, ...wired },
   })
 
   await maintenance.load()

@@ -68,6 +68,7 @@ export class Hoard implements Lifecycle {
   #fetchedBytes = 0
   #cancel = () => {}
   #round: Promise<void> = Promise.resolve()
+  #saving: Promise<void> = Promise.resolve()
   /** A round that somebody has asked for and that has not begun. */
   #asked: Promise<void> | undefined
 
@@ -86,6 +87,11 @@ export class Hoard implements Lifecycle {
     }
   }
 
+  /** What is kept, and what was attached, those attached last first. */
+  get images(): Hoarded[] {
+    return this.#list.byWorth()
+  }
+
   async start(): Promise<void> {
     this.#list.load(await this.#components.files.load())
     this.#next(HOARD_START_MS)
@@ -95,11 +101,15 @@ export class Hoard implements Lifecycle {
     this.#stopping.abort(new AbortedError('the node is stopping'))
     this.#cancel()
     await this.#round
+    await this.#saving
   }
 
   /** An image was attached: it is worth more than those that were attached before, and is never taken away. */
   attached(image: CatalogEntry): void {
     this.#list.attached(image, this.#components.clock.now())
+    this.#save().catch((error: unknown) =>
+      this.#components.log.warn({ err: String(error) }, 'could not keep what was attached last'),
+    )
   }
 
   /**
@@ -140,16 +150,15 @@ export class Hoard implements Lifecycle {
   }
 
   async #go(): Promise<void> {
-    const { files } = this.#components
     this.#list.correct((image) => this.#room.isOnDemand(image))
     const planned = this.#budgetBytes > 0 ? await this.#plan() : []
     await this.#room.keep()
     await this.#room.collect()
-    await files.save(this.#list.all)
+    await this.#save()
     for (const one of planned) {
       if (this.#stopping.signal.aborted) return
       await this.#bring(one)
-      await files.save(this.#list.all)
+      await this.#save()
     }
   }
 
@@ -253,6 +262,13 @@ export class Hoard implements Lifecycle {
     } catch (error) {
       this.#failed(`could not hoard ${reference}`, error)
     }
+  }
+
+  /** What is in the list by then; one after the other, since they share a file. */
+  #save(): Promise<void> {
+    const saved = this.#saving.then(() => this.#components.files.save(this.#list.all))
+    this.#saving = saved.catch(() => {})
+    return saved
   }
 
   #isDue(hoarded: Hoarded): boolean {

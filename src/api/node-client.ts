@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox'
 import type { CallOptions } from '../core/blockstore.ts'
 import { parseReference } from '../core/reference.ts'
 import { DiskClient } from './disk-client.ts'
+import { HoardClient } from './hoard-client.ts'
 import { NodeCalls, type StreamOptions } from './node-calls.ts'
 import { NODE_PATHS } from './node-paths.ts'
 import {
@@ -26,11 +27,13 @@ import { Seed, type SeedAddProgress } from './seed-schemas.ts'
  */
 export class NodeClient {
   readonly disks: DiskClient
+  readonly hoard: HoardClient
   readonly #calls: NodeCalls
 
   constructor(init: { socket: string }) {
     this.#calls = new NodeCalls(init)
     this.disks = new DiskClient({ calls: this.#calls })
+    this.hoard = new HoardClient({ calls: this.#calls })
   }
 
   close(): Promise<void> {

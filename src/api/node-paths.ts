@@ -13,6 +13,7 @@ export const NODE_PATHS = {
   disks: '/api/disks',
   disk: '/api/disks/:name',
   diskProfile: '/api/disks/:name/profile',
+  hoard: '/api/hoard',
 } as const
 
 /** Media type of streamed answers: one JSON event a line. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { addDiskAttach } from './disk-attach.ts'
 import { addDiskDetach } from './disk-detach.ts'
 import { addDiskFlatten } from './disk-flatten.ts'
+import { addDiskHoard } from './disk-hoard.ts'
 import { addDiskLs } from './disk-ls.ts'
 import { addDiskStat } from './disk-stat.ts'
 import type { Shell } from './shell.ts'
@@ -15,4 +16,5 @@ export function addDiskCommands(program: Command, shell: Shell): void {
   addDiskLs(disk, shell)
   addDiskStat(disk, shell)
   addDiskFlatten(disk, shell)
+  addDiskHoard(disk, shell)
 }

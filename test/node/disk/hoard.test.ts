@@ -65,6 +65,20 @@ test('a new version takes the place of the one before', async () => {
   await hoard.stop()
 })
 
+test('what was attached is known after a restart, before the next round', async () => {
+  const one = site({ budgetBytes: MiB })
+  one.add('debian')
+  await one.hoard.start()
+  await one.clock.advance(HOARD_START_MS + 60_000)
+  one.hoard.attached(one.entryOf('debian'))
+  await one.hoard.stop()
+  assert.equal(
+    one.saved.map(({ own, digest }) => [own, digest]),
+    [[false, 'digest']],
+  )
+  assert.ok((one.saved[0]?.attachedAt ?? 0) > 0)
+})
+
 test('what somebody has pulled or attached is never taken away', async () => {
   const { hoard, add, clock, here, entryOf, ...all } = site({ budgetBytes: MiB })
   add('debian')
