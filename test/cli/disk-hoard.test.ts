@@ -60,7 +60,7 @@ test('shows what is kept ready, what comes, and what there is room for', () =>
     assert.match(stdout, /^kept +48\.0 MiB of 1 images$/m)
     assert.match(stdout, /^gave way +2 images since then$/m)
     assert.match(stdout, /^site\/debian@3 +site\/debian:12 +38\.0 MiB +ready +2030-01-01T00:00:00.000Z$/m)
-    assert.match(stdout, /^site\/fedora@1 +site\/fedora:41 +not kept +2029-\S+$/m)
+    assert.match(stdout, /^site\/fedora@1 +site\/fedora:41 +- +not kept +2029-\S+$/m)
     assert.match(stdout, /^site\/alpine@2 +site\/alpine:latest +10\.0 MiB +coming +never$/m)
   }))
 
