@@ -38,9 +38,12 @@ class GatedStore extends MemoryStore {
   }
 }
 
-function openAt({ exchange, address }: TestPeer): { session: Session; stop: () => Promise<unknown> } {
-  const grant = testGrant(address.peer, IMAGE.id)
-  const session = exchange.openSession({ manifest: IMAGE.id, grant, class: 'background', onDemand: true })
+function openAt(
+  { exchange, address }: TestPeer,
+  manifest = IMAGE.id,
+): { session: Session; stop: () => Promise<unknown> } {
+  const grant = testGrant(address.peer, manifest)
+  const session = exchange.openSession({ manifest, grant, class: 'background', onDemand: true })
   const ending = new AbortController()
   const done = session.run({ signal: ending.signal }).catch(() => {})
   return {
@@ -251,7 +254,7 @@ test('two that wait for what only the other has tell it, and fill goes on withou
     const runs = i === 0 ? [0, 2] : [2, 3]
     await blocks.put(IMAGE.blocks.slice(...runs.map((run) => run * BLOCKS_PER_RUN)))
   }
-  const sites = peers.map(openAt)
+  const sites = peers.map((peer) => openAt(peer))
   const reads = sites.flatMap(({ session }, i) => [
     session.read({ run: 2 - i * 2, indices: [5] }, GUEST),
     session.read({ run: 3, indices: [0] }, GUEST),
@@ -320,7 +323,7 @@ test('of what boots will read each peer brings in a share, and gives it to the o
   const blocks = new GatedStore()
   const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE, blocks })
   const peers = await Promise.all(['one', 'two', 'three'].map((name) => startPeer(network, name)))
-  const opened = peers.map(openAt)
+  const opened = peers.map((peer) => openAt(peer))
   for (const [i, { session }] of opened.entries())
     session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
   await until(() => opened.every(({ session }) => session.peers === 3 && session.planned))
@@ -346,7 +349,7 @@ test('what is on its way to the peer whose share it is, others wait for, guests 
   const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE, blocks })
   const peers = await Promise.all(['one', 'two', 'three'].map((name) => startPeer(network, name)))
   for (const peer of peers) await peer.nodes.put(IMAGE.nodes)
-  const opened = peers.map(openAt)
+  const opened = peers.map((peer) => openAt(peer))
   for (const [i, { session }] of opened.entries())
     session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
   await until(() => opened.every(({ session }) => session.peers === 3))
@@ -367,7 +370,7 @@ test('of what two guests read the origin gives each block once, whoever reads it
   const blocks = new GatedStore()
   const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE, blocks })
   const peers = await Promise.all(['one', 'two'].map((name) => startPeer(network, name)))
-  const opened = peers.map(openAt)
+  const opened = peers.map((peer) => openAt(peer))
   for (const [i, { session }] of opened.entries())
     session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
   await until(() => opened.every(({ session }) => session.peers === 2 && session.planned))
@@ -381,6 +384,28 @@ test('of what two guests read the origin gives each block once, whoever reads it
     blocks.given,
     places.map(() => 1),
   )
+  await Promise.all(opened.map(({ stop }) => stop()))
+  await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
+})
+
+test('the same of an image of whose segments they only have those that they read', async () => {
+  const network = new MemoryNetwork()
+  const blocks = new GatedStore()
+  const seeds = Array.from({ length: 2500 }, (_, i) => i)
+  const image = swarmImage(seeds, 4096)
+  assert.ok(image.manifest.segments.length > 2)
+  const origin = await startPeer(network, 'origin', { origin: true, holds: image, blocks })
+  const peers = await Promise.all(['one', 'two'].map((name) => startPeer(network, name)))
+  const opened = peers.map((peer) => openAt(peer, image.id))
+  for (const [i, { session }] of opened.entries())
+    session.learn([origin, ...peers].filter((peer) => peer !== peers[i]).map(({ address }) => address))
+  await until(() => opened.every(({ session }) => session.peers === 2))
+  const last = runCount(image.manifest) - 1
+  for (const [i, run] of [0, last, 1, last - 1].entries()) {
+    const order = i % 2 === 0 ? opened : opened.toReversed()
+    for (const { session } of order) await session.read({ run, indices: [1] }, GUEST)
+  }
+  assert.equal(blocks.given, [1, 1, 1, 1])
   await Promise.all(opened.map(({ stop }) => stop()))
   await Promise.all([origin, ...peers].map(({ exchange }) => exchange.stop()))
 })
