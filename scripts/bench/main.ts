@@ -31,6 +31,7 @@ const BENCHES: Readonly<Record<string, () => Promise<{ run: Bench }>>> = {
   admission: () => import('./admission.ts'),
   announce: () => import('./announce.ts'),
   disk: () => import('./disk.ts'),
+  'first-byte': () => import('./first-byte.ts'),
 }
 
 interface Flags {

@@ -6,6 +6,7 @@ import { SWARM_IMAGE } from '../swarm-run/run-swarm.ts'
 import type { GuestReads } from '../vm/guest.ts'
 import { withNode } from '../with-node.ts'
 import type { BootDrive, Booted, Booter } from './booters.ts'
+import { startAnew } from './first-byte.ts'
 
 /** Name of the disk that a guest boots from. */
 export const GUEST_DISK = 'guest'
@@ -105,12 +106,7 @@ export async function record(node: NodeHandle): Promise<void> {
 
 /** The node has nothing of the image any more, nor of its profile in memory. */
 export async function forget(node: NodeHandle): Promise<void> {
-  await withNode(node, async (client) => {
-    await client.disks.detach(GUEST_DISK, { force: true })
-    await client.remove(SWARM_IMAGE)
-    await client.gc()
-  })
-  await node.restart()
+  await startAnew(node, [{ reference: SWARM_IMAGE, name: GUEST_DISK }])
 }
 
 const secondsSince = (beginMs: number) => (performance.now() - beginMs) / 1000
