@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import type { ExportAnswer, ExportProgress } from '../src/api/node-schemas.ts'
 import type { BlockStore } from '../src/core/blockstore.ts'
 import type { ManifestId } from '../src/core/cid.ts'
-import { StateError } from '../src/core/errors.ts'
+import { IntegrityError, StateError } from '../src/core/errors.ts'
 import { exportImage } from '../src/image/export.ts'
 import type { FramePool } from '../src/store/frame-pool.ts'
 import { checkExportPath } from './export-path.ts'
@@ -42,7 +42,15 @@ export class Exporter {
         onProgress: ({ doneBytes, totalBytes }) =>
           init.onProgress({ bytes: doneBytes, bytesTotal: totalBytes }),
       },
-    )
+    ).catch((error: unknown) => {
+      throw error instanceof IntegrityError ? damaged(entry, error) : error
+    })
     return { path: target, imageBytes: entry.size, writtenBytes: result.stats.blockBytes }
   }
+}
+
+/** Blocks of an image that is whole here are damaged: how they come again. */
+function damaged({ namespace, name, version }: CatalogEntry, cause: IntegrityError): IntegrityError {
+  const advice = `Have what is damaged found and fetched again: bootswarm node verify, then bootswarm image pull ${namespace}/${name}@${version}`
+  return new IntegrityError(cause.message, { cause, data: { ...cause.data, advice } })
 }

@@ -188,7 +188,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
       ...{ carrier, blocks, nodes, seeds, verifier: frames, solid, clock, log, random: Math.random },
       admission: passes,
       verifyGrant: (token) => link.grant(token),
-      graceS: () => link.graceS,
+      ...{ graceS: () => link.graceS, damaged: (manifest: ManifestId) => void puller.lost(manifest) },
     },
     {
       ...{ origin: false, agent: `bootswarm-node/${packageVersion()}` },

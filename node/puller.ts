@@ -192,6 +192,22 @@ export class Puller {
     for (const entry of open) void this.#resume(entry)
   }
 
+  /** Blocks of an image have turned out damaged: where all of it was here, what is missing is fetched again. Does not throw. */
+  async lost(manifest: ManifestId): Promise<void> {
+    const { catalog, log } = this.#components
+    for (const entry of catalog.withManifest(manifest).filter(({ complete }) => complete)) {
+      log.warn(
+        { image: entry.name, version: entry.version },
+        'blocks of an image were damaged: fetching them again',
+      )
+      await onDisk('an image cannot be noted', () => catalog.update(entry, { complete: false })).catch(
+        (error: unknown) =>
+          log.error({ image: entry.name, err: error }, 'could not note that an image lacks blocks'),
+      )
+      void this.#resume({ ...entry, complete: false })
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true
     const running = [...this.#running.values()]

@@ -58,6 +58,8 @@ export interface ExchangeComponents {
    * only what was added before is served.
    */
   wanted?(manifest: ManifestId): Promise<void>
+  /** Called when blocks of a manifest were damaged that a peer asked for: they have left the store, and their run is not served any more. */
+  damaged?(manifest: ManifestId): void
 }
 
 export interface ExchangeInit {
@@ -273,6 +275,7 @@ export class Exchange implements Lifecycle {
           const landed = this.#sessions.get(id)?.landing(digests, guestOf)
           return landed && within({ clock }, landed, PASS_ON_WAIT_MS)
         },
+        damaged: ({ id }) => this.#components.damaged?.(id),
         used: (by) => this.#links.used(by),
         left: (by) => this.#links.left(by),
         joined: (from, swarm) => this.#sessions.get(swarm.id)?.welcome(from),

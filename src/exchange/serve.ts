@@ -8,6 +8,7 @@ import type { Log } from '../core/log.ts'
 import { encodeBlocks } from '../wire/message-codec.ts'
 import type { Want, WantDigests, WantNode } from '../wire/message-types.ts'
 import type { Connection } from './connection.ts'
+import { forgetDamaged } from './damaged-blocks.ts'
 import type { DigestPlaces } from './digest-places.ts'
 import type { SegmentReader } from './segment-reader.ts'
 import type { Sent } from './serving-desk.ts'
@@ -20,6 +21,8 @@ interface WantComponents {
   log: Log
   connection: Connection
   solid?: Solid | undefined
+  /** So many blocks that peers asked for were damaged, and were taken out of the store. */
+  damaged(swarm: Swarm, blocks: number): void
 }
 
 interface DigestComponents extends WantComponents {
@@ -36,9 +39,10 @@ interface RunFrames {
 /** Answers a want. What the store cannot give is answered with `failed`. */
 export async function serveWant(components: WantComponents, swarm: Swarm, want: Want): Promise<Sent> {
   const { connection, log } = components
-  const content = await runFrames(components, swarm, want).catch((error: unknown) => {
+  const content = await runFrames(components, swarm, want).catch(async (error: unknown) => {
     if (!(error instanceof BootswarmError)) throw error
     log.error({ manifest: swarm.id, run: want.run, err: error.message }, 'could not read a run to serve it')
+    if (error instanceof IntegrityError) await forgetRun(components, swarm, want)
     if (isDamage(error)) swarm.drop(want.run)
     return undefined
   })
@@ -92,6 +96,22 @@ async function digestFrames(
   if (frames.length === 0) return undefined
   const made = want.solid ? await solid?.pack(frames.filter(isPackable)) : undefined
   return { indices, frames, solid: made }
+}
+
+/** What of the run is damaged leaves the store. Does not throw: a store that fails now is asked again with the next want. */
+async function forgetRun(components: WantComponents, swarm: Swarm, want: Want): Promise<void> {
+  const { blocks, segments, damaged, log } = components
+  try {
+    const place = swarm.map.locate(want.run)
+    const link = swarm.manifest.segments[place.segment]
+    if (link === undefined) return
+    const { digests } = await segments.run(link, place.index)
+    const count = await forgetDamaged(blocks, digests)
+    if (count > 0) damaged(swarm, count)
+  } catch (error) {
+    if (!(error instanceof BootswarmError)) throw error
+    log.error({ manifest: swarm.id, run: want.run, err: error.message }, 'could not forget damaged blocks')
+  }
 }
 
 /** What is wanted; undefined when it is not held. Errors: those of the store and of segments. */

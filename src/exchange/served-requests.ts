@@ -13,6 +13,7 @@ import { digestsOf, serveDigests, serveNode, serveWant } from './serve.ts'
 import type { Served } from './served.ts'
 import { type DeskJob, type Sent, type ServingDesk, trafficClassOf } from './serving-desk.ts'
 import type { Solid } from './solid.ts'
+import type { Swarm } from './swarm.ts'
 
 export interface ServedRequestComponents {
   blocks: BlockStore
@@ -28,6 +29,8 @@ export interface ServedRequestComponents {
     digests: readonly Digest[],
     guestOf: PeerKey | undefined,
   ): Promise<unknown> | undefined
+  /** Blocks of a swarm were damaged, and are not here any more. */
+  damaged?(swarm: Swarm): void
   /** The peer was admitted to a swarm, or asked something in one. */
   used(connection: Connection): void
 }
@@ -173,7 +176,11 @@ export class ServedRequests {
     this.#components.used(connection)
     const { blocks, segments, digests, nodes, log, solid } = this.#components
     if (message.type === 'wantNode') return await serveNode({ nodes, log, connection }, served.swarm, message)
-    const parts = { blocks, segments, digests, log, solid, connection }
+    const damaged = (swarm: Swarm, count: number) => {
+      this.#components.desk.damaged += count
+      this.#components.damaged?.(swarm)
+    }
+    const parts = { blocks, segments, digests, log, solid, connection, damaged }
     if (message.type === 'wantDigests') {
       const sent = await serveDigests(parts, served.swarm, message)
       served.givenBytes += sent.bytes

@@ -26,6 +26,8 @@ export class ServingDesk {
   readonly #clock: Clock
   readonly #order: ServeOrder<DeskJob>
   readonly #served: Record<TrafficClass, number> = { guest: 0, boot: 0, requested: 0, background: 0 }
+  /** Blocks that turned out damaged when they were to be served. */
+  damaged = 0
   #refused = 0
   #cancelWake = () => {}
 

@@ -4,7 +4,7 @@ import type { ServingStats } from './serving.ts'
 
 export type ServingFigures = Pick<
   ServingStats,
-  'servedBytes' | 'waiting' | 'refusedRequests' | 'refusedPlaces'
+  'servedBytes' | 'waiting' | 'refusedRequests' | 'refusedPlaces' | 'damagedBlocks'
 >
 
 /** Series of what an exchange serves, for the metrics of a node or the tracker. */
@@ -25,6 +25,11 @@ export function addServingMetrics(
     'places_refused_total',
     'Times that a peer found no place in a swarm here',
     ({ refusedPlaces }) => refusedPlaces,
+  )
+  figure(
+    'served_damaged_blocks_total',
+    'Blocks of the store that were damaged when peers asked for them, and are fetched again',
+    ({ damagedBlocks }) => damagedBlocks,
   )
   const help = 'Bytes of blocks and nodes sent to peers, by what they were wanted for'
   addFigures(

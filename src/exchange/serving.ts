@@ -21,6 +21,8 @@ export interface ServingStats {
   readonly refusedRequests: number
   /** Peers that were told that a swarm has no place for them. */
   readonly refusedPlaces: number
+  /** Blocks of the store that were damaged when peers asked for them, and were taken out of it. */
+  readonly damagedBlocks: number
   /** At an origin: runs given to starving peers although others had got them, what was sent of them, and asks that the limit of that held up. */
   readonly fallbackRuns: number
   readonly fallbackBytes: number
@@ -65,6 +67,7 @@ export class Serving {
       waiting: this.desk.waiting,
       refusedRequests: this.desk.refused,
       refusedPlaces: this.#refusedPlaces,
+      damagedBlocks: this.desk.damaged,
       fallbackRuns: this.origin?.fallback.runs ?? 0,
       fallbackBytes: this.origin?.fallback.sentBytes ?? 0,
       fallbackRefused: this.origin?.fallback.refused ?? 0,

@@ -1,5 +1,5 @@
 import { readSync } from 'node:fs'
-import { IntegrityError, StorageError } from '../core/errors.ts'
+import { IntegrityError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { decodeFrame, inflateFrameInto, isBlock, isDigestOf } from '../core/frame-codec.ts'
 import { NODE_BYTES_MAX, RUN_BYTES_MAX } from '../core/limits.ts'
@@ -7,6 +7,7 @@ import { type Handled, serveWorker } from '../util/worker-serve.ts'
 import { CheckedFrames } from './checked-frames.ts'
 import { type FrameTable, framesOf, hasSolid } from './frame-table.ts'
 import { openSolidRun, solidOf } from './solid-run.ts'
+import { readError } from './storage-errors.ts'
 
 /** Bytes of the blocks of one request: a run, or one node larger than that. */
 const INFLATE_BYTES_MAX = RUN_BYTES_MAX + NODE_BYTES_MAX
@@ -112,7 +113,7 @@ function readSome(fd: number, into: Buffer, position: number): number {
   try {
     return readSync(fd, into, 0, into.length, position)
   } catch (cause) {
-    throw new StorageError(`blocks cannot be read: ${(cause as NodeJS.ErrnoException).code}`, { cause })
+    throw readError(cause)
   }
 }
 
@@ -120,7 +121,7 @@ function readWhole({ fd, start, bytes }: FileRead, into: Buffer): void {
   let filled = 0
   while (filled < bytes) {
     const read = readSome(fd, into.subarray(filled), start + filled)
-    if (read === 0) throw new StorageError('a pack is shorter than its index says')
+    if (read === 0) throw new IntegrityError('a pack is shorter than its index says')
     filled += read
   }
 }

@@ -1,11 +1,11 @@
 import type { Digest } from '../core/cid.ts'
-import { IntegrityError, StorageError } from '../core/errors.ts'
+import { IntegrityError } from '../core/errors.ts'
 import type { Frame } from '../core/frame.ts'
 import { ENTRY_HEADER_BYTES, entryBytes, isHeaderOf, type Location } from './pack-entry.ts'
 import type { PackFile } from './pack-file.ts'
 import type { PackFiles } from './pack-files.ts'
 import type { PackIndex } from './pack-index.ts'
-import { storageError } from './storage-errors.ts'
+import { readError } from './storage-errors.ts'
 
 /** Bytes between two wanted entries that are read along rather than asked for apart. */
 const GAP_BYTES = 64 * 1024
@@ -30,7 +30,7 @@ export interface Span {
 
 /**
  * Frames of the digests, in order; undefined where the index has none. Neighbours in a pack come with one read and share its memory.
- * Throws IntegrityError when the pack has something else where the index points, StorageError when it cannot be read.
+ * Throws IntegrityError when the pack has something else where the index points, or nothing, or the disk cannot read its sectors; StorageError when it cannot be read otherwise.
  */
 export async function readFrames(
   { index, files }: { index: PackIndex; files: PackFiles },
@@ -82,10 +82,10 @@ interface Landing {
 async function readSpan({ file, wanted, start, end }: Span, answer: (Frame | undefined)[]): Promise<void> {
   const { landings, buffers } = layOut(wanted, start)
   const filled = await file.readv(buffers, start).catch((cause: unknown) => {
-    throw storageError(cause, 'blocks cannot be read')
+    throw readError(cause)
   })
   if (filled < end - start)
-    throw new StorageError('a pack is shorter than its index says', { data: { pack: file.id } })
+    throw new IntegrityError('a pack is shorter than its index says', { data: { pack: file.id } })
   for (const [i, { at, digest, location }] of wanted.entries()) {
     const { codec, length, stored, offset } = location
     const landing = landings[i]

@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { BlockStore } from '../../src/core/blockstore.ts'
-import { parseManifestId } from '../../src/core/cid.ts'
+import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import { IntegrityError, StorageError } from '../../src/core/errors.ts'
 import { EXCHANGE_MANIFESTS_MAX } from '../../src/core/limits.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
@@ -13,10 +13,15 @@ import { MemoryNetwork } from '../fixtures/memory-carrier.ts'
 const test = suite('server')
 const IMAGE = swarmImage([1, 2, 3])
 
-async function setUp(blocks: BlockStore = new MemoryStore()) {
+async function setUp(blocks: BlockStore = new MemoryStore(), damaged?: (manifest: ManifestId) => void) {
   const clock = new FakeClock(Date.now())
   const network = new MemoryNetwork()
-  const server = await startPeer(network, 'server', { holds: IMAGE, clock, blocks })
+  const server = await startPeer(network, 'server', {
+    holds: IMAGE,
+    clock,
+    blocks,
+    ...(damaged && { damaged }),
+  })
   const connection = connectByHand(network, clock, { from: 'peer', to: 'server' })
   /** What becomes of an answer, after enough time for it. */
   const outcome = async (answer: Promise<unknown>): Promise<string> => {
@@ -46,6 +51,28 @@ test('a damaged run is refused and not served any more; the channel and the othe
   assert.is(server.exchange.swarm(IMAGE.id)?.have.has(0), false)
   assert.is(await outcome(connection.node(1, parseManifestId(IMAGE.id))), 'ok')
   assert.is(connection.closed, false)
+  await server.exchange.stop()
+})
+
+test('damaged blocks of a run leave the store, are counted and told; those beside them stay', async () => {
+  const blocks = new MemoryStore()
+  const damaged: string[] = []
+  const { server, connection, outcome } = await setUp(blocks, (manifest) => damaged.push(manifest))
+  assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
+  const [bad, good] = IMAGE.blocks
+  assert.ok(bad && good)
+  const get = blocks.get.bind(blocks)
+  blocks.get = async (digests) => {
+    const isBad = (digest: Uint8Array) => Buffer.compare(digest, bad.digest) === 0
+    if (digests.some(isBad) && (await blocks.has([bad.digest]))[0] === true)
+      throw new IntegrityError('a pack is shorter than its index says')
+    return await get(digests)
+  }
+  assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
+  assert.equal(await blocks.has([bad.digest, good.digest]), [false, true])
+  assert.is(server.exchange.serving.damagedBlocks, 1)
+  assert.equal(damaged, [IMAGE.id])
+  assert.is(server.exchange.swarm(IMAGE.id)?.have.has(0), false)
   await server.exchange.stop()
 })
 

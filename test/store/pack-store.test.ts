@@ -127,7 +127,7 @@ test('never takes a failing disk for a missing block', () =>
       await store.put(frames)
       const [pack = ''] = await packPaths(dir)
       await truncate(pack, 5000)
-      await failsWith('E_STORAGE', store.get(digestsOf(frames)))
+      await failsWith('E_INTEGRITY', store.get(digestsOf(frames)))
     })
   }))
 
