@@ -1,5 +1,6 @@
 import type { CallOptions } from '../src/core/blockstore.ts'
 import type { Clock } from '../src/core/clock.ts'
+import { DISK_JOIN_DOUBTED_MS, DISK_JOIN_PATIENCE_MS } from '../src/core/disk-limits.ts'
 import { BootswarmError, GrantError, TimeoutError, UnreachableError } from '../src/core/errors.ts'
 import { checkGrant } from '../src/core/grant.ts'
 import type { Log } from '../src/core/log.ts'
@@ -9,7 +10,7 @@ import type { Joined, TrackerLink } from './tracker-link.ts'
 
 export interface JoinerComponents {
   catalog: Pick<ImageCatalog, 'find'>
-  link: Pick<TrackerLink, 'join' | 'record' | 'grant' | 'self' | 'graceS'>
+  link: Pick<TrackerLink, 'answers' | 'graceS' | 'grant' | 'join' | 'late' | 'record' | 'renewed' | 'self'>
   clock: Clock
   log: Log
 }
@@ -19,6 +20,8 @@ export interface JoinOptions extends CallOptions {
   delegation?: string | undefined
   /** What is known of the image beside the catalog, for when the tracker is away. */
   known?(reference: Reference): CatalogEntry | undefined
+  /** Machines wait: a tracker that is silent for DISK_JOIN_PATIENCE_MS is as good as away, where what is known still holds. */
+  readonly isUrgent?: boolean
 }
 
 /** What the tracker says of an image, or has said before. */
@@ -42,26 +45,71 @@ export class Joiner {
    * what was asked for.
    */
   async join(reference: Reference, options: JoinOptions = {}): Promise<JoinAnswer> {
-    const { link, catalog, log } = this.#components
-    const { delegation, known: knownElsewhere, ...call } = options
+    const { catalog, log } = this.#components
+    const { known: knownElsewhere, isUrgent = false, ...call } = options
+    const find = () => catalog.find(reference) ?? knownElsewhere?.(reference)
+    const asking = this.#ask(reference, call)
+    const early = isUrgent ? find() : undefined
     try {
-      const joined = await link.join(reference, { delegation, ...call })
-      const entry = this.#entryOf(reference, joined)
-      const shown = delegation === undefined ? {} : { delegation }
-      return { joined, entry: { ...entry, ...shown }, away: false }
+      return await (early === undefined ? asking : this.#soon(reference, { asking, known: early }))
     } catch (error) {
       const away = error instanceof UnreachableError || error instanceof TimeoutError
-      const known = away ? (catalog.find(reference) ?? knownElsewhere?.(reference)) : undefined
+      const known = away ? find() : undefined
       if (known === undefined) throw error
       log.warn({ image: formatReference(reference) }, 'tracker is away: going on with what it said before')
       return await this.#recalled(known)
     }
   }
 
+  async #ask(
+    reference: Reference,
+    { delegation, ...call }: Pick<JoinOptions, 'delegation' | 'signal'>,
+  ): Promise<JoinAnswer> {
+    const joined = await this.#components.link.join(reference, { delegation, ...call })
+    const entry = this.#entryOf(reference, joined)
+    const shown = delegation === undefined ? {} : { delegation }
+    return { joined, entry: { ...entry, ...shown }, away: false }
+  }
+
+  /** The answer of the tracker, or what is known when it takes long; what it says later is taken then. Errors: as `join`. */
+  async #soon(
+    reference: Reference,
+    { asking, known }: { asking: Promise<JoinAnswer>; known: CatalogEntry },
+  ): Promise<JoinAnswer> {
+    const { clock, link, log } = this.#components
+    const patience = Promise.withResolvers<undefined>()
+    const patienceMs = link.answers ? DISK_JOIN_PATIENCE_MS : DISK_JOIN_DOUBTED_MS
+    const cancel = clock.after(patienceMs, () => patience.resolve(undefined))
+    const answer = await Promise.race([asking, patience.promise]).finally(cancel)
+    if (answer !== undefined) return answer
+    const recalled = await this.recall(known, { needsGrant: !known.complete })
+    if (recalled === undefined) return await asking
+    const image = formatReference(reference)
+    log.warn({ image }, 'tracker does not answer: going on with what it said before')
+    link.late()
+    asking.then(
+      ({ joined }) => this.#heard(image, { joined, known }),
+      (error: unknown) => log.warn({ image, err: messageOf(error) }, 'tracker has not said more of an image'),
+    )
+    return recalled
+  }
+
+  /** The tracker has answered after all. */
+  #heard(image: string, { joined, known }: { joined: Joined; known: CatalogEntry }): void {
+    const { link, log } = this.#components
+    link.renewed(joined)
+    if (joined.manifest === known.manifest) return
+    const versions = { attached: known.version, now: joined.record.version }
+    log.warn({ image, ...versions }, 'an image has another version, said a tracker that was late')
+  }
+
   /** What the tracker said before, without asking it again; undefined when that does not hold any more. */
-  async recall(entry: CatalogEntry): Promise<JoinAnswer | undefined> {
+  async recall(
+    entry: CatalogEntry,
+    { needsGrant = true }: { needsGrant?: boolean } = {},
+  ): Promise<JoinAnswer | undefined> {
     try {
-      await this.checkGrant(entry)
+      if (needsGrant) await this.checkGrant(entry)
       return await this.#recalled(entry)
     } catch (error) {
       if (error instanceof BootswarmError) return undefined
@@ -111,4 +159,8 @@ export class Joiner {
       ...(tag === undefined ? {} : { tag }),
     }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof BootswarmError ? error.message : String(error)
 }

@@ -213,7 +213,7 @@ function wireSwarm(parts: SwarmParts, config: NodeConfig) {
   const puller: Puller = new Puller({
     ...{ catalog, exchange, joiner, router, clock, log },
     related: new RelatedFinder({ link, clock, log }),
-    known: async () => (link.reachable === true ? [] : await parts.known.peers()),
+    known: async () => (link.reachable === true && link.answers ? [] : await parts.known.peers()),
     synced: () => parts.synced(),
     began: () => announcer.began(),
     completed: (manifest) => announcer.completed(manifest),

@@ -53,7 +53,7 @@ export interface TrackerLinkInit {
   enrolled(): Promise<void>
   /** Addresses of this node, as they are at the time of the call. */
   addresses(): string[]
-  /** A fresh grant has come with the answer to an announce. */
+  /** A fresh grant has come. */
   renewed(manifest: ManifestId, grant: string): void
   /** Peers that the tracker handed out. */
   met(peers: readonly PeerAddress[]): void
@@ -67,6 +67,8 @@ export class TrackerLink {
   readonly #init: TrackerLinkInit
   readonly #origins = new Set<PeerKey>()
   #reachable: boolean | undefined
+  /** A request has waited for longer than anybody should, and none was answered since. */
+  #isLate = false
   #backMs = Number.NEGATIVE_INFINITY
 
   constructor(components: { client: TrackerCalls; clock: Clock; trust: Trust }, init: TrackerLinkInit) {
@@ -79,6 +81,21 @@ export class TrackerLink {
   /** Whether the last request was answered by a tracker that works; undefined before there was one. */
   get reachable(): boolean | undefined {
     return this.#reachable
+  }
+
+  /** Whether it is worth waiting for: it answers, or was not asked yet, and owes nobody an answer for long. */
+  get answers(): boolean {
+    return this.#reachable !== false && !this.#isLate
+  }
+
+  /** Somebody has gone on without its answer. It counts as reachable until a request fails: nothing that has expired counts for that. */
+  late(): void {
+    this.#isLate = true
+  }
+
+  /** A grant has come with an answer that nobody has waited for. */
+  renewed({ manifest, grant }: Pick<Joined, 'manifest' | 'grant'>): void {
+    this.#init.renewed(manifest, grant)
   }
 
   /** Seconds that expired passes and grants count for now: none while they can be renewed. */
@@ -211,6 +228,7 @@ export class TrackerLink {
   #setReachable(reachable: boolean): void {
     if (reachable && this.#reachable === false) this.#backMs = this.#clock.monotonic()
     this.#reachable = reachable
+    this.#isLate = false
   }
 }
 

@@ -156,7 +156,7 @@ export class Disks implements Lifecycle {
     this.#attaching++
     try {
       const known = (reference: Reference) => findEntry(this.images(), reference)
-      const asked = { delegation: request.delegation, known, ...options }
+      const asked = { delegation: request.delegation, known, isUrgent: true, ...options }
       const answer = await this.#components.images.join(parseReference(request.reference), asked)
       const name = request.name ?? defaultName(answer.entry)
       return await this.#turns.run(name, async () => {

@@ -88,6 +88,10 @@ export const HOARD_FLIGHT_BYTES_MAX = 512 * KiB
 export const DISKS_MAX = 1024
 /** Longest name of a disk; it is part of the path of a socket, which has 107 bytes. */
 export const DISK_NAME_CHARS_MAX = 64
+/** Time that the tracker has to say what an image is before a disk is attached by what it said before: it answers in 10 ms, and in a second under load. */
+export const DISK_JOIN_PATIENCE_MS = 2500
+/** The same while the last request was not answered: enough for a tracker that is back to be heard. */
+export const DISK_JOIN_DOUBTED_MS = 250
 /** Time between two tries to bring back a disk that could not be opened when the node started. */
 export const DISK_RETRY_MS = 15_000
 /** Time that the start of a node waits for its disks; QEMU waits 10 s for one that it opens. The rest come up behind. */
