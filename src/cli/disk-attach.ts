@@ -97,7 +97,7 @@ export function addDiskAttach(disk: Command, shell: Shell): void {
   })
 }
 
-const NO_RECONNECT = `this libvirt cannot have QEMU connect again: a machine that reads while the node restarts stops; go on with virsh resume\n`
+const NO_RECONNECT = `this libvirt cannot have QEMU connect again: a machine that reads while the node restarts, or afterwards, is stopped; bootswarm disk resume lets it go on, which bootswarm-resume.service does by itself\n`
 
 /** What was attached for an overlay that could not be made is detached again. */
 async function attach(

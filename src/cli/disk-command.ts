@@ -4,6 +4,7 @@ import { addDiskDetach } from './disk-detach.ts'
 import { addDiskFlatten } from './disk-flatten.ts'
 import { addDiskHoard } from './disk-hoard.ts'
 import { addDiskLs } from './disk-ls.ts'
+import { addDiskResume } from './disk-resume.ts'
 import { addDiskStat } from './disk-stat.ts'
 import type { Shell } from './shell.ts'
 
@@ -17,4 +18,5 @@ export function addDiskCommands(program: Command, shell: Shell): void {
   addDiskStat(disk, shell)
   addDiskFlatten(disk, shell)
   addDiskHoard(disk, shell)
+  addDiskResume(disk, shell)
 }

@@ -1,6 +1,7 @@
 import { isAbsolute, sep } from 'node:path'
 import { ConfigError } from '../../core/errors.ts'
 import type { ServicePlaces } from '../shell.ts'
+import { resumeUnitText } from './resume-unit.ts'
 import { appArmorRules, socketPlaces } from './socket-places.ts'
 import { ACCOUNTS, type ServiceProgram, STATE_PARENT, unitText } from './unit.ts'
 
@@ -58,7 +59,15 @@ export function serviceFiles(init: ServiceInit): ServiceFile[] {
   ]
   if (places.sockets === undefined) return files
   const rules = marked('apparmor.d(5)', `${appArmorRules(places.sockets)}${END_MARK}\n`)
-  return [...files, { path: APPARMOR_PATH, text: rules, isShared: true }]
+  const resume = resumeUnitText({ runtime, launcher, control: places.sockets.control })
+  return [
+    ...files,
+    { path: APPARMOR_PATH, text: rules, isShared: true },
+    {
+      path: '/etc/systemd/system/bootswarm-resume.service',
+      text: marked('systemctl edit bootswarm-resume', resume),
+    },
+  ]
 }
 
 function marked(place: string, text: string): string {

@@ -1,3 +1,5 @@
+import { quoted } from './quoted.ts'
+
 /** What the service of a program needs to know of this installation. Paths are absolute. */
 export interface UnitInit {
   readonly program: ServiceProgram
@@ -33,23 +35,30 @@ export const ACCOUNTS: Record<ServiceProgram, Account> = {
   tracker: { user: 'bootswarm-tracker', group: 'bootswarm-tracker', description: 'Bootswarm tracker' },
 }
 
-const TEXTS: Record<ServiceProgram, { description: string; before: string; weights: string }> = {
-  node: {
-    description: 'Bootswarm node: images for the machines of this hypervisor',
-    before: '# Machines that are started at boot find their disks.\nBefore=libvirt-guests.service\n',
-    weights: `# Machines wait for it, here and on other hypervisors: it comes before other services of the host (100 each) when there is too little
+const TEXTS: Record<ServiceProgram, { description: string; before: string; weights: string; also: string }> =
+  {
+    node: {
+      description: 'Bootswarm node: images for the machines of this hypervisor',
+      before: '# Machines that are started at boot find their disks.\nBefore=libvirt-guests.service\n',
+      weights: `# Machines wait for it, here and on other hypervisors: it comes before other services of the host (100 each) when there is too little
 # processor or disk for all. Machines are in machine.slice or user.slice, which get no more than system.slice does.
 CPUWeight=500
 IOWeight=500
 `,
-  },
-  tracker: { description: 'Bootswarm tracker: registry and origin of the site', before: '', weights: '' },
-}
+      also: 'Also=bootswarm-resume.service\n',
+    },
+    tracker: {
+      description: 'Bootswarm tracker: registry and origin of the site',
+      before: '',
+      weights: '',
+      also: '',
+    },
+  }
 
 /** The unit of a program: told by notify when it is ready, watched, started again, and shut in. */
 export function unitText(init: UnitInit): string {
   const { program, runtime, launcher, config, writable, runtimeDirectories } = init
-  const { description, before, weights } = TEXTS[program]
+  const { description, before, weights, also } = TEXTS[program]
   const { user, group } = ACCOUNTS[program]
   const command = [runtime, launcher, program, 'serve', '--config', config].map(quoted).join(' ')
   const paths = writable.map((path) => `ReadWritePaths=${quoted(`-${path}`)}\n`).join('')
@@ -93,7 +102,7 @@ ${weights}# A bound on memory counts the page cache, which the kernel takes back
 ${HARDENING}${paths}
 [Install]
 WantedBy=multi-user.target
-`
+${also}`
 }
 
 function runtimeLines(directories: readonly string[]): string {
@@ -135,11 +144,3 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 `
-
-/** As systemd.syntax(7) and systemd.service(5) want words: % and $ stand for themselves. */
-function quoted(word: string): string {
-  const escaped = word.replaceAll('%', '%%').replaceAll('$', '$$$$')
-  return /^[\w@%+=:,./$-]+$/.test(escaped)
-    ? escaped
-    : `"${escaped.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
-}

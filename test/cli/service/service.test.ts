@@ -52,8 +52,16 @@ function placed(
 for (const program of PROGRAMS) {
   withAnalyze(`systemd finds nothing wrong with the unit of a ${program}`, () =>
     placed(program, async (_root, fileOf) => {
-      const end = await runProgram(['systemd-analyze', 'verify', '--man=no', fileOf('.service')])
+      const end = await runProgram([
+        'systemd-analyze',
+        'verify',
+        '--man=no',
+        fileOf(`bootswarm-${program}.service`),
+      ])
       assert.equal(end, { code: 0, stdout: '', stderr: '' })
+      if (program === 'tracker') return
+      const resume = await runProgram(['systemd-analyze', 'verify', '--man=no', fileOf('-resume.service')])
+      assert.equal(resume, { code: 0, stdout: '', stderr: '' })
     }),
   )
 
@@ -192,14 +200,16 @@ test('install writes what is missing, leaves what is there, and replaces nothing
 
 test('AppArmor rules go into the file that packages leave empty, beside those of others, and are made anew alone', () =>
   withScratch(async (root) => {
-    const install = async (files = filesOf('node')) => (await installFiles(files, { root })).at(-1)?.state
-    const path = join(root, filesOf('node').at(-1)?.path ?? '')
+    const rules = filesOf('node').find(({ isShared }) => isShared === true)
+    const path = join(root, rules?.path ?? '')
+    const install = async (files = filesOf('node')) =>
+      (await installFiles(files, { root })).find((file) => file.path === path)?.state
     const text = () => readFile(path, 'utf8')
     await mkdir(join(path, '..'), { recursive: true })
     await writeFile(path, '')
     assert.is(await install(), 'written')
     const ours = await text()
-    assert.is(ours, filesOf('node').at(-1)?.text)
+    assert.is(ours, rules?.text)
     await writeFile(path, `/srv/** r,\n${ours}/opt/** r,\n`)
     assert.is(await install(), 'unchanged')
     assert.is(await install(filesOf('node', [], { ...SOCKETS, disks: '/run/bootswarm/other' })), 'written')
