@@ -15,13 +15,14 @@ export interface BootReplayInit {
 }
 
 /**
- * Brings in what a boot will read, in its order: REPLAY_FLIGHT_BYTES_MAX at a time, in steps of REPLAY_STEP_BYTES. Resolves when all is here; with the first error nothing more is begun.
+ * Brings in what a boot will read, in its order, in steps of REPLAY_STEP_BYTES: one at first, since the machine that has just been given its disk reads in this moment, then one more for each that has come, up to REPLAY_FLIGHT_BYTES_MAX at a time. Resolves when all is here; with the first error nothing more is begun.
  * Errors: those of `bring`, once what was begun has ended.
  */
 export async function replayBoot(reads: readonly BootRead[], init: BootReplayInit): Promise<void> {
   const { signal, flightBytesMax = REPLAY_FLIGHT_BYTES_MAX } = init
   const underWay = new Set<Promise<void>>()
   let flightBytes = 0
+  let windowBytes = REPLAY_STEP_BYTES
   let failure: { readonly error: unknown } | undefined
   const begin = (ranges: readonly ByteRange[], bytes: number) => {
     flightBytes += bytes
@@ -32,6 +33,7 @@ export async function replayBoot(reads: readonly BootRead[], init: BootReplayIni
       })
       .finally(() => {
         flightBytes -= bytes
+        windowBytes = Math.min(flightBytesMax, windowBytes + REPLAY_STEP_BYTES)
         underWay.delete(brought)
       })
     underWay.add(brought)
@@ -39,7 +41,7 @@ export async function replayBoot(reads: readonly BootRead[], init: BootReplayIni
   for (const step of steps(reads)) {
     const bytes = step.reduce((sum, { length }) => sum + length, 0)
     await init.pause?.()
-    while (underWay.size > 0 && flightBytes + bytes > flightBytesMax) await Promise.race(underWay)
+    while (underWay.size > 0 && flightBytes + bytes > windowBytes) await Promise.race(underWay)
     if (failure !== undefined || signal.aborted) break
     begin(step, bytes)
   }

@@ -72,8 +72,7 @@ export class DiskBoots implements Lifecycle {
     const boot = new DiskBoot({ disk, clock, log }, { recorded })
     this.#boots.set(disk, boot)
     if (isNew) boot.record()
-    if (isNew && !disk.complete) void boot.begin()
-    void this.#replay(disk, boot, digest)
+    void this.#replay(disk, boot, { digest, begun: isNew && !disk.complete ? boot.begin() : undefined })
   }
 
   /** Sends what was read of a disk so far. Errors: StateError when that is nothing, those of the tracker. */
@@ -93,10 +92,15 @@ export class DiskBoots implements Lifecycle {
     return sent
   }
 
-  async #replay(disk: Disk, boot: DiskBoot, digest: DigestKey | null | undefined): Promise<void> {
+  async #replay(
+    disk: Disk,
+    boot: DiskBoot,
+    { digest, begun }: { digest: OpenedInit['digest']; begun: Promise<void> | undefined },
+  ): Promise<void> {
     if (disk.complete) return
     try {
-      const profile = await this.#components.profiles.of(disk.entry, { digest, signal: disk.closing })
+      const asked = this.#components.profiles.of(disk.entry, { digest, signal: disk.closing })
+      const [profile] = await Promise.all([asked, begun])
       if (profile !== undefined) await boot.replay(profile.reads)
     } catch (error) {
       this.#failed('could not get a boot profile', disk.entry, error)

@@ -68,8 +68,23 @@ test('brings in everything once, in order, and so much at a time', async () => {
   assert.is(at, brought.length)
 })
 
+test('begins with one step, and has one more under way for each that has come', async () => {
+  const { steps, stopping, ended } = play()
+  for (const begun of [1, 3, 5, 7]) {
+    await settled()
+    assert.is(steps.length, begun)
+    steps[(begun - 1) / 2]?.done(1)
+  }
+  stopping.abort()
+  await settled()
+  for (const step of steps) step.done(1)
+  await ended
+})
+
 test('with an error nothing more is begun, and it ends when all that was begun has', async () => {
   const { steps, ended } = play()
+  await settled()
+  steps[0]?.done(1)
   await settled()
   const begun = steps.length
   steps[1]?.fail(new UnreachableError('nobody has it'))
