@@ -17,6 +17,8 @@ export interface Attached {
   /** Why it is unavailable. */
   reason?: string
   cancelRetry?: () => void
+  /** Names the attach that has made it, until there is another one. */
+  attachment?: string
 }
 
 /** Of the version, not of the tag, which may move: attaching the new one makes a disk beside the old one. */
@@ -80,8 +82,21 @@ export async function closeAttached(
   await disk?.close()
 }
 
-/** Throws StateError while machines use it at its socket. */
-export function checkUnused({ record: { name }, listener }: Attached): void {
+export interface DetachInit {
+  /** Also from machines that use it. */
+  readonly force: boolean
+  /** Only where nobody has attached it since the attach of this name. */
+  readonly attachment?: string | undefined
+}
+
+/** Throws ConflictError when somebody else has attached it, StateError while machines use it at its socket. */
+export function checkDetach(attached: Attached, { force, attachment }: DetachInit): void {
+  if (attachment !== undefined && attachment !== attached.attachment)
+    throw new ConflictError(`disk ${attached.record.name} was attached again by somebody else`)
+  if (!force) checkUnused(attached)
+}
+
+function checkUnused({ record: { name }, listener }: Attached): void {
   const connections = listener?.connections ?? 0
   if (connections === 0) return
   const advice = 'Stop the machines first. With --force their reads of it fail from now on.'

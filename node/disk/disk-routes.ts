@@ -16,8 +16,9 @@ export function addDisks(app: FastifyInstance, { disks, boots }: DiskRoutesCompo
   const typed = app.withTypeProvider<TypeBoxProvider>()
   typed.get(NODE_PATHS.disks, async () => disks.list())
   typed.post(NODE_PATHS.disks, { schema: { body: AttachRequest } }, async (request, reply) => {
-    const { disk, isNew } = await disks.attach(request.body)
-    return reply.code(isNew ? 201 : 200).send(disk)
+    const { disk, attachment } = await disks.attach(request.body)
+    if (attachment === undefined) return reply.code(200).send(disk)
+    return reply.code(201).send({ ...disk, attachment })
   })
   typed.get(NODE_PATHS.disk, { schema: { params: DiskParams } }, async (request) =>
     disks.get(request.params.name),
@@ -28,7 +29,8 @@ export function addDisks(app: FastifyInstance, { disks, boots }: DiskRoutesCompo
   })
   const schema = { params: DiskParams, querystring: DetachQuery }
   typed.delete(NODE_PATHS.disk, { schema }, async (request, reply) => {
-    await disks.detach(request.params.name, { force: request.query.force === true })
+    const { force = false, attachment } = request.query
+    await disks.detach(request.params.name, { force, attachment })
     return reply.code(204).send()
   })
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { AttachRequest, DiskObject, OnLoss } from '../../src/api/disk-schemas.ts'
 import type { CallOptions } from '../../src/core/blockstore.ts'
@@ -12,10 +13,11 @@ import { type CatalogEntry, findEntry } from '../image-catalog.ts'
 import type { JoinAnswer, Joiner } from '../joiner.ts'
 import {
   type Attached,
+  checkDetach,
   checkSame,
   checkSocketPath,
-  checkUnused,
   closeAttached,
+  type DetachInit,
   defaultName,
   exportName,
   isLent,
@@ -146,12 +148,12 @@ export class Disks implements Lifecycle {
 
   /**
    * Makes a disk of the version that a reference means now, or finds the one that was made before. Errors: those of the tracker, ConflictError when the name belongs to a disk of
-   * another image, LimitError, StateError while stopping or collecting garbage.
+   * another image, LimitError, StateError while stopping or collecting garbage. `attachment`: where this has made the disk, what takes it back.
    */
   async attach(
     request: AttachRequest,
     options: CallOptions = {},
-  ): Promise<{ disk: DiskObject; isNew: boolean }> {
+  ): Promise<{ disk: DiskObject; attachment: string | undefined }> {
     this.#checkOpen()
     this.#attaching++
     try {
@@ -161,21 +163,20 @@ export class Disks implements Lifecycle {
       const name = request.name ?? defaultName(answer.entry)
       return await this.#turns.run(name, async () => {
         const there = this.#attached.get(name)
-        const isNew = there === undefined
-        if (isNew) await this.#make(name, answer, request)
+        if (there === undefined) await this.#make(name, answer, request)
         else await this.#again(there, answer, request)
-        return { disk: this.get(name), isNew }
+        return { disk: this.get(name), attachment: this.#found(name).attachment }
       })
     } finally {
       this.#attaching--
     }
   }
 
-  /** Takes a disk away. Errors: NotFoundError, StateError while machines use it unless `force`. */
-  detach(name: string, init: { force: boolean }): Promise<void> {
+  /** Takes a disk away. Errors: NotFoundError, those of `checkDetach`. */
+  detach(name: string, init: DetachInit): Promise<void> {
     return this.#turns.run(name, async () => {
       const attached = this.#found(name)
-      if (!init.force) checkUnused(attached)
+      checkDetach(attached, init)
       await this.#components.files.remove(name)
       attached.cancelRetry?.()
       this.#attached.delete(name)
@@ -229,6 +230,7 @@ export class Disks implements Lifecycle {
       throw failed.reason
     }
     log.info({ disk: name, image: reference, version: image.version }, 'disk attached')
+    attached.attachment = randomUUID()
   }
 
   /** What was asked for again counts, where it can be changed under a machine. */
@@ -236,6 +238,7 @@ export class Disks implements Lifecycle {
     const { record } = attached
     const { entry: image } = answer
     checkSame(record, image, request)
+    delete attached.attachment
     const { fill = record.fill } = request
     const { grant, record: token, delegation = record.image.delegation } = image
     const lent = delegation === undefined ? {} : { delegation }

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import type { CallOptions } from '../core/blockstore.ts'
-import { type AttachRequest, DiskObject, HandedIn } from './disk-schemas.ts'
+import { AttachAnswer, type AttachRequest, DiskObject, HandedIn } from './disk-schemas.ts'
 import type { NodeCalls } from './node-calls.ts'
 import { NODE_PATHS } from './node-paths.ts'
 
@@ -21,8 +21,9 @@ export class DiskClient {
   }
 
   /** Makes a disk of an image, or finds the one that was made before. */
-  attach(request: AttachRequest, options: CallOptions = {}): Promise<DiskObject> {
-    return this.#calls.json({ method: 'POST', path: NODE_PATHS.disks, json: request, ...options }, DiskObject)
+  attach(request: AttachRequest, options: CallOptions = {}): Promise<AttachAnswer> {
+    const call = { method: 'POST', path: NODE_PATHS.disks, json: request, ...options } as const
+    return this.#calls.json(call, AttachAnswer)
   }
 
   /** Hands in what machines have read of a disk since it was attached, as a boot of its image. */
@@ -31,10 +32,14 @@ export class DiskClient {
     return this.#calls.json({ method: 'POST', path, ...options }, HandedIn)
   }
 
-  /** Takes a disk away; with `force` from machines that use it as well. */
-  async detach(name: string, options: CallOptions & { force?: boolean } = {}): Promise<void> {
-    const { force = false, ...call } = options
-    await this.#calls.text({ method: 'DELETE', path: `${pathOf(name)}?force=${force}`, ...call })
+  /** Takes a disk away; with `force` from machines that use it as well; with `attachment` unless somebody has attached it since: ConflictError. */
+  async detach(
+    name: string,
+    options: CallOptions & { force?: boolean; attachment?: string } = {},
+  ): Promise<void> {
+    const { force = false, attachment, ...call } = options
+    const query = new URLSearchParams({ force: String(force), ...(attachment && { attachment }) })
+    await this.#calls.text({ method: 'DELETE', path: `${pathOf(name)}?${query}`, ...call })
   }
 }
 

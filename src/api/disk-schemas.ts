@@ -43,7 +43,15 @@ export const AttachRequest = Type.Object(
 export type AttachRequest = Static<typeof AttachRequest>
 
 export const DiskParams = Type.Object({ name: DiskName })
-export const DetachQuery = Type.Object({ force: Type.Optional(Type.Boolean()) }, closed)
+/** What names one attach that has made a disk. */
+const Attachment = Type.String({ minLength: 1, maxLength: 64 })
+export const DetachQuery = Type.Object(
+  {
+    force: Type.Optional(Type.Boolean()),
+    attachment: Type.Optional(Attachment),
+  },
+  closed,
+)
 
 /** What a machine has read of a disk while it booted, as it was handed in. */
 export const HandedIn = Type.Object({
@@ -118,3 +126,16 @@ export const DiskObject = Type.Object({
   figures: Type.Optional(DiskFigures),
 })
 export type DiskObject = Static<typeof DiskObject>
+
+/** A disk as whoever attaches it is told of it. */
+export const AttachAnswer = Type.Composite([
+  DiskObject,
+  Type.Object({
+    attachment: Type.Optional({
+      ...Attachment,
+      description:
+        'there when this attach made the disk: a detach that gives it back is refused once somebody else has attached the disk',
+    }),
+  }),
+])
+export type AttachAnswer = Static<typeof AttachAnswer>

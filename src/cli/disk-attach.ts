@@ -8,13 +8,13 @@ import { parseReference } from '../core/reference.ts'
 import { withNode } from './connect.ts'
 import { addDelegateOptions, type DelegateFlags, delegationFor } from './delegation.ts'
 import { libvirtXml, nbdUri, qemuArguments } from './disk-connection.ts'
-import { makeOverlay } from './disk-overlay.ts'
+import { checkOverlayPath, makeOverlay } from './disk-overlay.ts'
 import { imageOf } from './disk-text.ts'
 import { teach } from './help.ts'
 import { FORMATS, type Format, printItem } from './output.ts'
 import { addSettingOptions, NODE_KEYS, type SettingFlags, TRACKER_KEYS } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
-import { formatBytes } from './units.ts'
+import { formatBytes, printable } from './units.ts'
 
 const CONSUMERS = ['qemu', 'libvirt', 'nbd'] as const
 
@@ -99,13 +99,15 @@ export function addDiskAttach(disk: Command, shell: Shell): void {
 
 const NO_RECONNECT = `this libvirt cannot have QEMU connect again: a machine that reads while the node restarts, or afterwards, is stopped; bootswarm disk resume lets it go on, which bootswarm-resume.service does by itself\n`
 
-/** What was attached for an overlay that could not be made is detached again. */
+/** What was attached for an overlay that could not be made is detached again, unless it was there before or somebody else has it by now. */
 async function attach(
   shell: Shell,
   client: NodeClient,
   { text, flags, signal }: { text: string; flags: Flags; signal: AbortSignal },
 ): Promise<DiskObject> {
-  const { name, fill, onLoss, overlay } = flags
+  const { name, fill, onLoss } = flags
+  const overlay = flags.overlay === undefined ? undefined : resolve(flags.overlay)
+  if (overlay !== undefined) await checkOverlayPath(parseReference(text), overlay, { signal })
   const request: AttachRequest = {
     reference: text,
     ...(name === undefined ? {} : { name }),
@@ -113,15 +115,29 @@ async function attach(
     ...(onLoss === undefined ? {} : { onLoss }),
     ...(await delegationFor(shell, client, { text, flags, signal })),
   }
-  const before = await client.disks.list({ signal })
-  const disk = await client.disks.attach(request, { signal })
+  const { attachment, ...disk } = await client.disks.attach(request, { signal })
   if (overlay === undefined) return disk
   try {
-    await makeOverlay(disk, resolve(overlay), { signal })
+    await makeOverlay(disk, overlay, { signal })
     return disk
   } catch (error) {
-    if (!before.some((one) => one.name === disk.name)) await client.disks.detach(disk.name)
+    await takeBack(shell, client, { name: disk.name, attachment })
     throw error
+  }
+}
+
+/** Does not throw: why the overlay could not be made is what has to be said. */
+async function takeBack(
+  shell: Shell,
+  client: NodeClient,
+  { name, attachment }: { name: string; attachment: string | undefined },
+): Promise<void> {
+  if (attachment === undefined) return
+  try {
+    await client.disks.detach(name, { attachment })
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    shell.terminal.stderr.write(`disk ${name} stays attached: ${printable(reason)}\n`)
   }
 }
 

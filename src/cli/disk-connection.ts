@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { XMLBuilder } from 'fast-xml-parser'
 import type { DiskObject } from '../api/disk-schemas.ts'
 
@@ -10,6 +11,8 @@ const RECONNECT_DELAY_S = 30
 const OPEN_TIMEOUT_S = 10
 /** Names of block nodes in QEMU have 31 characters at most. */
 const NODE_NAME_CHARS_MAX = 31
+/** Of the digest at the end of a name that would be longer: two of a node's 1024 disks share it once in 8,000 hypervisors. */
+const NODE_NAME_DIGEST_CHARS = 8
 
 /** As the uri.md of the NBD protocol has it. */
 export function nbdUri({ socket, export: name }: DiskPlace): string {
@@ -31,7 +34,7 @@ export function qemuFileName({ socket, export: name }: DiskPlace): string {
 export function qemuArguments(place: DiskPlace, overlay: string | undefined): string[] {
   const comma = (text: string) => text.replaceAll(',', ',,')
   if (overlay !== undefined) return ['-drive', `file=${comma(overlay)},format=qcow2,if=virtio`]
-  const node = `bs-${place.name}`.slice(0, NODE_NAME_CHARS_MAX)
+  const node = nodeName(place.name)
   const nbd = [
     ...['file.driver=nbd', 'file.server.type=unix', `file.server.path=${comma(place.socket)}`],
     `file.export=${comma(place.export)}`,
@@ -39,6 +42,14 @@ export function qemuArguments(place: DiskPlace, overlay: string | undefined): st
   ]
   const blockdev = ['driver=raw', `node-name=${node}`, 'read-only=on', ...nbd].join(',')
   return ['-blockdev', blockdev, '-device', `virtio-blk-pci,drive=${node}`]
+}
+
+/** One for each disk: what is too long is told apart by a digest of the whole. */
+function nodeName(disk: string): string {
+  const whole = `bs-${disk}`
+  if (whole.length <= NODE_NAME_CHARS_MAX) return whole
+  const digest = createHash('sha256').update(disk).digest('hex').slice(0, NODE_NAME_DIGEST_CHARS)
+  return `${whole.slice(0, NODE_NAME_CHARS_MAX - NODE_NAME_DIGEST_CHARS - 1)}-${digest}`
 }
 
 export interface LibvirtInit {

@@ -1,4 +1,4 @@
-import { rename, rm } from 'node:fs/promises'
+import { rename, rm, truncate } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { DiskObject } from '../api/disk-schemas.ts'
@@ -108,6 +108,8 @@ async function convert(
   try {
     const onStdout = readProgress(show)
     await qemuImg(['convert', '-p', '-O', format, ...source, partial], { signal, onStdout })
+    // QEMU counts in sectors of 512 bytes; an image may end within one.
+    if (format === 'raw') await truncate(partial, sizeBytes)
     await rename(partial, target)
   } finally {
     await rm(partial, { force: true })

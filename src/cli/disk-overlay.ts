@@ -1,6 +1,8 @@
-import { access } from 'node:fs/promises'
+import { access, constants, copyFile, link, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import type { CallOptions } from '../core/blockstore.ts'
-import { ConflictError, StateError } from '../core/errors.ts'
+import { type BootswarmError, ConflictError, StateError, UsageError } from '../core/errors.ts'
+import { formatReference, type Reference } from '../core/reference.ts'
 import { type DiskPlace, qemuFileName } from './disk-connection.ts'
 import { qemuImg } from './qemu-img.ts'
 
@@ -15,8 +17,70 @@ export async function makeOverlay(
     await checkOwn(place, path, options)
     return { isNew: false }
   }
-  await qemuImg(['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', backing, path], options)
-  return { isNew: true }
+  // Two at once make one overlay, and none of them has a part of the other's.
+  const partial = `${path}.${process.pid}.partial`
+  try {
+    await qemuImg(['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', backing, partial], options)
+    await nameOnce(partial, path)
+    return { isNew: true }
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+    await checkOwn(place, path, options)
+    return { isNew: false }
+  } finally {
+    await rm(partial, { force: true })
+  }
+}
+
+/** Throws EEXIST where something has the name. */
+async function nameOnce(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path)
+  } catch (error) {
+    // Not every file system has more than one name for a file; a new overlay is some 200 KB.
+    if (!NO_LINKS.has(codeOf(error))) throw error
+    await copyFile(partial, path, constants.COPYFILE_EXCL)
+  }
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? ''
+}
+
+/**
+ * What can be known of an overlay before there is a disk: that qemu-img is here, and that a file can be made at `path`, or that the one there may be an overlay of this image.
+ * Errors: StateError, ConflictError, UsageError.
+ */
+export async function checkOverlayPath(
+  reference: Reference,
+  path: string,
+  options: CallOptions = {},
+): Promise<void> {
+  await qemuImg(['--version'], options)
+  if (!(await exists(path))) {
+    const directory = dirname(path)
+    await access(directory, constants.W_OK).catch((cause: unknown) => {
+      throw new UsageError(`no overlay can be made in ${directory} (${codeOf(cause)})`, { cause })
+    })
+    return
+  }
+  const below = await backingOf(path, options)
+  if (below === undefined) throw noOverlay(path)
+  const image = `${reference.namespace}/${reference.name}`
+  const of = String(below.export)
+  if (!of.startsWith(`${image}@`)) throw otherOverlay(path, { of, wanted: formatReference(reference) })
+}
+
+function noOverlay(path: string): BootswarmError {
+  const advice = 'Give --overlay the path of a file that is not there yet.'
+  return new ConflictError(`${path} exists and is no overlay of a disk`, { data: { advice } })
+}
+
+function otherOverlay(path: string, { of, wanted }: { of: string; wanted: string }): BootswarmError {
+  const advice = 'An overlay fits one version of one image alone: give --overlay another path.'
+  return new ConflictError(`${path} is an overlay of ${of}, not of ${wanted}`, { data: { advice } })
 }
 
 export async function exists(path: string): Promise<boolean> {
@@ -29,14 +93,9 @@ export async function exists(path: string): Promise<boolean> {
 async function checkOwn(place: DiskPlace, path: string, options: CallOptions): Promise<void> {
   const below = await backingOf(path, options)
   if (below?.export === place.export && below.socket === place.socket) return
-  if (below === undefined)
-    throw new ConflictError(`${path} exists and is no overlay of a disk`, {
-      data: { advice: 'Give --overlay the path of a file that is not there yet.' },
-    })
+  if (below === undefined) throw noOverlay(path)
   if (below.export !== place.export)
-    throw new ConflictError(`${path} is an overlay of ${below.export}, not of ${place.export}`, {
-      data: { advice: 'An overlay fits one version of one image alone: give --overlay another path.' },
-    })
+    throw otherOverlay(path, { of: String(below.export), wanted: place.export })
   const advice = `Tell it so while no machine runs: qemu-img rebase -u -f qcow2 -F raw -b '${qemuFileName(place)}' ${path}`
   throw new ConflictError(`${path} expects the disk at ${below.socket}, not at ${place.socket}`, {
     data: { advice },

@@ -7,7 +7,7 @@ import type { Disk } from '../../node/disk/disk.ts'
 import type { AttachRequest, DiskObject } from '../../src/api/disk-schemas.ts'
 import { ASK } from '../../src/cli/completion/scripts.ts'
 import { readProgress } from '../../src/cli/qemu-img.ts'
-import { NotFoundError } from '../../src/core/errors.ts'
+import { ConflictError, NotFoundError } from '../../src/core/errors.ts'
 import { runBootswarm, runHere } from '../fixtures/cli.ts'
 import { controlApi } from '../fixtures/control-api.ts'
 import { withScratch } from '../fixtures/scratch.ts'
@@ -35,7 +35,7 @@ interface Node {
   readonly socket: string
   readonly dir: string
   readonly attached: AttachRequest[]
-  readonly detached: string[]
+  readonly detached: [name: string, attachment: string | undefined][]
 }
 
 const notHere = () => {
@@ -57,9 +57,13 @@ function withFake(task: (node: Node) => Promise<void>): Promise<void> {
       },
       attach: async (request: AttachRequest) => {
         node.attached.push(request)
-        return { disk: { ...DISK, name: request.name ?? DISK.name }, isNew: true }
+        const { name = DISK.name } = request
+        return { disk: { ...DISK, name }, attachment: name === 'there' ? undefined : 'first' }
       },
-      detach: async (name: string) => void node.detached.push(name),
+      detach: async (name: string, { attachment }: { attachment?: string }) => {
+        node.detached.push([name, attachment])
+        if (name === 'taken') throw new ConflictError(`disk ${name} was attached again by somebody else`)
+      },
       opened: (name: string) => (name === DISK.name ? ({} as Disk) : notHere()),
     }
     const boots = { send: async () => ({ reads: [[0, 8192, 0]], durationMs: 63_400 }) }
@@ -104,21 +108,53 @@ test('says everything at once as JSON, and the name alone', () =>
     assert.is((await runHere([...line, 'name'])).stdout, 'site-debian-3\n')
   }))
 
-test('without qemu-img an overlay is refused with how to install it, and the disk is taken away again', () =>
-  withFake(async ({ socket, dir, detached }) => {
+test('without qemu-img an overlay is refused with how to install it, before anything is attached', () =>
+  withFake(async ({ socket, dir, attached }) => {
     const overlay = join(dir, 'vm.qcow2')
     const line = ['disk', 'attach', 'site/debian', '--name', 'new', '--overlay', overlay, '--socket', socket]
     const { code, stdout, stderr } = await runBootswarm(line, { env: { PATH: dir } })
     assert.equal([code, stdout], [1, ''])
     assert.match(stderr, 'qemu-img is not installed\nInstall it: apt install qemu-utils')
-    assert.equal(detached, ['new'])
+    assert.equal(attached, [])
   }))
 
-test('a disk that was there before stays when its overlay cannot be made', () =>
+/** A qemu-img that cannot make anything. */
+async function makeBadQemuImg(dir: string): Promise<void> {
+  const script = '#!/bin/sh\n[ "$1" = --version ] && exit 0\necho "qemu-img: no space" >&2\nexit 1\n'
+  await writeFile(join(dir, 'qemu-img'), script, { mode: 0o755 })
+}
+
+test('a disk goes when its overlay cannot be made, and no other: not one that was there, nor one that somebody else has by now', () =>
   withFake(async ({ socket, dir, detached }) => {
-    const line = ['disk', 'attach', 'site/debian', '--overlay', join(dir, 'vm.qcow2'), '--socket', socket]
-    assert.is((await runBootswarm(line, { env: { PATH: dir } })).code, 1)
-    assert.equal(detached, [])
+    await makeBadQemuImg(dir)
+    const attach = async (name: string) => {
+      const overlay = join(dir, 'vm.qcow2')
+      const line = ['disk', 'attach', 'site/debian', '--name', name, '--overlay', overlay, '--socket', socket]
+      return await runBootswarm(line, { env: { PATH: dir } })
+    }
+    for (const name of ['new', 'there', 'taken']) {
+      const { code, stdout, stderr } = await attach(name)
+      assert.equal([code, stdout], [1, ''])
+      assert.match(stderr, 'bootswarm: qemu-img: no space')
+      assert.is(
+        stderr.includes('disk taken stays attached: disk taken was attached again by somebody else\n'),
+        name === 'taken',
+      )
+    }
+    assert.equal(detached, [
+      ['new', 'first'],
+      ['taken', 'first'],
+    ])
+  }))
+
+test('a place where no overlay can be is told before anything is attached', () =>
+  withFake(async ({ socket, dir, attached }) => {
+    await makeBadQemuImg(dir)
+    const line = ['disk', 'attach', 'site/debian', '--overlay', join(dir, 'none', 'vm'), '--socket', socket]
+    const { code, stderr } = await runBootswarm(line, { env: { PATH: dir } })
+    assert.is(code, 2)
+    assert.match(stderr, `no overlay can be made in ${join(dir, 'none')} (ENOENT)`)
+    assert.equal(attached, [])
   }))
 
 test('shows what machines have read and how long they waited', () =>

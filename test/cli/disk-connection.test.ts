@@ -41,11 +41,20 @@ test('commas in a path do not end an argument of QEMU', () => {
   assert.match(value, 'file.server.path=/a,,b,')
 })
 
-test('names of block nodes are no longer than QEMU takes', () => {
-  const [, blockdev = '', , device = ''] = qemuArguments({ ...DISK, name: 'x'.repeat(64) }, undefined)
-  const node = /node-name=([^,]+)/.exec(blockdev)?.[1] ?? ''
-  assert.is(node.length, 31)
-  assert.ok(device.endsWith(`drive=${node}`))
+test('names of block nodes are no longer than QEMU takes, and each disk has its own', () => {
+  const nodeOf = (name: string) => {
+    const [, blockdev = '', , device = ''] = qemuArguments({ ...DISK, name }, undefined)
+    const node = /node-name=([^,]+)/.exec(blockdev)?.[1] ?? ''
+    assert.ok(device.endsWith(`drive=${node}`))
+    return node
+  }
+  assert.is(nodeOf('x'.repeat(28)), `bs-${'x'.repeat(28)}`)
+  const long = ['a', 'b'].map((end) => nodeOf('x'.repeat(63) + end))
+  assert.equal(
+    long.map((node) => node.length),
+    [31, 31],
+  )
+  assert.is.not(long[0], long[1])
 })
 
 test('libvirt is told to connect again where it can', () => {

@@ -1,6 +1,6 @@
 // deadline: 240 s
 import { once } from 'node:events'
-import { copyFile, mkdtemp, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -117,12 +117,44 @@ withQemu('an overlay of another image is refused, and nothing is left of it', as
   const overlay = join(dir, 'vm.qcow2')
   const { code, stderr } = await refused(testnet, 'disk', 'attach', 'site/other:1', '--overlay', overlay)
   assert.is(code, 5)
-  assert.match(stderr, /vm\.qcow2 is an overlay of site\/disk@\w+, not of site\/other@\w+/)
+  assert.match(stderr, /vm\.qcow2 is an overlay of site\/disk@\w+, not of site\/other:1/)
   const file = await refused(testnet, 'disk', 'attach', 'site/other:1', '--overlay', join(dir, 'disk.img'))
   assert.is(file.code, 5)
   assert.match(file.stderr, 'exists and is no overlay')
   assert.is((await testnet.cli(['disk', 'ls', '-o', 'name'])).stdout, `${NAME}\n`)
 })
+
+withQemu(
+  'two that make the same overlay at once get one, and nothing half made stays',
+  async ({ testnet, dir }) => {
+    const place = join(dir, 'together')
+    await mkdir(place)
+    const overlay = join(place, 'vm.qcow2')
+    const attach = () => testnet.cli(['disk', 'attach', 'site/disk:1', '--overlay', overlay])
+    for (const { code, stderr } of await Promise.all([attach(), attach()])) assert.is(code, 0, stderr)
+    assert.equal(await readdir(place), ['vm.qcow2'])
+    await outputOf('qemu-img', 'check', '-q', '-U', overlay)
+  },
+)
+
+withQemu(
+  'an image that ends within a sector is as long in every raw file',
+  async ({ testnet, dir, node }) => {
+    const odd = join(dir, 'odd.img')
+    await copyFile(join(dir, 'other.img'), odd)
+    await truncate(odd, 1_000_001)
+    await pushImage(testnet, odd, 'site/odd:1')
+    await json(testnet, 'image', 'pull', 'site/odd:1')
+    await json(testnet, 'disk', 'attach', 'site/odd:1')
+    for (const target of [join(node.exports, 'odd.img'), join(dir, 'odd-flat.img')]) {
+      const { code, stderr } = await testnet.cli(['disk', 'flatten', 'site-odd-1', target])
+      assert.is(code, 0, stderr)
+      assert.is((await stat(target)).size, 1_000_001)
+      assert.is(await firstDifference(odd, target), undefined)
+    }
+    assert.is((await testnet.cli(['disk', 'detach', 'site-odd-1'])).code, 0)
+  },
+)
 
 test('a disk becomes a raw file, by the node itself where it may write', async ({
   testnet,

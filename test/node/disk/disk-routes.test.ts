@@ -18,7 +18,7 @@ function fakes(calls: unknown[]): DiskRoutesComponents['disks'] {
     get: () => disk,
     attach: async (request) => {
       calls.push(request)
-      return { disk, isNew: request.name === 'new' }
+      return { disk, attachment: request.name === 'new' ? 'first' : undefined }
     },
     detach: async (name, init) => void calls.push([name, init]),
     opened: (name) => {
@@ -66,15 +66,15 @@ test('a boot is handed in when that is asked for, and only of a disk that is the
     assert.is.not((await post('other')).statusCode, 200)
   }))
 
-test('a new disk is 201, one that was there 200', () =>
+test('a new disk is 201 and can be taken back, one that was there is 200', () =>
   withRoutes(async ({ app }) => {
-    for (const [name, status] of [
-      ['new', 201],
-      ['old', 200],
+    for (const [name, status, attachment] of [
+      ['new', 201, 'first'],
+      ['old', 200, undefined],
     ] as const) {
       const payload = { reference: 'site/debian', name }
       const answer = await app.inject({ method: 'POST', url: NODE_PATHS.disks, payload })
-      assert.is(answer.statusCode, status)
+      assert.equal([answer.statusCode, answer.json().attachment], [status, attachment])
     }
   }))
 
@@ -151,13 +151,14 @@ test('what Fastify refuses by itself is no defect', () =>
 
 test('force is said, or it is none', () =>
   withRoutes(async ({ app, calls }) => {
-    for (const query of ['', '?force=false', '?force=true'])
+    for (const query of ['', '?force=false', '?force=true&attachment=first'])
       assert.is((await app.inject({ method: 'DELETE', url: `/api/disks/vm${query}` })).statusCode, 204)
     assert.is((await app.inject({ method: 'DELETE', url: '/api/disks/vm?force=maybe' })).statusCode, 400)
-    assert.equal(
-      calls,
-      [false, false, true].map((force) => ['vm', { force }]),
-    )
+    assert.equal(calls, [
+      ['vm', { force: false, attachment: undefined }],
+      ['vm', { force: false, attachment: undefined }],
+      ['vm', { force: true, attachment: 'first' }],
+    ])
   }))
 
 test('what goes wrong is a problem document with its advice', async () => {

@@ -123,8 +123,8 @@ test('what could not be opened leaves no disk behind', () =>
 
 test('an image is a disk at a socket for owner and group alone', () =>
   withPlace(async ({ sockets, opener }, disks) => {
-    const { disk, isNew } = await disks.attach({ reference: REFERENCE })
-    assert.ok(isNew)
+    const { disk, attachment } = await disks.attach({ reference: REFERENCE })
+    assert.ok(attachment)
     assert.is(disk.name, NAME)
     assert.is(disk.socket, join(sockets, `${NAME}.sock`))
     assert.is((await stat(disk.socket)).mode & 0o777, 0o660)
@@ -149,7 +149,7 @@ test('attaching twice, at a time too, finds the same disk', () =>
     const all = await Promise.all([1, 2, 3].map(() => disks.attach({ reference: REFERENCE })))
     const again = await disks.attach({ reference: 'site/debian@3' })
     assert.equal(
-      [...all, again].map(({ disk, isNew }) => [disk.name, isNew]),
+      [...all, again].map(({ disk, attachment }) => [disk.name, attachment !== undefined]),
       [
         [NAME, true],
         [NAME, false],
@@ -227,6 +227,25 @@ test('what was lent to this node is offered to nobody else', () =>
     await again.detach(NAME, { force: false })
     await again.attach({ reference: REFERENCE })
     assert.is(again.remoteExports().length, 1)
+  }))
+
+test('what an attach has made it can take back, until somebody else attaches it', () =>
+  withPlace(async (place, disks) => {
+    const attach = () => disks.attach({ reference: REFERENCE })
+    const alone = await attach()
+    await disks.detach(NAME, { force: false, attachment: alone.attachment })
+    assert.equal(disks.list(), [])
+
+    const { attachment } = await attach()
+    const stale = await failureOf(disks.detach(NAME, { force: true, attachment: alone.attachment }))
+    assert.is(stale.code, 'E_CONFLICT')
+    await attach()
+    const taken = await failureOf(disks.detach(NAME, { force: true, attachment }))
+    assert.is(taken.message, `disk ${NAME} was attached again by somebody else`)
+
+    const restarted = await place.start()
+    assert.is((await failureOf(restarted.detach(NAME, { force: true, attachment }))).code, 'E_CONFLICT')
+    assert.is(restarted.list().length, 1)
   }))
 
 test('a disk that is in use is detached by force alone', () =>
