@@ -7,7 +7,8 @@ import * as assert from 'uvu/assert'
 import { createTestnet } from '../../testnet/testnet.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { until } from '../fixtures/hosts.ts'
-import { assertExportIs, metricsOf, pushImage, withNode } from '../fixtures/testnet-steps.ts'
+import { metricsOf, seriesOf } from '../fixtures/metrics-text.ts'
+import { assertExportIs, pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
 const REFERENCE = 'site/disk'
@@ -30,7 +31,7 @@ test('a node whose packs were cut short serves what it has, and fetches the rest
     }
     await withNode(other, (client) => client.pull(REFERENCE))
     await assertExportIs(other, REFERENCE, image)
-    const damaged = (await metricsOf(holder)).get('bootswarm_node_served_damaged_blocks_total') ?? 0
+    const damaged = seriesOf(await metricsOf(holder.socket), 'bootswarm_node_served_damaged_blocks_total')
     assert.ok(damaged > 0, `${damaged} damaged blocks were counted`)
     await until(async () => {
       const text = await readFile(testnet.layout.log(holder.name), 'utf8')

@@ -14,7 +14,7 @@ import { until } from '../fixtures/hosts.ts'
 import { outputOf } from '../fixtures/nbd-process.ts'
 import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { ReadingMachine } from '../fixtures/reading-machine.ts'
-import { pushImage } from '../fixtures/testnet-steps.ts'
+import { jsonOf, pushImage } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
 const SIZE = 16 * MiB
@@ -43,19 +43,13 @@ test.before(async (context) => {
   const other = join(context.dir, 'other.img')
   await writeDiskImage(other, MiB, 2)
   await pushImage(context.testnet, other, 'site/other:1')
-  for (const name of ['disk', 'other']) await json(context.testnet, 'image', 'pull', `site/${name}:1`)
+  for (const name of ['disk', 'other']) await jsonOf(context.testnet, 'image', 'pull', `site/${name}:1`)
 })
 
 test.after(async ({ testnet, dir }) => {
   await testnet?.destroy()
   await rm(dir, { recursive: true })
 })
-
-async function json(testnet: Testnet, ...argv: string[]) {
-  const { code, stdout, stderr } = await testnet.cli([...argv, '-o', 'json'])
-  assert.is(code, 0, stderr)
-  return JSON.parse(stdout)
-}
 
 async function refused(testnet: Testnet, ...argv: string[]) {
   const { code, stdout, stderr } = await testnet.cli(argv)
@@ -74,7 +68,7 @@ test('attach says what QEMU needs on standard output, and the rest beside it', a
 })
 
 test('the socket is for owner and group alone', async ({ testnet }) => {
-  const [disk] = await json(testnet, 'disk', 'ls')
+  const [disk] = await jsonOf(testnet, 'disk', 'ls')
   assert.is((await stat(disk.socket)).mode & 0o777, 0o660)
   assert.is(disk.name, NAME)
   assert.is((await testnet.cli(['disk', 'ls', '-o', 'name'])).stdout, `${NAME}\n`)
@@ -82,7 +76,7 @@ test('the socket is for owner and group alone', async ({ testnet }) => {
 })
 
 withNbdinfo('the URI is one that clients of NBD understand', async ({ testnet }) => {
-  const { uri, size, description } = await json(testnet, 'disk', 'attach', 'site/disk:1')
+  const { uri, size, description } = await jsonOf(testnet, 'disk', 'attach', 'site/disk:1')
   assert.is(description, undefined)
   assert.is((await outputOf('nbdinfo', '--size', uri)).trim(), String(size))
   const { stdout } = await testnet.cli(['disk', 'attach', 'site/disk:1', '--format', 'nbd'])
@@ -144,8 +138,8 @@ withQemu(
     await copyFile(join(dir, 'other.img'), odd)
     await truncate(odd, 1_000_001)
     await pushImage(testnet, odd, 'site/odd:1')
-    await json(testnet, 'image', 'pull', 'site/odd:1')
-    await json(testnet, 'disk', 'attach', 'site/odd:1')
+    await jsonOf(testnet, 'image', 'pull', 'site/odd:1')
+    await jsonOf(testnet, 'disk', 'attach', 'site/odd:1')
     for (const target of [join(node.exports, 'odd.img'), join(dir, 'odd-flat.img')]) {
       const { code, stderr } = await testnet.cli(['disk', 'flatten', 'site-odd-1', target])
       assert.is(code, 0, stderr)
@@ -180,7 +174,7 @@ withQemu('an overlay goes over to the raw file of its image, and needs the node 
 })
 
 test('a disk that is in use is not detached, nor is its image removed', async ({ testnet }) => {
-  const [{ socket }] = await json(testnet, 'disk', 'ls')
+  const [{ socket }] = await jsonOf(testnet, 'disk', 'ls')
   const machine = connect({ path: socket })
   await once(machine, 'data')
   const { code, stderr } = await refused(testnet, 'disk', 'detach', NAME)
@@ -190,7 +184,7 @@ test('a disk that is in use is not detached, nor is its image removed', async ({
   const removal = await refused(testnet, 'image', 'rm', '--local', 'site/disk:1')
   assert.is(removal.code, 1)
   assert.match(removal.stderr, `bootswarm disk detach ${NAME}`)
-  assert.is((await json(testnet, 'node', 'gc')).blocksDeleted, 0)
+  assert.is((await jsonOf(testnet, 'node', 'gc')).blocksDeleted, 0)
 })
 
 withQemu(
@@ -220,14 +214,14 @@ withQemu(
     const lazy = join(dir, 'lazy.img')
     await writeDiskImage(lazy, SIZE, 3)
     await pushImage(testnet, lazy, 'site/lazy:1')
-    const disk = await json(testnet, 'disk', 'attach', 'site/lazy:1', '--no-fill', '--name', 'lazy')
+    const disk = await jsonOf(testnet, 'disk', 'attach', 'site/lazy:1', '--no-fill', '--name', 'lazy')
     assert.equal([disk.complete, disk.fill, disk.figures.runs.held], [false, false, 0])
     await outputOf('qemu-io', '-r', '-f', 'raw', '-c', 'read 4M 64k', disk.uri)
-    const read = await json(testnet, 'disk', 'stat', 'lazy')
+    const read = await jsonOf(testnet, 'disk', 'stat', 'lazy')
     assert.ok(read.figures.waits > 0)
     assert.ok(read.figures.fetchedBytes > 0 && read.figures.fetchedBytes < SIZE / 2)
     await outputOf('qemu-img', 'compare', '-f', 'raw', '-F', 'raw', lazy, disk.uri)
-    const whole = await json(testnet, 'disk', 'stat', 'lazy')
+    const whole = await jsonOf(testnet, 'disk', 'stat', 'lazy')
     assert.ok(whole.complete)
     assert.is((await testnet.cli(['disk', 'detach', 'lazy'])).code, 0)
   },
@@ -238,17 +232,17 @@ test('the rest of an image follows unless told otherwise, and what is attached l
   const filled = join(dir, 'filled.img')
   await writeDiskImage(filled, SIZE, 4)
   await pushImage(testnet, filled, 'site/filled:1')
-  await json(testnet, 'disk', 'attach', 'site/filled:1', '--no-fill')
-  const { held } = (await json(testnet, 'disk', 'stat', 'site-filled-1')).figures.runs
+  await jsonOf(testnet, 'disk', 'attach', 'site/filled:1', '--no-fill')
+  const { held } = (await jsonOf(testnet, 'disk', 'stat', 'site-filled-1')).figures.runs
   assert.is(held, 0)
-  await json(testnet, 'disk', 'attach', 'site/filled:1', '--fill')
-  await until(async () => (await json(testnet, 'disk', 'stat', 'site-filled-1')).complete, 60_000)
-  assert.is((await json(testnet, 'node', 'gc')).blocksDeleted, 0)
+  await jsonOf(testnet, 'disk', 'attach', 'site/filled:1', '--fill')
+  await until(async () => (await jsonOf(testnet, 'disk', 'stat', 'site-filled-1')).complete, 60_000)
+  assert.is((await jsonOf(testnet, 'node', 'gc')).blocksDeleted, 0)
   assert.is((await testnet.cli(['disk', 'detach', 'site-filled-1'])).code, 0)
 })
 
 test('what was read is counted', async ({ testnet }) => {
-  const { figures, state, connections } = await json(testnet, 'disk', 'stat', NAME)
+  const { figures, state, connections } = await jsonOf(testnet, 'disk', 'stat', NAME)
   assert.equal([state, connections], ['ready', 0])
   assert.is(typeof figures.reads, 'number')
   const { stdout } = await testnet.cli(['disk', 'stat'])
@@ -261,9 +255,9 @@ test('without the tracker disks come back, and images that are here become disks
   const { testnet, node } = context
   await testnet.tracker.kill('SIGKILL')
   await node.restart()
-  const [back] = await json(testnet, 'disk', 'ls')
+  const [back] = await jsonOf(testnet, 'disk', 'ls')
   assert.equal([back.name, back.state], [NAME, 'ready'])
-  assert.is((await json(testnet, 'disk', 'attach', 'site/other:1')).name, 'site-other-1')
+  assert.is((await jsonOf(testnet, 'disk', 'attach', 'site/other:1')).name, 'site-other-1')
   const { code, stderr } = await refused(testnet, 'disk', 'attach', 'site/third:1')
   assert.is(code, 7, stderr)
 })
@@ -271,7 +265,7 @@ test('without the tracker disks come back, and images that are here become disks
 test('a detached disk is gone, and does not come back', async ({ testnet, node }) => {
   for (const name of [NAME, 'site-other-1']) assert.is((await testnet.cli(['disk', 'detach', name])).code, 0)
   await node.restart()
-  assert.equal(await json(testnet, 'disk', 'ls'), [])
+  assert.equal(await jsonOf(testnet, 'disk', 'ls'), [])
   assert.is((await refused(testnet, 'disk', 'detach', NAME)).code, 3)
 })
 

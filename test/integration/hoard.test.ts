@@ -9,7 +9,8 @@ import type { NodeHandle, Testnet } from '../../testnet/handles.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
 import { attachDisk, figuresOf, type Range, readRanges } from '../fixtures/boot-steps.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
-import { metricsOf, pushImage, withNode } from '../fixtures/testnet-steps.ts'
+import { metricsOf, seriesOf } from '../fixtures/metrics-text.ts'
+import { pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
 const KiB = 1024
@@ -138,11 +139,11 @@ test('what was attached longest ago gives way, and what somebody attached stays 
   assert.is(third.evicted, 2)
   assert.equal(await localOf(node), [...OPEN].sort(), 'what was attached is here')
 
-  const metrics = await metricsOf(node)
-  assert.is(metrics.get('bootswarm_node_hoard_images'), 2)
-  assert.is(metrics.get('bootswarm_node_hoard_bytes'), 2 * BOOT_BYTES)
-  assert.is(metrics.get('bootswarm_node_hoard_budget_bytes'), BUDGET_BYTES)
-  assert.is(metrics.get('bootswarm_node_hoard_evicted_total'), 2)
+  const metrics = await metricsOf(node.socket)
+  assert.is(seriesOf(metrics, 'bootswarm_node_hoard_images'), 2)
+  assert.is(seriesOf(metrics, 'bootswarm_node_hoard_bytes'), 2 * BOOT_BYTES)
+  assert.is(seriesOf(metrics, 'bootswarm_node_hoard_budget_bytes'), BUDGET_BYTES)
+  assert.is(seriesOf(metrics, 'bootswarm_node_hoard_evicted_total'), 2)
   const text = await done(testnet, 'disk', 'hoard')
   assert.match(text, /^budget +1\.3 MiB, 80 % of it used$/m)
   assert.match(text, new RegExp(`^site/${idle}@1 +site/${idle}:latest +512 KiB +ready +2`, 'm'))

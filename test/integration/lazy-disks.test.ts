@@ -7,6 +7,7 @@ import * as assert from 'uvu/assert'
 import type { DiskObject } from '../../src/api/disk-schemas.ts'
 import type { NodeHandle, Testnet } from '../../testnet/handles.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
+import { attachDisk, figuresOf } from '../fixtures/boot-steps.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { until } from '../fixtures/hosts.ts'
 import { checkNames, metricsOf, seriesOf } from '../fixtures/metrics-text.ts'
@@ -48,14 +49,7 @@ function nodeOf({ testnet }: Context, index: number): NodeHandle {
   return node
 }
 
-const attach = (node: NodeHandle, fill = false) =>
-  withNode(node, (client) => client.disks.attach({ reference: REFERENCE, fill, name: 'vm' }))
-
-const figuresOf = async (node: NodeHandle) => {
-  const { figures } = await withNode(node, (client) => client.disks.get('vm'))
-  assert.ok(figures)
-  return figures
-}
+const attach = (node: NodeHandle, fill = false) => attachDisk(node, { reference: REFERENCE, fill })
 
 const uriOf = ({ export: name, socket }: DiskObject) => `nbd+unix:///${name}?socket=${socket}`
 

@@ -7,6 +7,7 @@ import type { Testnet } from '../../testnet/handles.ts'
 import { firstDifference } from '../../testnet/images/compare.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
 import { writeDiskImage } from '../fixtures/disk-image.ts'
+import { jsonOf } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
 const test = suite<{ dir: string; image: string; testnet: Testnet }>('node commands')
@@ -16,7 +17,7 @@ test.before(async (context) => {
   context.image = join(context.dir, 'disk.img')
   await writeDiskImage(context.image, 8 * MiB)
   context.testnet = await createTestnet({ nodes: 1 })
-  await json(context.testnet, 'image', 'push', context.image, 'site/disk:1')
+  await jsonOf(context.testnet, 'image', 'push', context.image, 'site/disk:1')
 })
 
 test.after(async ({ testnet, dir }) => {
@@ -24,15 +25,9 @@ test.after(async ({ testnet, dir }) => {
   await rm(dir, { recursive: true })
 })
 
-async function json(testnet: Testnet, ...argv: string[]) {
-  const { code, stdout, stderr } = await testnet.cli([...argv, '-o', 'json'])
-  assert.is(code, 0, stderr)
-  return JSON.parse(stdout)
-}
-
 test('an image is pulled and written to a file that has its bytes', async ({ testnet, image }) => {
   const target = join(testnet.nodes[0]?.exports ?? '', 'disk.img')
-  const pulled = await json(testnet, 'image', 'pull', 'site/disk:1', '--output', target)
+  const pulled = await jsonOf(testnet, 'image', 'pull', 'site/disk:1', '--output', target)
   assert.is(pulled.version, 1)
   assert.is(pulled.imageBytes, 8 * MiB)
   assert.ok(pulled.bytes.wireFromOrigin > 0)
@@ -41,7 +36,7 @@ test('an image is pulled and written to a file that has its bytes', async ({ tes
 })
 
 test('a second pull fetches nothing', async ({ testnet }) => {
-  const { bytes } = await json(testnet, 'image', 'pull', 'site/disk:1')
+  const { bytes } = await jsonOf(testnet, 'image', 'pull', 'site/disk:1')
   assert.is(bytes.wireFromOrigin + bytes.wireFromPeers, 0)
   const { stdout } = await testnet.cli(['image', 'pull', 'site/disk:1'])
   assert.match(stdout, /^over the wire +nothing$/m)
@@ -64,19 +59,19 @@ test('an image that is not there ends with 3', async ({ testnet }) => {
 })
 
 test('what is here is listed, and the node tells how it is doing', async ({ testnet }) => {
-  const [local] = await json(testnet, 'image', 'ls', '--local')
+  const [local] = await jsonOf(testnet, 'image', 'ls', '--local')
   assert.is(`${local.namespace}/${local.name}@${local.version}`, 'site/disk@1')
   assert.is(local.complete, true)
-  const status = await json(testnet, 'node', 'status')
+  const status = await jsonOf(testnet, 'node', 'status')
   assert.is(status.peer, testnet.nodes[0]?.peer)
   assert.ok(status.store.blocks > 0)
   assert.match((await testnet.cli(['node', 'status'])).stdout, /tracker +https:.*reachable/)
-  assert.ok(Array.isArray(await json(testnet, 'node', 'peers')))
+  assert.ok(Array.isArray(await jsonOf(testnet, 'node', 'peers')))
   assert.match((await testnet.cli(['node', 'peers'])).stdout, /^PEER +NODE +KIND/)
 })
 
 test('nothing fails at a node that runs', async ({ testnet }) => {
-  const findings = await json(testnet, 'doctor', '--config', testnet.layout.config('node-1'))
+  const findings = await jsonOf(testnet, 'doctor', '--config', testnet.layout.config('node-1'))
   const states = new Map(findings.map(({ check, state }: { check: string; state: string }) => [check, state]))
   for (const check of ['certificate', 'tracker', 'clock', 'enrolment', 'data', 'ports'])
     assert.is(states.get(check), 'ok', check)
@@ -87,19 +82,19 @@ test('nothing fails at a node that runs', async ({ testnet }) => {
 })
 
 test('every block of the store verifies', async ({ testnet }) => {
-  const { blocks, corrupt } = await json(testnet, 'node', 'verify')
+  const { blocks, corrupt } = await jsonOf(testnet, 'node', 'verify')
   assert.ok(blocks > 0)
   assert.is(corrupt, 0)
-  assert.is((await json(testnet, 'image', 'verify', '--local', 'site/disk:1')).corrupt, 0)
+  assert.is((await jsonOf(testnet, 'image', 'verify', '--local', 'site/disk:1')).corrupt, 0)
 })
 
 test('space comes back when an image is removed here', async ({ testnet }) => {
   assert.is((await testnet.cli(['image', 'rm', '--local', 'site/disk'])).code, 0)
-  assert.equal(await json(testnet, 'image', 'ls', '--local'), [])
-  const dry = await json(testnet, 'node', 'gc', '--dry-run')
+  assert.equal(await jsonOf(testnet, 'image', 'ls', '--local'), [])
+  const dry = await jsonOf(testnet, 'node', 'gc', '--dry-run')
   assert.ok(dry.blocksDeleted > 0)
-  assert.is((await json(testnet, 'node', 'gc')).blocksDeleted, dry.blocksDeleted)
-  assert.is((await json(testnet, 'node', 'status')).store.blocks, 0)
+  assert.is((await jsonOf(testnet, 'node', 'gc')).blocksDeleted, dry.blocksDeleted)
+  assert.is((await jsonOf(testnet, 'node', 'status')).store.blocks, 0)
 })
 
 test.run()

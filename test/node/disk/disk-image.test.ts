@@ -196,10 +196,7 @@ test('a session that failed is followed by another when a disk is read', () =>
 for (const there of ['its manifest alone', 'nothing'] as const) {
   test(`counts as whole although of it there is ${there}: it is read all the same, and the catalog is corrected`, () =>
     withSite(async (site, clock) => {
-      const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
-      site.peers = [origin.address]
-      await (await opened(site, clock, OPEN)).close()
-      await until(clock, () => site.puller.running().length === 0)
+      const origin = await heldByOrigin(site, clock)
       const entry = site.catalog.find(LAZY_REFERENCE)
       assert.ok(entry)
       await site.catalog.update(entry, { complete: true, onDemand: false })
@@ -220,10 +217,7 @@ for (const there of ['its manifest alone', 'nothing'] as const) {
 
 test('leaves an image of which somebody wants all as it is', () =>
   withSite(async (site, clock) => {
-    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
-    site.peers = [origin.address]
-    await (await opened(site, clock, OPEN)).close()
-    await until(clock, () => site.puller.running().length === 0)
+    const origin = await heldByOrigin(site, clock)
     const entry = site.catalog.find(LAZY_REFERENCE)
     assert.ok(entry)
     await site.catalog.update(entry, { onDemand: false })
@@ -260,10 +254,7 @@ test('who opens it later waits as long as who was first', () =>
 
 test('while the tracker is away, peers of before give it, and who refuses is not held against it', () =>
   withSite(async (site, clock) => {
-    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
-    site.peers = [origin.address]
-    await (await opened(site, clock, OPEN)).close()
-    await until(clock, () => site.puller.running().length === 0)
+    const origin = await heldByOrigin(site, clock)
     await origin.exchange.stop()
     const peer = await holderOf(site, IMAGE, { name: 'peer', clock })
     const stranger = await holderOf(site, IMAGE, { name: 'stranger', clock })
@@ -278,6 +269,15 @@ test('while the tracker is away, peers of before give it, and who refuses is not
     await disk.close()
     for (const { exchange } of [peer, stranger]) await exchange.stop()
   }))
+
+/** An origin that has the image, which was a disk here before: its manifest is known. */
+async function heldByOrigin(site: LazySite, clock: FakeClock) {
+  const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+  site.peers = [origin.address]
+  await (await opened(site, clock, OPEN)).close()
+  await until(clock, () => site.puller.running().length === 0)
+  return origin
+}
 
 /** Opened while its manifest is here, or peers are handed out. */
 async function opened(

@@ -14,27 +14,21 @@ import { DELEGATION_TYPE } from '../../../src/core/delegation.ts'
 import { BOOT_READS_MAX } from '../../../src/core/disk-limits.ts'
 import { parseReference } from '../../../src/core/reference.ts'
 import { BOOT_RECORDING_BODY_BYTES_MAX, BOOT_RECORDINGS_BURST } from '../../../src/core/registry-limits.ts'
-import type { PeerKey } from '../../../src/core/router.ts'
 import type { Identity } from '../../../src/identity/identity-files.ts'
 import { signJws, verifyJws } from '../../../src/identity/jws.ts'
 import type { Tracker } from '../../../tracker/tracker.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { HttpsCaller } from '../../fixtures/https-caller.ts'
 import { testImage } from '../../fixtures/test-image.ts'
-import { ADMIN_DN, pushImage, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
+import { ADMIN_DN, pushImage, type SiteNode, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
-interface TestNode {
-  readonly client: TrackerClient
-  readonly peer: PeerKey
-  readonly identity: Identity
-}
 interface Context {
   site: TrackerSite
   tracker: Tracker
   alice: TrackerClient
   bob: TrackerClient
-  one: TestNode
-  two: TestNode
+  one: SiteNode
+  two: SiteNode
   bobs: Identity
 }
 
@@ -79,14 +73,14 @@ test.after(async ({ site, tracker }) => {
 })
 
 const recording = { manifest, reads: first, durationMs: 10 }
-const bodyOf = ({ peer }: TestNode, more: Partial<PutRecordingBody> = {}) => ({
+const bodyOf = ({ peer }: SiteNode, more: Partial<PutRecordingBody> = {}) => ({
   ...{ reference: 'alice/debian', peer, ...recording },
   ...more,
 })
-const record = (node: TestNode, more: Partial<PutRecordingBody> = {}) =>
+const record = (node: SiteNode, more: Partial<PutRecordingBody> = {}) =>
   node.client.profiles.record(bodyOf(node, more))
-const find = ({ client, peer }: TestNode) => client.profiles.find({ reference: 'alice/debian', peer })
-const join = ({ client, peer }: TestNode) =>
+const find = ({ client, peer }: SiteNode) => client.profiles.find({ reference: 'alice/debian', peer })
+const join = ({ client, peer }: SiteNode) =>
   client.join({ reference: 'alice/debian', peer, addresses: ['/ip4/10.0.0.1/tcp/4002'] })
 const codeOf = async (call: Promise<unknown>) => (await failureOf(call)).code
 

@@ -4,23 +4,18 @@ import type { TrackerClient } from '../../../src/api/tracker-client.ts'
 import { checkGrant, GRANT_TYPE, parseGrant } from '../../../src/core/grant.ts'
 import { runCount } from '../../../src/core/manifest.ts'
 import { parseNamespace } from '../../../src/core/reference.ts'
-import type { PeerKey } from '../../../src/core/router.ts'
 import { verifyJws } from '../../../src/identity/jws.ts'
 import type { Tracker } from '../../../tracker/tracker.ts'
 import { failureOf } from '../../fixtures/failure.ts'
 import { type TestImage, testImage } from '../../fixtures/test-image.ts'
-import { pushImage, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
+import { pushImage, type SiteNode, TRACKER_NAME, TrackerSite } from '../../fixtures/tracker.ts'
 
-interface TestNode {
-  readonly client: TrackerClient
-  readonly peer: PeerKey
-}
 interface Context {
   site: TrackerSite
   tracker: Tracker
   alice: TrackerClient
-  has: TestNode
-  asks: TestNode
+  has: SiteNode
+  asks: SiteNode
 }
 const test = suite<Context>('related images')
 const old = testImage({ seed: 'one', blocks: 300 })
@@ -44,15 +39,15 @@ test.after(async ({ site, tracker }) => {
   await site?.remove()
 })
 
-async function holds({ client, peer }: TestNode, { manifest, manifestId }: TestImage): Promise<void> {
+async function holds({ client, peer }: SiteNode, { manifest, manifestId }: TestImage): Promise<void> {
   const runs = runCount(manifest)
   await client.announce({ peer, addresses, swarms: [{ manifest: manifestId, runs }] })
 }
-const related = ({ client, peer }: TestNode, { manifestId }: TestImage) =>
+const related = ({ client, peer }: SiteNode, { manifestId }: TestImage) =>
   client.related({ manifest: manifestId, peer })
 
 /** Samples are taken in the background. */
-async function untilTold(node: TestNode, image: TestImage) {
+async function untilTold(node: SiteNode, image: TestImage) {
   for (;;) {
     const answer = await related(node, image)
     if (answer.related.length > 0) return answer
