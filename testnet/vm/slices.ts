@@ -16,6 +16,8 @@ import { guard } from '../guard.ts'
 /** Ten to one: a hypervisor has tens of cores, one of which its daemon finds free, where this machine has a few for several hypervisors. */
 const SYSTEM_WEIGHT = 1000
 const MACHINES_WEIGHT = 100
+/** Of all of them together beside whatever else runs: as ten programs, which is about what they are. */
+const ALL_WEIGHT = 1000
 /** A guest that has used up its time waits no longer than this; the kernel takes nothing below 1 ms. */
 const LIMIT_PERIOD_US = 10_000
 
@@ -83,6 +85,7 @@ function makeGroups(hierarchy: Hierarchy, { base, machines }: { base: string; ma
   mkdirSync(base)
   divide(hierarchy, hierarchy.dir)
   divide(hierarchy, base)
+  weigh(hierarchy, base, ALL_WEIGHT)
   for (const group of [system, machines]) mkdirSync(group)
   divide(hierarchy, machines)
   weigh(hierarchy, system, SYSTEM_WEIGHT)
