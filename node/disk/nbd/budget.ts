@@ -1,24 +1,51 @@
+import type { Clock } from '../../../src/core/clock.ts'
 import {
-  NBD_CONNECTION_BYTES_MAX,
-  NBD_CONNECTION_OWN_BYTES,
-  NBD_CONNECTION_REQUESTS_MAX,
+  NBD_COMMON_READ_BYTES,
   NBD_SERVER_BYTES_MAX,
+  NBD_SERVER_SPARE_BYTES,
+  NBD_SILENT_MS,
 } from '../../../src/core/disk-limits.ts'
 
-/** What all connections of a server may have under way together, beyond what each has for itself. */
-export class Budget {
-  readonly #bytesMax: number
-  #bytes = 0
-  /** In the order in which they came. */
-  readonly #waiting = new Set<Allowance>()
+/** A connection, as the budget sees it. */
+export interface Holder {
+  /** Of what all share, what it has taken. */
+  readonly sharedBytes: number
+  /** Since when it takes nothing of the answers that wait for it, by a clock that never goes back; undefined while none does. */
+  readonly silentSinceMs: number | undefined
+  /** There may be room again. */
+  onRoom(): void
+  /** Others wait for what it holds and does not take: it ends, and has given everything back when this returns. */
+  giveWay(): void
+}
 
-  constructor(init: { bytesMax: number } = { bytesMax: NBD_SERVER_BYTES_MAX }) {
-    this.#bytesMax = init.bytesMax
+/**
+ * What all connections of a server may have under way together, beyond what each has for itself. Who comes first is served first; but while others wait nobody has
+ * more than half, and who takes nothing of its answers for NBD_SILENT_MS gets nothing more and gives way, the longest silent first. Some room is kept for short reads of those who hold nothing.
+ */
+export class Budget {
+  readonly #clock: Clock
+  readonly #bytesMax: number
+  readonly #spareMax: number
+  #bytes = 0
+  #spare = 0
+  /** What each waits for, in the order in which they came. */
+  readonly #waiting = new Map<Holder, number>()
+  /** What each has; the part that is of the spare room apart. */
+  readonly #holders = new Map<Holder, { spare: number }>()
+  #isWaking = false
+  #isToWake = false
+  #cancelLook: (() => void) | undefined
+
+  constructor(components: { clock: Clock }, init: { bytesMax?: number; spareBytes?: number } = {}) {
+    this.#clock = components.clock
+    const { bytesMax = NBD_SERVER_BYTES_MAX, spareBytes = NBD_SERVER_SPARE_BYTES } = init
+    this.#bytesMax = bytesMax - spareBytes
+    this.#spareMax = spareBytes
   }
 
   /** Bytes that are taken. */
   get bytes(): number {
-    return this.#bytes
+    return this.#bytes + this.#spare
   }
 
   /** Connections that wait for some. */
@@ -26,91 +53,107 @@ export class Budget {
     return this.#waiting.size
   }
 
-  /** False: there is not enough, or somebody came before; `who` is called when it is its turn. */
-  take(bytes: number, who: Allowance): boolean {
-    const [first = who] = this.#waiting
-    if (first === who && this.#bytes + bytes <= this.#bytesMax) {
-      this.#waiting.delete(who)
-      this.#bytes += bytes
-      return true
+  /** False: there is not enough, or it is not its turn; it is called when it may be. */
+  take(bytes: number, who: Holder): boolean {
+    if (this.#isSilent(who)) {
+      // what waits for it already is enough: it asks again when it has taken some
+      this.leave(who)
+      return false
     }
-    this.#waiting.add(who)
-    return false
+    this.#waiting.set(who, bytes)
+    if (this.#isTurnOf(who) && this.#bytes + bytes <= this.#bytesMax) this.#hold(who, { bytes, spare: 0 })
+    else if (this.#isSpareFor(who, bytes)) this.#hold(who, { bytes: 0, spare: bytes })
+    else {
+      this.#lookLater()
+      return false
+    }
+    this.#waiting.delete(who)
+    return true
   }
 
-  give(bytes: number): void {
-    this.#bytes -= bytes
+  give(bytes: number, who: Holder): void {
+    const held = this.#holders.get(who)
+    const spare = Math.min(bytes, held?.spare ?? 0)
+    if (held !== undefined) held.spare -= spare
+    this.#spare -= spare
+    this.#bytes -= bytes - spare
+    if (who.sharedBytes === 0) this.#holders.delete(who)
     this.#wake()
   }
 
   /** It waits no more: whoever came behind it is not held up. */
-  leave(who: Allowance): void {
+  leave(who: Holder): void {
     if (this.#waiting.delete(who)) this.#wake()
   }
 
+  /** Of those that wait. */
+  #isTurnOf(who: Holder): boolean {
+    for (const [each, wanted] of this.#waiting) if (!this.#isGreedy(each, wanted)) return each === who
+    return false
+  }
+
+  /** It has some, and would have more than half while others wait. Who has nothing may have the longest request. */
+  #isGreedy({ sharedBytes }: Holder, bytes: number): boolean {
+    return this.#waiting.size > 1 && sharedBytes > 0 && sharedBytes + bytes > this.#bytesMax / 2
+  }
+
+  #isSpareFor(who: Holder, bytes: number): boolean {
+    return who.sharedBytes === 0 && bytes <= NBD_COMMON_READ_BYTES && this.#spare + bytes <= this.#spareMax
+  }
+
+  #hold(who: Holder, { bytes, spare }: { bytes: number; spare: number }): void {
+    this.#bytes += bytes
+    this.#spare += spare
+    this.#holders.set(who, { spare: spare + (this.#holders.get(who)?.spare ?? 0) })
+  }
+
+  #isSilent({ silentSinceMs }: Holder): boolean {
+    return silentSinceMs !== undefined && this.#clock.monotonic() - silentSinceMs >= NBD_SILENT_MS
+  }
+
   #wake(): void {
-    for (const who of this.#waiting) {
+    this.#isToWake = true
+    // whoever is called may give, or leave
+    if (this.#isWaking) return
+    this.#isWaking = true
+    while (this.#isToWake) {
+      this.#isToWake = false
+      this.#callWaiting()
+    }
+    this.#isWaking = false
+  }
+
+  #callWaiting(): void {
+    for (const [who, bytes] of [...this.#waiting]) {
+      if (!this.#waiting.has(who)) continue
       who.onRoom()
       // whoever still finds no room goes first the next time
-      if (this.#waiting.has(who)) return
+      if (this.#waiting.has(who) && !this.#isGreedy(who, bytes)) return
     }
   }
-}
 
-/** What one connection has under way: requests that are not answered, or whose answers the system has not taken yet. */
-export class Allowance {
-  /** Called when there may be room again. */
-  onRoom: () => void = () => {}
-  readonly #budget: Budget
-  #requests = 0
-  #bytes = 0
-
-  constructor(budget: Budget) {
-    this.#budget = budget
+  /** While somebody waits: those whose time is up now, and the others when it may be. */
+  #lookLater(): void {
+    if (this.#cancelLook !== undefined) return
+    const since = [...this.#holders.keys(), ...this.#waiting.keys()].flatMap(
+      (each) => each.silentSinceMs ?? [],
+    )
+    const nowMs = this.#clock.monotonic()
+    const firstMs = Math.min(nowMs, ...since)
+    this.#cancelLook = this.#clock.after(Math.max(0, firstMs + NBD_SILENT_MS - nowMs), () => {
+      this.#cancelLook = undefined
+      this.#look()
+    })
   }
 
-  get requests(): number {
-    return this.#requests
+  #look(): void {
+    for (const who of [...this.#waiting.keys()]) if (this.#isSilent(who)) this.leave(who)
+    const silent = [...this.#holders.keys()].filter((who) => this.#isSilent(who))
+    silent.sort((a, b) => (a.silentSinceMs ?? 0) - (b.silentSinceMs ?? 0))
+    for (const who of silent) {
+      if (this.#waiting.size === 0) return
+      who.giveWay()
+    }
+    if (this.#waiting.size > 0) this.#lookLater()
   }
-
-  get bytes(): number {
-    return this.#bytes
-  }
-
-  /** Whether one more request may begin, whose answer takes so many bytes. */
-  admit(bytes: number): boolean {
-    if (this.#requests >= NBD_CONNECTION_REQUESTS_MAX) return false
-    const after = this.#bytes + bytes
-    if (after > NBD_CONNECTION_BYTES_MAX) return false
-    const shared = sharedOf(after) - sharedOf(this.#bytes)
-    if (shared === 0) this.#budget.leave(this)
-    else if (!this.#budget.take(shared, this)) return false
-    this.#requests += 1
-    this.#bytes = after
-    return true
-  }
-
-  release(requests: number, bytes: number): void {
-    const shared = sharedOf(this.#bytes) - sharedOf(this.#bytes - bytes)
-    this.#requests -= requests
-    this.#bytes -= bytes
-    if (shared > 0) this.#budget.give(shared)
-  }
-
-  /** Nothing more will begin; what is under way goes on. */
-  leave(): void {
-    this.onRoom = () => {}
-    this.#budget.leave(this)
-  }
-
-  /** Gives everything back; the connection is gone. */
-  end(): void {
-    this.leave()
-    this.release(this.#requests, this.#bytes)
-  }
-}
-
-/** What counts against the budget of all. */
-function sharedOf(bytes: number): number {
-  return Math.max(0, bytes - NBD_CONNECTION_OWN_BYTES)
 }

@@ -11,7 +11,8 @@ import {
 import { BootswarmError } from '../../../src/core/errors.ts'
 import type { Log } from '../../../src/core/log.ts'
 import type { BufferPool } from '../../../src/util/buffer-pool.ts'
-import { Allowance, type Budget } from './budget.ts'
+import { Allowance } from './allowance.ts'
+import type { Budget } from './budget.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { Deadlines } from './deadlines.ts'
 import type { NbdExport, NbdExports } from './export.ts'
@@ -72,8 +73,11 @@ export class NbdConnection {
     this.#init = init
     this.#socket = components.socket
     this.#deadlines = new Deadlines(components.clock)
-    this.#allowance = new Allowance(components.budget)
-    this.#allowance.onRoom = () => this.#pump()
+    this.#allowance = new Allowance(components, {
+      onRoom: () => this.#pump(),
+      silentSinceMs: () => this.#outbox?.waitingSinceMs,
+      onGiveWay: () => this.#giveWay(),
+    })
     this.#handshake = new Handshake({ ...init, tls: init.tls !== undefined })
     setMaxListeners(0, this.#gone.signal)
     const late = () => this.#break('handshake')
@@ -186,7 +190,10 @@ export class NbdConnection {
       this.#allowance.release(done.answers, done.bytes)
       this.#pump()
     }
-    this.#outbox = new Outbox({ clock, slabs, socket: this.#socket }, { written })
+    this.#outbox = new Outbox(
+      { clock, slabs, socket: this.#socket },
+      { written, isRemote: this.#init.tls !== undefined },
+    )
     const components = { ...this.#components, outbox: this.#outbox, allowance: this.#allowance }
     this.#transmission = new Transmission(components, { session, signal: this.#gone.signal })
   }
@@ -228,6 +235,15 @@ export class NbdConnection {
       if (leftMs > 0) this.#watch(leftMs)
       else this.#break('unread')
     })
+  }
+
+  #giveWay(): void {
+    const { log } = this.#components
+    log.info(
+      { disk: this.#disk?.name },
+      'a client takes nothing of its answers, and others wait: hung up on it',
+    )
+    this.#break('unread')
   }
 
   #startTls(ack: Buffer): void {

@@ -9,8 +9,10 @@ const SLAB_BYTES = 64 * KiB
 const SLABS_KEPT_MAX = 64
 /** Pieces up to which copying is cheaper than one more piece for the system. */
 const COPY_BYTES_MAX = 8 * KiB
-/** What is handed to the system at a time: so that progress is seen on slow links. */
+/** What is handed to the system at a time: so that progress is seen. */
 const BATCH_BYTES = 1024 * KiB
+/** ... over a link, which may have 1 Mbit/s for a client. */
+const REMOTE_BATCH_BYTES = 128 * KiB
 /** Zeros for those who cannot be told of holes. */
 const ZEROS = Buffer.alloc(256 * KiB)
 
@@ -40,6 +42,8 @@ interface OutboxComponents {
 
 interface OutboxInit {
   readonly written: (written: Written) => void
+  /** It goes over a link. */
+  readonly isRemote: boolean
 }
 
 /**
@@ -49,6 +53,7 @@ interface OutboxInit {
 export class Outbox {
   readonly #components: OutboxComponents
   readonly #written: (written: Written) => void
+  readonly #batchBytes: number
   #slab: Buffer | undefined
   /** The part of the slab that is filled and not yet among `#pieces`. */
   #from = 0
@@ -70,6 +75,7 @@ export class Outbox {
   constructor(components: OutboxComponents, init: OutboxInit) {
     this.#components = components
     this.#written = init.written
+    this.#batchBytes = init.isRemote ? REMOTE_BATCH_BYTES : BATCH_BYTES
   }
 
   /** When the system has last taken something, by a clock that never goes back; undefined while nothing waits for it. */
@@ -96,10 +102,10 @@ export class Outbox {
       this.room(piece.length).set(piece)
       return
     }
-    for (let at = 0; at < piece.length; at += BATCH_BYTES) {
-      const part = piece.length > BATCH_BYTES ? piece.subarray(at, at + BATCH_BYTES) : piece
+    for (let at = 0; at < piece.length; at += this.#batchBytes) {
+      const part = piece.length > this.#batchBytes ? piece.subarray(at, at + this.#batchBytes) : piece
       // before, and not after: the last batch of an answer is not empty
-      if (this.#bytes >= BATCH_BYTES) this.#send()
+      if (this.#bytes >= this.#batchBytes) this.#send()
       this.#seal()
       this.#pieces.push(part)
       this.#bytes += part.length
@@ -121,7 +127,7 @@ export class Outbox {
   answered(bytes: number): void {
     this.#answers += 1
     this.#answerBytes += bytes
-    if (this.#bytes >= BATCH_BYTES) this.#send()
+    if (this.#bytes >= this.#batchBytes) this.#send()
     else this.#schedule()
   }
 

@@ -59,7 +59,7 @@ const BACKLOG = 1024
 export class NbdServer {
   readonly #components: NbdServerComponents
   readonly #gate: TlsGate | undefined
-  readonly #budget = new Budget()
+  readonly #budget: Budget
   readonly #slabs = slabPool()
   readonly #listening = new Set<Listening>()
   readonly #connections = new Set<NbdConnection>()
@@ -69,6 +69,7 @@ export class NbdServer {
   constructor(components: NbdServerComponents) {
     this.#components = components
     const { tls, clock } = components
+    this.#budget = new Budget({ clock })
     this.#gate = tls === undefined ? undefined : new TlsGate({ tls, clock })
   }
 

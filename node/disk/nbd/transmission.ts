@@ -6,7 +6,7 @@ import {
 } from '../../../src/core/disk-limits.ts'
 import { BootswarmError } from '../../../src/core/errors.ts'
 import type { Log } from '../../../src/core/log.ts'
-import type { Allowance } from './budget.ts'
+import type { Allowance } from './allowance.ts'
 import type { ByteQueue } from './byte-queue.ts'
 import type { ExportOptions, Pieces } from './export.ts'
 import type { NbdObserver } from './observer.ts'

@@ -1,31 +1,51 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { Allowance, Budget } from '../../../../node/disk/nbd/budget.ts'
-import { NBD_CONNECTION_OWN_BYTES } from '../../../../src/core/disk-limits.ts'
+import { Allowance } from '../../../../node/disk/nbd/allowance.ts'
+import { Budget } from '../../../../node/disk/nbd/budget.ts'
+import {
+  NBD_COMMON_READ_BYTES,
+  NBD_CONNECTION_OWN_BYTES,
+  NBD_SILENT_MS,
+} from '../../../../src/core/disk-limits.ts'
+import { FakeClock } from '../../../fixtures/fake-clock.ts'
 
 const test = suite('the NBD budget')
 const OWN = NBD_CONNECTION_OWN_BYTES
 
-/** Connections that ask again for what they want when there may be room. */
+/** Connections that ask again for what they want when there may be room; the test says since when each is silent. */
 function connections(budget: Budget, ...wanted: readonly number[]) {
   const begun: number[] = []
+  const gone: number[] = []
+  const silent: (number | undefined)[] = []
   const all = wanted.map((bytes, i) => {
-    const allowance = new Allowance(budget)
-    allowance.onRoom = () => {
-      if (allowance.admit(bytes)) begun.push(i)
-    }
+    const allowance = new Allowance(
+      { budget },
+      {
+        onRoom: () => ask(i, bytes),
+        silentSinceMs: () => silent[i],
+        onGiveWay: () => void gone.push(i),
+      },
+    )
     return allowance
   })
-  const ask = () => {
-    for (const each of all) each.onRoom()
+  const ask = (i: number, bytes = wanted[i] ?? 0) => {
+    if (all[i]?.admit(bytes)) begun.push(i)
   }
-  return { all, begun, ask }
+  const askAll = () => {
+    for (const i of all.keys()) ask(i)
+  }
+  return { all, begun, gone, silent, ask, askAll }
+}
+
+function budgetOf(bytesMax: number, spareBytes = 0) {
+  const clock = new FakeClock()
+  return { clock, budget: new Budget({ clock }, { bytesMax, spareBytes }) }
 }
 
 test('who comes first is served first', () => {
-  const budget = new Budget({ bytesMax: 100 })
-  const { all, begun, ask } = connections(budget, OWN + 90, OWN + 50, OWN + 5)
-  ask()
+  const { budget } = budgetOf(100)
+  const { all, begun, askAll } = connections(budget, OWN + 90, OWN + 50, OWN + 5)
+  askAll()
   assert.equal(begun, [0])
   assert.is(budget.waiting, 2)
   all[0]?.release(1, OWN + 90)
@@ -34,9 +54,9 @@ test('who comes first is served first', () => {
 })
 
 test('who leaves while waiting holds up nobody', () => {
-  const budget = new Budget({ bytesMax: 100 })
-  const { all, begun, ask } = connections(budget, OWN + 90, OWN + 50, OWN + 5)
-  ask()
+  const { budget } = budgetOf(100)
+  const { all, begun, askAll } = connections(budget, OWN + 90, OWN + 50, OWN + 5)
+  askAll()
   all[1]?.leave()
   assert.equal(begun, [0, 2])
   assert.is(budget.waiting, 0)
@@ -44,16 +64,83 @@ test('who leaves while waiting holds up nobody', () => {
   assert.is(budget.bytes, 95)
 })
 
-test('who ends gives everything back, and is called no more', () => {
-  const budget = new Budget({ bytesMax: 100 })
-  const { all, begun, ask } = connections(budget, OWN + 90, OWN + 50, OWN + 60)
-  ask()
+test('who ends gives everything back once, and is called no more', () => {
+  const { budget } = budgetOf(100)
+  const { all, begun, askAll } = connections(budget, OWN + 90, OWN + 50, OWN + 60)
+  askAll()
   all[1]?.end()
   all[0]?.end()
   assert.equal(begun, [0, 2])
   assert.is(budget.bytes, 60)
   all[2]?.end()
+  all[2]?.release(1, OWN + 60)
   assert.is(budget.bytes, 0)
+})
+
+test('while others wait nobody gets more than half, but who has nothing may have it all', () => {
+  const { budget } = budgetOf(100)
+  const { all, begun, ask } = connections(budget, OWN + 40, OWN + 50, OWN + 30, OWN + 95)
+  for (const i of [0, 1, 2, 0]) ask(i, i === 0 && begun.includes(0) ? 20 : undefined)
+  assert.equal(begun, [0, 1], 'the third waits, and the first has had its part')
+  all[1]?.release(1, OWN + 50)
+  assert.equal(begun, [0, 1, 2])
+  ask(3)
+  all[2]?.end()
+  assert.equal(begun, [0, 1, 2])
+  all[0]?.end()
+  assert.equal(begun, [0, 1, 2, 3])
+  assert.is(budget.bytes, 95)
+})
+
+test('short reads of those who hold nothing find room that is kept for them', () => {
+  const { budget } = budgetOf(2 * NBD_COMMON_READ_BYTES + 100, NBD_COMMON_READ_BYTES)
+  const { all, begun, ask } = connections(budget, OWN + NBD_COMMON_READ_BYTES + 100, OWN + 50, OWN + 60)
+  ask(0)
+  ask(0, 1)
+  assert.equal(begun, [0], 'the room that is kept is not for who holds some')
+  ask(1)
+  ask(2)
+  ask(1, 1)
+  assert.equal(begun, [0, 1, 2])
+  all[1]?.end()
+  all[2]?.end()
+  assert.is(budget.bytes, NBD_COMMON_READ_BYTES + 100)
+  all[0]?.end()
+  assert.is(budget.bytes, 0)
+})
+
+test('who takes nothing gives way to who waits, the longest silent first', async () => {
+  const { budget, clock } = budgetOf(100)
+  const { begun, gone, silent, askAll } = connections(budget, OWN + 40, OWN + 60, OWN + 50)
+  await clock.advance(1000)
+  silent[0] = 900
+  silent[1] = 800
+  askAll()
+  assert.equal([begun, gone], [[0, 1], []])
+  await clock.advance(800 + NBD_SILENT_MS - 1000 - 1)
+  assert.equal(gone, [])
+  await clock.advance(1)
+  assert.equal([begun, gone], [[0, 1, 2], [1]], 'and not one more than it takes')
+  await clock.advance(10 * NBD_SILENT_MS)
+  assert.equal(gone, [1], 'nobody waits')
+  assert.is(clock.pending, 0)
+})
+
+test('a thousand who are silent get nothing and hold up nobody', async () => {
+  const { budget, clock } = budgetOf(100)
+  const crowd = Array.from({ length: 2000 }, () => OWN + 10)
+  const { begun, gone, silent, ask } = connections(budget, ...crowd, OWN + 50)
+  for (const i of crowd.keys()) {
+    ask(i)
+    silent[i] = 0
+  }
+  assert.is(begun.length, 10)
+  ask(2000)
+  await clock.advance(NBD_SILENT_MS)
+  assert.is(begun.at(-1), 2000)
+  assert.equal([budget.waiting, gone.length], [0, 5])
+  ask(20)
+  assert.is(budget.waiting, 0, 'who is silent does not wait either')
 })
 
 test.run()

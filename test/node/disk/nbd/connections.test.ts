@@ -1,11 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { NbdServer } from '../../../../node/disk/nbd/server.ts'
 import {
   NBD_CONNECTIONS_MAX,
   NBD_HANDSHAKE_TIMEOUT_MS,
   NBD_LINGER_MS,
   NBD_REFUSALS_MAX,
+  NBD_SILENT_MS,
   NBD_UNREAD_MS,
 } from '../../../../src/core/disk-limits.ts'
 import { failureOf } from '../../../fixtures/failure.ts'
@@ -172,7 +174,7 @@ test('many clients that ask for much share what there is, and each has a little 
   const { disk: slow, letGo, state } = waitingDisk()
   return withNbd(slow, async ({ path, server }) => {
     const greedy = await Promise.all(Array.from({ length: 6 }, () => NbdClient.serving(path)))
-    for (const client of greedy) client.send(requestBytes({ command: READ, length: 12 * MiB }))
+    for (const client of greedy) client.send(requestBytes({ command: READ, length: 11 * MiB }))
     await until(() => state.begun === 4)
     assert.ok(server.bytesInFlight <= 48 * MiB)
     const modest = await NbdClient.serving(path)
@@ -217,6 +219,41 @@ test('a client that takes no answers is hung up on, and gives back what it holds
     client.close()
   }
   return withNbd(disk({ read }), task, { clock, observer })
+})
+
+test('two clients that take no answers hold up nobody for long, whatever they have asked for', () => {
+  const clock = new FakeClock()
+  const observer = new RecordingObserver()
+  const { disk: slow, letGo, state } = waitingDisk((length) => Buffer.alloc(length, 1))
+  const task = async ({ path, server }: { path: string; server: NbdServer }) => {
+    const serving = async () => {
+      const client = await NbdClient.serving(path)
+      client.socket.pause()
+      return client
+    }
+    const [one, two] = [await serving(), await serving()]
+    for (const client of [one, two])
+      for (let i = 0; i < 128; i++) client.send(requestBytes({ command: READ, length: MiB / 4 }))
+    await until(() => state.begun === 1 + 44 * 4 + 1)
+    assert.is(server.bytesInFlight, 44 * MiB)
+    letGo()
+    const third = await NbdClient.serving(path)
+    third.send(requestBytes({ command: READ, length: MiB }))
+    await until(() => state.begun === 1 + 44 * 4 + 1 + 1)
+    letGo()
+    assert.is((await third.chunks()).length, 1, 'at once: there is room for who has nothing')
+    third.send(requestBytes({ command: READ, length: 8 * MiB }))
+    await until(() => server.connectionsWaiting > 0)
+    await clock.advance(NBD_SILENT_MS)
+    await until(() => state.begun === 1 + 44 * 4 + 1 + 2)
+    letGo()
+    assert.is((await third.chunks()).length, 1)
+    assert.equal(observer.refusals, ['unread'])
+    for (const client of [one, two, third]) client.close()
+    await until(() => server.connections === 0)
+    assert.is(server.bytesInFlight, 0)
+  }
+  return withNbd(slow, task, { clock, observer })
 })
 
 test('what a client may be told about extents counts against what it may have under way', () => {

@@ -61,17 +61,17 @@ test('a request that waits for room is refused when its disk is taken away, and 
     const other = `${path}-gone`
     const listener = await server.listenAtPath(other, () => [gone])
     const greedy = await Promise.all(Array.from({ length: 4 }, () => NbdClient.serving(path)))
-    for (const client of greedy) client.send(requestBytes({ command: READ, length: 12 * MiB }))
+    for (const client of greedy) client.send(requestBytes({ command: READ, length: 10 * MiB }))
     await until(() => state.begun === 4)
     const first = await NbdClient.serving(other)
     first.send(requestBytes({ command: READ, length: 12 * MiB, cookie: 7n }))
     await until(() => server.connectionsWaiting === 1)
     const second = await NbdClient.serving(path)
-    second.send(requestBytes({ command: READ, length: MiB }))
+    second.send(requestBytes({ command: READ, length: 3 * MiB }))
     await until(() => server.connectionsWaiting === 2)
     const closed = listener.close()
     assert.is((await first.errorReply()).error, ESHUTDOWN)
-    // 1 MiB is left of what all may have
+    // 5 MiB are left of what all may have
     await until(() => state.begun === 5)
     letGo()
     for (const client of [...greedy, first, second]) client.close()
