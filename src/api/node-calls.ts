@@ -5,6 +5,8 @@ import type { CallOptions } from '../core/blockstore.ts'
 import {
   AbortedError,
   BootswarmError,
+  type ErrorCode,
+  errorFromCode,
   LimitError,
   NotAuthorisedError,
   ProtocolError,
@@ -68,7 +70,7 @@ export class NodeCalls {
       for (const line of lines) {
         const event = parse(line) as StreamEvent<Progress, Result> | undefined
         if (event?.event === 'done') return event.result
-        if (event?.event === 'error') throw errorOfProblem(500, event.problem)
+        if (event?.event === 'error') throw saidByNode(500, event.problem)
         if (event?.event === 'progress') options.onProgress?.(event.progress)
       }
     }
@@ -89,7 +91,7 @@ export class NodeCalls {
         ...(signal === undefined ? {} : { signal }),
       })
       if (answer.statusCode < 300) return answer
-      throw errorOfProblem(answer.statusCode, parse(await answer.body.text()))
+      throw saidByNode(answer.statusCode, parse(await answer.body.text()))
     } catch (error) {
       throw this.#errorOf(error, call)
     }
@@ -117,6 +119,24 @@ export class NodeCalls {
     const help = 'is it running (bootswarm node serve), and is this its socket?'
     return new UnreachableError(`no node answers at ${this.#socket}: ${help}`, { cause: error })
   }
+}
+
+const NODE_ALONE = 'It is the node that gets no answer'
+
+/** What a node says of its own way to others: not the certificates and addresses of whoever asks it are to be looked at. */
+const NODE_ADVICE: Partial<Record<ErrorCode, string>> = {
+  E_UNREACHABLE: `${NODE_ALONE}, not this command: bootswarm node status shows its tracker and peers, bootswarm doctor what may be wrong.`,
+  E_TIMEOUT: `${NODE_ALONE} in time, not this command: bootswarm node status shows its tracker and peers, bootswarm doctor what may be wrong.`,
+  E_CERTIFICATE: 'It is about certificates of the node, not of this command: bootswarm doctor looks at them.',
+  E_NOT_AUTHORISED:
+    'It is the node that may not, not who gives this command: bootswarm node status shows who it is.',
+}
+
+function saidByNode(status: number, body: unknown): BootswarmError {
+  const error = errorOfProblem(status, body)
+  const advice = NODE_ADVICE[error.code]
+  if (advice === undefined || error.data['advice'] !== undefined) return error
+  return errorFromCode(error.code, error.message, { ...error.data, advice })
 }
 
 function parse(text: string): unknown {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { DiskObject } from '../api/disk-schemas.ts'
 import type { NodeClient } from '../api/node-client.ts'
-import { ConflictError, NotAuthorisedError, NotFoundError, UsageError } from '../core/errors.ts'
+import { ConflictError, NotAuthorisedError, NotFoundError, StateError, UsageError } from '../core/errors.ts'
 import { withNode } from './connect.ts'
 import { qemuFileName } from './disk-connection.ts'
 import { exists } from './disk-overlay.ts'
@@ -66,7 +66,12 @@ export function addDiskFlatten(disk: Command, shell: Shell): void {
 async function flattenOverlay(overlay: string, work: Work): Promise<void> {
   const info = await qemuImg(['info', '-U', '-f', 'qcow2', '--output=json', overlay], work)
   const sizeBytes = (JSON.parse(info) as { 'virtual-size': number })['virtual-size']
-  await convert(['-f', 'qcow2', overlay], { ...work, sizeBytes, format: work.flags.to ?? 'qcow2' })
+  const init = { ...work, sizeBytes, format: work.flags.to ?? 'qcow2' }
+  await convert(['-f', 'qcow2', overlay], init).catch((error: unknown) => {
+    if (!(error instanceof StateError && /Failed to get .* lock/.test(error.message))) throw error
+    const advice = `Stop the machine first. While it runs, its overlay takes in what is missing by: virsh blockpull MACHINE vda --wait --verbose`
+    throw new StateError(`${overlay} is in use: a machine runs on it`, { cause: error, data: { advice } })
+  })
 }
 
 /** By the node itself where it has everything and may write there, else by reading the disk. */

@@ -7,7 +7,7 @@ import type { Disk } from '../../node/disk/disk.ts'
 import type { AttachRequest, DiskObject } from '../../src/api/disk-schemas.ts'
 import { ASK } from '../../src/cli/completion/scripts.ts'
 import { readProgress } from '../../src/cli/qemu-img.ts'
-import { ConflictError, NotFoundError } from '../../src/core/errors.ts'
+import { ConflictError, NotFoundError, UnreachableError } from '../../src/core/errors.ts'
 import { runBootswarm, runHere } from '../fixtures/cli.ts'
 import { controlApi } from '../fixtures/control-api.ts'
 import { withScratch } from '../fixtures/scratch.ts'
@@ -57,6 +57,7 @@ function withFake(task: (node: Node) => Promise<void>): Promise<void> {
       },
       attach: async (request: AttachRequest) => {
         node.attached.push(request)
+        if (request.reference === 'site/far') throw new UnreachableError('the tracker cannot be reached')
         const { name = DISK.name } = request
         return { disk: { ...DISK, name }, attachment: name === 'there' ? undefined : 'first' }
       },
@@ -172,6 +173,18 @@ test('shows what machines have read and how long they waited', () =>
       (await runHere(['disk', 'stat', 'other', '--socket', socket])).stdout,
       /^state +unavailable: nobody has it$/m,
     )
+  }))
+
+test('a tracker that the node does not reach is a matter of the node', () =>
+  withFake(async ({ socket }) => {
+    const { code, stderr } = await runHere(['disk', 'attach', 'site/far', '--socket', socket])
+    assert.is(code, 7)
+    assert.match(
+      stderr,
+      'the tracker cannot be reached\nIt is the node that gets no answer, not this command',
+    )
+    const nobody = await runHere(['disk', 'ls', '--socket', `${socket}.none`])
+    assert.match(nobody.stderr, 'bootswarm context show')
   }))
 
 test('a name that no disk can have is wrong usage, with the rule for names', () =>

@@ -57,7 +57,7 @@ test('an image that nobody has booted has none', async ({ as }) => {
   for (const verb of ['show', 'drop']) {
     const { code, stderr, stdout } = await profile(verb, as.alice)
     assert.equal([code, stdout], [3, ''])
-    assert.match(stderr, /no boot profile of this image yet/)
+    assert.match(stderr, /no boot profile of this image yet\nOne comes when a machine boots/)
   }
 })
 

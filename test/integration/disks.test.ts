@@ -196,6 +196,9 @@ withQemu(
     const machine = new ReadingMachine({ overlay, image })
     try {
       await machine.reads(0)
+      const flat = await refused(context.testnet, 'disk', 'flatten', overlay, join(dir, 'vm2-whole.qcow2'))
+      assert.is(flat.code, 1)
+      assert.match(flat.stderr, /vm2\.qcow2 is in use: a machine runs on it\n.*virsh blockpull/)
       for (const from of [5 * MiB, 9 * MiB]) {
         await node.kill('SIGKILL')
         const waiting = machine.reads(from)

@@ -230,7 +230,7 @@ test('a pull or a disk by delegation fetches what the user may read and the node
   await pushImage(testnet, image, 'site/private:v1')
   const refused = await testnet.cli(['image', 'pull', 'site/private:v1'])
   assert.is(refused.code, 4)
-  assert.match(refused.stderr, /image pull --delegate/)
+  assert.match(refused.stderr, /the same command with --delegate \(image pull, disk attach\)/)
   const attach = ['disk', 'attach', 'site/private:v1', '--no-fill', '--name', 'private']
   assert.is((await testnet.cli(attach)).code, 4)
   const attached = await testnet.cli([...attach, '--delegate', '-o', 'json'])

@@ -23,6 +23,9 @@ export interface FetchRight {
 }
 
 /** What nodes may fetch: what they may read themselves, and what a user who may read it has delegated to them. */
+const LEND =
+  'The owner of the image can allow it. Whoever may read it can lend the node that right: the same command with --delegate (image pull, disk attach).'
+
 export class FetchRights {
   readonly #c: FetchRightsComponents
   readonly #audience: ReadonlySet<string>
@@ -45,9 +48,9 @@ export class FetchRights {
     const image = await this.#c.catalog.images.get(key)
     if (covers(await this.#c.access.rightTo(node, image), 'read')) return { image, right: {} }
     if (delegation === undefined) {
-      throw new NotAuthorisedError(
-        `the node ${node.name} may not read ${image.namespace}/${image.name}; its owner can allow that, or a user who may: bootswarm image pull --delegate`,
-      )
+      throw new NotAuthorisedError(`the node ${node.name} may not read ${image.namespace}/${image.name}`, {
+        data: { advice: LEND },
+      })
     }
     const user = await this.#delegating(node, image, delegation)
     if (covers(await this.#c.access.rightTo(user, image), 'read'))

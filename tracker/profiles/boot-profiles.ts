@@ -68,5 +68,7 @@ export class BootProfiles {
 }
 
 function noProfile(): NotFoundError {
-  return new NotFoundError('there is no boot profile of this image yet: it comes when a node has booted it')
+  const advice =
+    'One comes when a machine boots from a disk of the image: two minutes after its first read by itself, or at once by bootswarm image profile record DISK.'
+  return new NotFoundError('there is no boot profile of this image yet', { data: { advice } })
 }

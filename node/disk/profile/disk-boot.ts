@@ -25,6 +25,7 @@ export class DiskBoot {
   readonly #recorder: BootRecorder
   /** What the profile covers. */
   #expected = new ByteRanges()
+  #isRecorded = false
 
   constructor(components: DiskBootComponents, init: DiskBootInit) {
     const { disk, clock } = components
@@ -42,6 +43,12 @@ export class DiskBoot {
     disk.closing.addEventListener('abort', () => this.#recorder.stop(), { once: true })
   }
 
+  /** What comes of its recording: nothing, because it is not recorded; nothing so far, or some reads; nothing, because that was no boot. */
+  get state(): 'off' | 'waiting' | 'copied' {
+    if (!this.#isRecorded) return 'off'
+    return this.#recorder.ended ? 'copied' : 'waiting'
+  }
+
   /** What was read so far; undefined when that is nothing. */
   get recorded(): Recorded | undefined {
     return this.#recorder.recorded
@@ -50,6 +57,7 @@ export class DiskBoot {
   /** Sees what guests read from now on. */
   record(): void {
     const { disk } = this.#components
+    this.#isRecorded = true
     const counted = new ByteRanges()
     disk.observe((offset, length) => {
       this.#recorder.read({ offset, length })

@@ -40,6 +40,13 @@ export interface OpenedInit {
   readonly digest: DigestKey | null | undefined
 }
 
+/** Why there is no recording of a disk. */
+const WHY_NOTHING = {
+  off: 'this disk came back when the node was started, with machines that had booted before',
+  waiting: 'no machine has booted from this disk since it was attached',
+  copied: 'more of this disk was read than a boot reads, as by a copy',
+} as const
+
 interface Offered extends Recorded {
   /** The tracker had no profile when the disk was attached: nobody has recorded the image, or its profile was dropped. */
   readonly isWanted: boolean
@@ -77,15 +84,11 @@ export class DiskBoots implements Lifecycle {
 
   /** Sends what was read of a disk so far. Errors: StateError when that is nothing, those of the tracker. */
   async send(disk: Disk): Promise<Recorded> {
-    const recorded = this.#boots.get(disk)?.recorded
+    const boot = this.#boots.get(disk)
+    const recorded = boot?.recorded
     if (recorded === undefined) {
       const advice = 'Detach it, attach it again, boot a machine from it, and try again.'
-      throw new StateError(
-        'nothing was recorded: no machine has booted from this disk since it was attached',
-        {
-          data: { advice },
-        },
-      )
+      throw new StateError(`nothing was recorded: ${WHY_NOTHING[boot?.state ?? 'off']}`, { data: { advice } })
     }
     const sent = { ...recorded, reads: await withoutHoles(disk, recorded.reads) }
     await this.#components.profiles.send(disk.entry, sent)

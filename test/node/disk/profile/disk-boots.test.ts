@@ -110,12 +110,29 @@ test('sends what was read so far when that is asked for', async () => {
   boots.opened(disk, NOW)
   const refused = await boots.send(disk).catch((error: unknown) => error)
   assert.instance(refused, StateError)
+  assert.match((refused as StateError).message, 'no machine has booted from this disk')
   read(4096, 4096)
   await clock.advance(5)
   assert.equal(await boots.send(disk), { reads: [[4096, 4096, 0]], durationMs: 5 })
   assert.is(sent.length, 1)
   close()
   assert.is(clock.pending, 0)
+})
+
+test('says of a disk that came back, and of one that was copied, that this is why nothing was recorded', async () => {
+  const { boots } = site()
+  const back = bootableDisk()
+  const copied = bootableDisk()
+  boots.opened(back.disk, { ...NOW, isNew: false })
+  boots.opened(copied.disk, NOW)
+  for (const { read } of [back, copied]) read(0, back.disk.size)
+  for (const [{ disk }, why] of [
+    [back, 'this disk came back when the node was started'],
+    [copied, 'more of this disk was read than a boot reads'],
+  ] as const) {
+    const refused = await boots.send(disk).catch((error: unknown) => error)
+    assert.match((refused as StateError).message, why)
+  }
 })
 
 test('brings in the start of a disk that is attached, and not of one that came back', async () => {
