@@ -67,6 +67,11 @@ export class Allowance implements Holder {
     return true
   }
 
+  /** It does not want more at the moment: whoever comes behind it goes first. */
+  stepBack(): void {
+    this.#budget.leave(this)
+  }
+
   release(requests: number, bytes: number): void {
     // what a connection still takes that has ended was given back
     if (this.#isEnded) return

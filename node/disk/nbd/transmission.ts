@@ -89,14 +89,21 @@ export class Transmission {
     if (request.command === COMMAND.disconnect) return 'goodbye'
     // More than any client would write at once: it is not worth waiting for its end.
     if (request.command === COMMAND.write && request.length > NBD_REQUEST_BYTES_MAX) return 'broken'
-    // what is opened now would wait in memory
-    if (this.#components.outbox.waitingBytes >= NBD_ANSWERS_AHEAD_BYTES) return 'full'
+    if (this.#isAhead()) return 'full'
     const refused = refusalOf(request, this.#session, { isShutDown: this.#isShutDown })
     if (!this.#hasRoom(refused === undefined ? this.#heldBy(request) : 0)) return 'full'
     if (request.command === COMMAND.write) this.#skip = request.length
     if (refused !== undefined) this.#refuse(request, refused, 0)
     else this.#run(request)
     return undefined
+  }
+
+  /** Enough of its answers wait for the client: what is opened now would wait in memory, and hold up others. */
+  #isAhead(): boolean {
+    const { outbox, allowance } = this.#components
+    if (outbox.waitingBytes < NBD_ANSWERS_AHEAD_BYTES) return false
+    allowance.stepBack()
+    return true
   }
 
   /** Bytes that count against the budget from now until the answer is taken: the most that it can have beside headers. */

@@ -64,6 +64,20 @@ test('who leaves while waiting holds up nobody', () => {
   assert.is(budget.bytes, 95)
 })
 
+test('who steps back lets others go first, and may ask again', () => {
+  const { budget } = budgetOf(100)
+  const { all, begun, askAll, ask } = connections(budget, OWN + 60, OWN + 50, OWN + 40)
+  askAll()
+  assert.equal(begun, [0])
+  all[1]?.stepBack()
+  assert.equal(begun, [0, 2])
+  assert.is(budget.waiting, 0)
+  ask(1)
+  assert.is(budget.waiting, 1)
+  all[0]?.release(1, OWN + 60)
+  assert.equal(begun, [0, 2, 1])
+})
+
 test('who ends gives everything back once, and is called no more', () => {
   const { budget } = budgetOf(100)
   const { all, begun, askAll } = connections(budget, OWN + 90, OWN + 50, OWN + 60)
