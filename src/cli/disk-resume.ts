@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { DiskObject } from '../api/disk-schemas.ts'
 import type { NodeClient } from '../api/node-client.ts'
@@ -101,7 +102,7 @@ class Resume {
           'bootswarm disk ls and bootswarm doctor say what their disks wait for; then run this again.'
         throw new StateError(`not connected again, or still stopped: ${names}`, { data: { advice } })
       }
-      await this.#pause()
+      await sleep(PAUSE_MS, undefined, { signal: this.#components.signal })
     }
     const names = new Map((await this.#disks()).map(({ socket, name }) => [socket, name]))
     return machines.map(({ domain, nodes }) => ({
@@ -152,15 +153,6 @@ class Resume {
       }
     }
     return left
-  }
-
-  async #pause(): Promise<void> {
-    const { shell, signal } = this.#components
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = shell.clock.after(PAUSE_MS, resolve)
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    await promise.finally(cancel)
-    signal.throwIfAborted()
   }
 }
 
