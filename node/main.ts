@@ -4,6 +4,7 @@ import type { NodeEnrolment } from '../src/api/node-schemas.ts'
 import type { Clock } from '../src/core/clock.ts'
 import { runDaemon } from '../src/util/daemon.ts'
 import { loadNodeConfig } from './config.ts'
+import { warnOfClosedSockets } from './disk/socket-reach.ts'
 import { examineNode } from './doctor/doctor.ts'
 import { enrolOnce } from './enrol-once.ts'
 import { startNode } from './node.ts'
@@ -17,7 +18,11 @@ export async function serveNode(init: { config: string }): Promise<number> {
   const log = pino({ level: config.log.level, base: null }, pino.destination({ dest: 2, sync: true }))
   return await runDaemon(
     { log },
-    () => startNode({ log }, config),
+    async () => {
+      const node = await startNode({ log }, config)
+      await warnOfClosedSockets({ log }, { directory: config.disk.socketDirectory })
+      return node
+    },
     ({ socket, peer, addresses }) => {
       process.stdout.write(`${JSON.stringify({ ready: true, socket, peer, addresses })}\n`)
       return `peer ${peer}, control socket ${socket}`

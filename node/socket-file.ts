@@ -5,7 +5,7 @@ import { StateError } from '../src/core/errors.ts'
 import { Limiter } from '../src/util/limiter.ts'
 
 /** Group of those who run virtual machines; its members may use the sockets of a node. */
-const SOCKET_GROUP = 'kvm'
+export const SOCKET_GROUP = 'kvm'
 
 /** `sun_path` of unix(7) holds 108 bytes with the final NUL. */
 export const SOCKET_PATH_BYTES_MAX = 107

@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { runProgram } from '../../src/util/run-program.ts'
-import { groupId } from '../socket-file.ts'
+import { closedDirectory, REACH_ADVICE } from '../disk/socket-reach.ts'
+import { groupId, SOCKET_GROUP } from '../socket-file.ts'
 import { type Check, ok, warning } from './examination.ts'
 
-const QEMU_GROUP = 'kvm'
 /** The first whose clients connect to NBD again by themselves within their time (`open-timeout` and `reconnect-delay`). */
 const QEMU_MAJOR_MIN = 7
 
@@ -12,12 +12,20 @@ const QEMU_MAJOR_MIN = 7
 const LIBVIRT_PROFILE = '/etc/apparmor.d/abstractions/libvirt-qemu'
 const LIBVIRT_RULES = '/etc/apparmor.d/local/abstractions/libvirt-qemu'
 
-export const checkGroup: Check = async () => {
-  if ((await groupId(QEMU_GROUP)) !== undefined) return ok('group', `${QEMU_GROUP} is there`)
+export const checkGroup: Check = async ({ config }) => {
+  const id = await groupId(SOCKET_GROUP)
+  if (id !== undefined) {
+    const { socketDirectory } = config.disk
+    const closed = await closedDirectory(socketDirectory, id)
+    if (closed === undefined)
+      return ok('group', `${SOCKET_GROUP} is there, and may reach the sockets of disks`)
+    const found = `${SOCKET_GROUP} cannot reach the sockets of disks in ${socketDirectory}: ${closed} is closed to it`
+    return warning('group', found, `For this group: ${REACH_ADVICE}.`)
+  }
   const advice = 'systemd-sysusers after `bootswarm service install node`, or groupadd --system kvm'
   return warning(
     'group',
-    `there is no group ${QEMU_GROUP}: only root and the user of the node use its sockets`,
+    `there is no group ${SOCKET_GROUP}: only root and the user of the node use its sockets`,
     advice,
   )
 }
