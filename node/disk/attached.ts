@@ -118,6 +118,7 @@ export function objectOf(
     ...{ name, reference, namespace, image: image.name, version, manifest, size },
     state: disk?.state ?? 'unavailable',
     ...(reason === undefined ? {} : { reason }),
+    ...(disk?.fillTrouble === undefined ? {} : { fillReason: disk.fillTrouble }),
     ...{ fill, onLoss, complete: disk?.complete ?? init.isComplete },
     ...{ socket, export: exportName(image), attachedAt },
     connections: (listener?.connections ?? 0) + remote,

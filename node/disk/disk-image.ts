@@ -1,7 +1,7 @@
 import type { BlockStore, CallOptions } from '../../src/core/blockstore.ts'
 import type { ManifestId } from '../../src/core/cid.ts'
 import type { Clock } from '../../src/core/clock.ts'
-import { DISK_RETRY_MS } from '../../src/core/disk-limits.ts'
+import { DISK_REFUSED_RETRY_MS, DISK_RETRY_MS } from '../../src/core/disk-limits.ts'
 import {
   BootswarmError,
   type ErrorCode,
@@ -21,15 +21,18 @@ import type { CatalogEntry, ImageCatalog } from '../image-catalog.ts'
 import type { Pull } from '../pull.ts'
 import type { Puller } from '../puller.ts'
 import type { SharedImage } from './disk.ts'
+import type { Room } from './fill-room.ts'
 import type { BringOptions, LackingBlocks, SegmentOptions } from './image-source.ts'
 import { ImageTrouble } from './image-trouble.ts'
 import { LocalSegments } from './local-segments.ts'
+import { Retries } from './retries.ts'
 
 export interface DiskImageComponents {
   puller: Pick<Puller, 'open'>
   catalog: Pick<ImageCatalog, 'update' | 'withManifest' | 'delegationFor'>
   exchange: Pick<Exchange, 'swarm'>
   nodes: Pick<BlockStore, 'get' | 'has' | 'delete'>
+  room: Room
   clock: Clock
   log: Log
 }
@@ -50,18 +53,8 @@ export interface DiskImageInit {
   readonly refusal?: unknown
 }
 
-/** Before a session that has ended is followed by another; the pause doubles up to PEER_RETRY_MS. */
-const PAUSE_FIRST_MS = 10
-
-/** Failures of the local store, and defects: waiting does not help. */
-const LASTING: readonly ErrorCode[] = [
-  'E_STORAGE',
-  'E_STORAGE_FULL',
-  'E_QUOTA',
-  'E_INTEGRITY',
-  'E_MANIFEST',
-  'E_INTERNAL',
-]
+/** Failures of the local store, and defects: waiting does not help. A store that is full has room again when somebody makes it. */
+const LASTING: readonly ErrorCode[] = ['E_STORAGE', 'E_INTEGRITY', 'E_MANIFEST', 'E_INTERNAL']
 
 /** One image that disks read: takes part in its swarm while anything of it is not here, for all its disks together. */
 export class DiskImage implements SharedImage {
@@ -79,7 +72,8 @@ export class DiskImage implements SharedImage {
   #cancelRefill = () => {}
   readonly #closed = new AbortController()
   readonly #trouble: ImageTrouble
-  #renewal = Promise.withResolvers<void>()
+  readonly #retries: Retries
+  #unwatchRoom: (() => void) | undefined
 
   constructor(components: DiskImageComponents, init: DiskImageInit) {
     this.#components = components
@@ -88,6 +82,7 @@ export class DiskImage implements SharedImage {
     this.manifest = init.manifest
     this.#local = new LocalSegments(components, init)
     this.#trouble = new ImageTrouble(init.entry)
+    this.#retries = new Retries(components)
     if (init.pull !== undefined) this.#follow(init.pull)
     else if (init.refusal !== undefined) this.#refused(init.refusal)
   }
@@ -97,10 +92,14 @@ export class DiskImage implements SharedImage {
     return this.complete ? undefined : this.#trouble.text
   }
 
+  /** Why what nobody has read yet is not fetched at the moment, although a disk wants it. */
+  get fillTrouble(): string | undefined {
+    return this.complete || this.#filling.size === 0 ? undefined : this.#components.room.reason
+  }
+
   /** A right to it was given anew: what waits is tried again at once. */
   renewed(): void {
-    this.#renewal.resolve()
-    this.#renewal = Promise.withResolvers()
+    this.#retries.now()
     this.#refillAfter(0)
   }
 
@@ -124,6 +123,7 @@ export class DiskImage implements SharedImage {
   fill(disk: object, on: boolean): void {
     if (on) this.#filling.add(disk)
     else this.#filling.delete(disk)
+    this.#watchRoom()
     if (this.#pull?.ended === false) this.#tellFill(this.#pull.session)
     else if (on) void this.#refill()
   }
@@ -156,6 +156,7 @@ export class DiskImage implements SharedImage {
 
   /** No disk reads it any more: unless somebody pulls it, nothing more is fetched of it. */
   close(): void {
+    this.#unwatchRoom?.()
     this.#closed.abort(new UnreachableError('the disk was detached'))
     this.#cancelRefill()
     if (this.#pull?.session.onDemand === true) this.#pull.stop()
@@ -165,9 +166,11 @@ export class DiskImage implements SharedImage {
   async #patiently<T>({ signal }: CallOptions, work: (session: Session) => Promise<T>): Promise<T> {
     const closed = this.#closed.signal
     const given = signal === undefined ? closed : AbortSignal.any([signal, closed])
-    for (let pauseMs = PAUSE_FIRST_MS; ; pauseMs = Math.min(PEER_RETRY_MS, 2 * pauseMs)) {
+    for (let isTroubled = false; ; isTroubled = true) {
       try {
-        return await work(await unless(given, this.#session()))
+        const done = await work(await unless(given, this.#session()))
+        if (isTroubled) this.#works()
+        return done
       } catch (error) {
         const lasts = !(error instanceof BootswarmError) || LASTING.includes(error.code)
         if (lasts || given.aborted) throw error
@@ -177,14 +180,13 @@ export class DiskImage implements SharedImage {
             'a disk cannot be read at the moment',
           )
       }
-      await this.#pause(given, pauseMs)
+      await this.#retries.wait(given, this.#trouble.lasts ? DISK_REFUSED_RETRY_MS : PEER_RETRY_MS)
     }
   }
 
-  async #pause(signal: AbortSignal, ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = this.#components.clock.after(ms, resolve)
-    await unless(signal, Promise.race([promise, this.#renewal.promise])).finally(cancel)
+  #works(): void {
+    this.#trouble.over()
+    this.#retries.worked()
   }
 
   /** The session of what runs, or of what is begun now. */
@@ -209,7 +211,7 @@ export class DiskImage implements SharedImage {
       if (pull.session.onDemand) pull.stop()
       throw new UnreachableError('the disk was detached')
     }
-    this.#trouble.over()
+    this.#works()
     Object.assign(this.#before, this.wire)
     this.#follow(pull)
     this.#tellFill(pull.session)
@@ -238,7 +240,8 @@ export class DiskImage implements SharedImage {
   #follow(pull: Pull): void {
     this.#pull = pull
     void pull.over.then(() => {
-      if (pull.signal.reason instanceof NotAuthorisedError) this.#refused(pull.signal.reason)
+      const { reason } = pull.signal
+      if (reason instanceof NotAuthorisedError) this.#refused(reason)
       else this.#refillAfter(DISK_RETRY_MS)
     })
   }
@@ -280,6 +283,19 @@ export class DiskImage implements SharedImage {
   }
 
   #tellFill(session: Session): void {
-    if (session.onDemand) session.fill(this.#filling.size > 0)
+    if (session.onDemand) session.fill(this.#filling.size > 0 && this.#components.room.reason === undefined)
+  }
+
+  #watchRoom(): void {
+    const isWanted = this.#filling.size > 0 && !this.complete && !this.#closed.signal.aborted
+    if (!isWanted) {
+      this.#unwatchRoom?.()
+      this.#unwatchRoom = undefined
+    }
+    if (isWanted)
+      this.#unwatchRoom ??= this.#components.room.watch(() => {
+        if (this.#pull?.ended === false) this.#tellFill(this.#pull.session)
+        this.#watchRoom()
+      })
   }
 }

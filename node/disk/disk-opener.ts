@@ -16,6 +16,7 @@ import { BlockCache } from './block-cache.ts'
 import type { BlockOpener } from './block-loader.ts'
 import { type Disk, type OnLoss, OpenDisk } from './disk.ts'
 import { DiskImage, type WireBytes } from './disk-image.ts'
+import type { Room } from './fill-room.ts'
 import { SegmentCache } from './segment-cache.ts'
 
 export interface DiskOpenerComponents {
@@ -25,6 +26,7 @@ export interface DiskOpenerComponents {
   blocks: BlockStore
   nodes: BlockStore
   opener: BlockOpener
+  room: Room
   clock: Clock
   log: Log
 }

@@ -30,6 +30,8 @@ export interface Disk extends NbdExport {
   readonly complete: boolean
   /** Why what is missing cannot be fetched at the moment, and what to do about it. */
   readonly trouble: string | undefined
+  /** Why the rest of the image is not filled at the moment, although it is to be. */
+  readonly fillTrouble: string | undefined
   stats(): DiskStats
   /** Whether the rest of the image is fetched in the background. */
   fill(on: boolean): void
@@ -55,6 +57,7 @@ export type ReadObserver = (offset: number, length: number) => void
 export interface SharedImage extends ImageSource {
   readonly complete: boolean
   readonly trouble: string | undefined
+  readonly fillTrouble: string | undefined
   readonly runs: { readonly held: number; readonly total: number }
   readonly wire: { readonly fromOrigin: number; readonly fromPeers: number }
   fill(disk: object, on: boolean): void
@@ -151,6 +154,10 @@ export class OpenDisk implements Disk {
 
   get trouble(): string | undefined {
     return this.#image.trouble
+  }
+
+  get fillTrouble(): string | undefined {
+    return this.#image.fillTrouble
   }
 
   read(offset: number, length: number, { signal }: ExportOptions): Pieces | Promise<Pieces> {

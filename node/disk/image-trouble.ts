@@ -1,4 +1,4 @@
-import { BootswarmError, GrantError, NotAuthorisedError } from '../../src/core/errors.ts'
+import { BootswarmError, GrantError, NotAuthorisedError, NotFoundError } from '../../src/core/errors.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 
 /** Why nothing more of an image can be fetched at the moment, and what to do about it. */
@@ -6,6 +6,7 @@ export class ImageTrouble {
   readonly #entry: Pick<CatalogEntry, 'namespace' | 'name' | 'version'>
   #text: string | undefined
   #refused = false
+  #isGone = false
 
   constructor(entry: Pick<CatalogEntry, 'namespace' | 'name' | 'version'>) {
     this.#entry = entry
@@ -20,12 +21,18 @@ export class ImageTrouble {
     return this.#refused
   }
 
+  /** It is refused, or is not there any more: to ask again and again is of no use. */
+  get lasts(): boolean {
+    return this.#refused || this.#isGone
+  }
+
   /** `lent`: the node fetches by the right of a user. Returns whether it is other trouble than before. */
   met(error: unknown, { lent }: { lent: boolean }): boolean {
     const message = error instanceof BootswarmError ? error.message : String(error)
     // While the tracker is away it may well be that it would say yes.
     const ended = error instanceof GrantError && error.data['away'] !== true
     this.#refused = error instanceof NotAuthorisedError || ended
+    this.#isGone = error instanceof NotFoundError
     const text = this.#refused && lent ? this.#ended(message) : message
     const isOther = text !== this.#text
     this.#text = text
@@ -35,6 +42,7 @@ export class ImageTrouble {
   over(): void {
     this.#text = undefined
     this.#refused = false
+    this.#isGone = false
   }
 
   #ended(message: string): string {

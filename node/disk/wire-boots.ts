@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import type { ManifestId } from '../../src/core/cid.ts'
+import { StorageFullError } from '../../src/core/errors.ts'
 import { parseReference } from '../../src/core/reference.ts'
 import type { NodeConfig } from '../config.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 import { exportName, imageText } from './attached.ts'
 import type { DiskOpener } from './disk-opener.ts'
 import type { Collector, DiskParts } from './disk-parts.ts'
+import type { FillRoom } from './fill-room.ts'
 import { Hoard } from './hoard.ts'
 import { hoardCandidates } from './hoard-candidates.ts'
 import { HoardFiles } from './hoard-files.ts'
@@ -15,6 +17,7 @@ import { ProfileFiles } from './profile/profile-files.ts'
 
 interface BootParts extends DiskParts {
   maintenance(): Collector
+  readonly room: FillRoom
 }
 
 /** What records and replays boots, and what keeps them ready. */
@@ -56,13 +59,15 @@ function wireHoard(
   { opener, profiles }: { opener: DiskOpener; profiles: BootProfiles },
   { dataDir, disk }: Pick<NodeConfig, 'dataDir' | 'disk'>,
 ): Hoard {
-  const { log, clock, catalog, joiner, client, link, maintenance } = parts
+  const { log, clock, catalog, joiner, client, link, maintenance, room } = parts
   return new Hoard(
     {
       ...{ log, clock, catalog, profiles, images: joiner, random: Math.random },
       files: new HoardFiles({ log }, { path: join(dataDir, 'hoard.json') }),
       candidates: (known, options) => link.watched(hoardCandidates(client.images, known, options)),
       open: async (answer) => {
+        await room.look()
+        if (room.reason !== undefined) throw new StorageFullError(room.reason)
         const { entry: image } = answer
         const init = { name: exportName(image), fill: false, onLoss: 'error', answer } as const
         return await opener.open(parseReference(imageText(image)), init)

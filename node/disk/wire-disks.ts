@@ -9,6 +9,7 @@ import { DiskMetrics } from './disk-metrics.ts'
 import { DiskOpener } from './disk-opener.ts'
 import type { Collector, DiskParts } from './disk-parts.ts'
 import { Disks } from './disks.ts'
+import { FillRoom } from './fill-room.ts'
 import type { Hoard } from './hoard.ts'
 import { addHoardMetrics } from './hoard-metrics.ts'
 import { NbdServer } from './nbd/server.ts'
@@ -28,13 +29,16 @@ export interface WiredDisks {
 /** What gives images to machines as disks, and how to show its figures. `maintenance` is known when everything is wired. */
 export function wireDisks(
   parts: DiskParts,
-  config: Pick<NodeConfig, 'dataDir' | 'disk'>,
+  config: Pick<NodeConfig, 'dataDir' | 'disk' | 'store'>,
   maintenance: () => Collector,
 ): WiredDisks {
   const { log, clock, catalog, joiner, puller, exchange, blocks, nodes, packs } = parts
   const metrics = new DiskMetrics()
-  const opener = new DiskOpener({ log, clock, catalog, puller, exchange, blocks, nodes, opener: packs })
-  const { boots, hoard } = wireBoots({ ...parts, maintenance }, opener, config)
+  const kept = { dir: join(config.dataDir, 'blocks'), storedBytesMax: config.store.maxBytes }
+  const room = new FillRoom({ blocks, clock, log }, kept)
+  const opened = { log, clock, catalog, puller, exchange, blocks, nodes, room }
+  const opener = new DiskOpener({ ...opened, opener: packs })
+  const { boots, hoard } = wireBoots({ ...parts, maintenance, room }, opener, config)
   const { tcp, socketDirectory } = config.disk
   const admits = ({ dn }: { dn: string }) => tcp?.allow.includes(dn) === true
   const server = new NbdServer({ log, clock, observer: metrics, tls: { identity: parts.identity, admits } })

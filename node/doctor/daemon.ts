@@ -82,11 +82,15 @@ export async function checkDisks({ config, status, signal }: Parameters<Check>[0
   const client = new NodeClient(config.control)
   try {
     const disks = await client.disks.list({ signal })
-    const bad = disks.filter(({ state, reason }) => state !== 'ready' || reason !== undefined)
-    const advice =
+    const bad = disks.filter(
+      ({ state, reason, fillReason }) => state !== 'ready' || (reason ?? fillReason) !== undefined,
+    )
+    const nowhere =
       'Its blocks come from nowhere: see the checks of tracker and peers, and bootswarm disk stat.'
-    const finding = ({ name, state, reason }: DiskObject) => {
+    const waits = 'What is here is read all the same; the rest comes when the reason is gone.'
+    const finding = ({ name, state, fillReason, reason = fillReason }: DiskObject) => {
       const found = `${name} is ${state}${reason === undefined ? '' : `: ${reason}`}`
+      const advice = reason === undefined ? nowhere : waits
       return state === 'ready' ? warning('disks', found, advice) : failure('disks', found, advice)
     }
     if (bad.length > 0) return bad.map(finding)

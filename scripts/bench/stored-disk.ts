@@ -63,7 +63,14 @@ function wholeImage({ manifest, manifestId }: ImportResult, blocks: PackStore): 
   const total = runCount(manifest)
   const lost = () => new NotFoundError('a block of the image is gone')
   return {
-    ...{ id: manifestId, manifest, complete: true, trouble: undefined, runs: { held: total, total } },
+    ...{
+      id: manifestId,
+      manifest,
+      complete: true,
+      trouble: undefined,
+      fillTrouble: undefined,
+      runs: { held: total, total },
+    },
     wire: { fromOrigin: 0, fromPeers: 0 },
     async segment(index: number, options?: CallOptions) {
       const link = manifest.segments[index]

@@ -116,6 +116,9 @@ export const DiskObject = Type.Object({
   reason: Type.Optional(
     Type.String({ description: 'why it is unavailable, or what is missing cannot be fetched at the moment' }),
   ),
+  fillReason: Type.Optional(
+    Type.String({ description: 'why the rest of the image is not fetched in the background at the moment' }),
+  ),
   fill: Type.Boolean(),
   onLoss: OnLossSchema,
   complete: Type.Boolean({ description: 'whether every block of the image is here' }),

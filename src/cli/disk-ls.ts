@@ -37,8 +37,9 @@ export function addDiskLs(disk: Command, shell: Shell): void {
       const disks = await withNode(shell, flags, (client) => client.disks.list({ signal }))
       printList(shell, disks, { ...flags, ...VIEW })
       if (flags.format !== 'table') return
-      for (const { name, reason } of disks)
-        if (reason !== undefined) shell.terminal.stderr.write(`${name}: ${reason}\n`)
+      for (const { name, reason, fillReason } of disks)
+        for (const why of [reason, fillReason])
+          if (why !== undefined) shell.terminal.stderr.write(`${name}: ${why}\n`)
     }),
   )
 }

@@ -19,6 +19,9 @@ export function formatWait(seconds: number): string {
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`
 }
 
+const filledText = ({ fillReason }: DiskObject) =>
+  fillReason === undefined ? 'is fetched in the background' : `waits: ${fillReason}`
+
 /** One disk with everything that is known of it. */
 export function describeDisk(disk: DiskObject): string {
   const { name, reference, size, state, reason, fill, onLoss, socket, connections, attachedAt } = disk
@@ -28,10 +31,7 @@ export function describeDisk(disk: DiskObject): string {
     ['manifest', disk.manifest],
     ['state', reason === undefined ? state : `${state}: ${reason}`],
     ['here', shareHere(disk) || undefined],
-    [
-      'rest',
-      disk.complete ? undefined : fill ? 'is fetched in the background' : 'is fetched when it is read',
-    ],
+    ['rest', disk.complete ? undefined : fill ? filledText(disk) : 'is fetched when it is read'],
     ['on loss', onLoss === 'wait' ? 'reads wait' : 'reads fail after a while'],
     ['socket', socket],
     ['export', disk.export],

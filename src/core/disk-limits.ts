@@ -100,10 +100,26 @@ export const DISK_JOIN_PATIENCE_MS = 2500
 export const DISK_JOIN_DOUBTED_MS = 250
 /** Time between two tries to bring back a disk that could not be opened when the node started. */
 export const DISK_RETRY_MS = 15_000
+/** Longest pause before reads of a disk that this node may not have, or that is not there any more, are tried again; at once after another right was given. */
+export const DISK_REFUSED_RETRY_MS = 60_000
 /** Time that the start of a node waits for its disks; QEMU waits 10 s for one that it opens. The rest come up behind. */
 export const DISK_START_MS = 5_000
 /** Time from the first read of a machine that its boot is recorded for: a slow one is at its login prompt by then. */
 export const BOOT_RECORDING_MS = 120_000
+/** Free bytes of the file system that filling images and the hoard leave to what machines read: one that is full makes their reads wait. */
+export const FILL_RESERVE_BYTES = 2_000_000_000
+/** ... or this share of it, if that is more: some boots of every image that a large store is for. */
+export const FILL_RESERVE_SHARE = 0.05
+/** ... and at most so much: more does not run full before somebody has looked. */
+export const FILL_RESERVE_BYTES_MAX = 50_000_000_000
+/** ... and at most this share, on small file systems: the rest of them is for images. */
+export const FILL_RESERVE_SHARE_MAX = 0.2
+/** Share of `store.maxBytes` that they may fill; the rest is for what machines read. */
+export const FILL_STORE_SHARE = 0.9
+/** So much more than the reserve has to be free before filling goes on. */
+export const FILL_RESUME_SHARE = 0.1
+/** How often it is looked at while something is filled: a 10 Gbit/s link brings 1.2 GB meanwhile, less than the reserve. */
+export const FILL_LOOK_MS = 1_000
 /** Alignment of reads in recordings and profiles: the page of the file systems inside images. */
 export const BOOT_READ_ALIGNMENT_BYTES = 4 * KiB
 /** Reads in one recording or profile: Debian's boot has a thousand, the largest desktops some ten thousand. */

@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Disk } from '../../../node/disk/disk.ts'
-import { DISK_OPEN_TIMEOUT_MS, DISK_RETRY_MS } from '../../../src/core/disk-limits.ts'
+import { DISK_OPEN_TIMEOUT_MS, DISK_REFUSED_RETRY_MS, DISK_RETRY_MS } from '../../../src/core/disk-limits.ts'
 import {
   GrantError,
   NotAuthorisedError,
+  NotFoundError,
   StorageFullError,
   UnreachableError,
 } from '../../../src/core/errors.ts'
@@ -52,10 +53,13 @@ async function settled(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
 }
 
-function withSite(task: (site: LazySite, clock: FakeClock) => Promise<void>): Promise<void> {
+function withSite(
+  task: (site: LazySite, clock: FakeClock) => Promise<void>,
+  init?: Parameters<typeof lazySite>[2],
+): Promise<void> {
   const clock = new FakeClock(Date.now())
   return withScratch(async (dir) => {
-    const site = await lazySite(join(dir, 'images'), IMAGE, { clock })
+    const site = await lazySite(join(dir, 'images'), IMAGE, { clock, ...init })
     try {
       await task(site, clock)
     } finally {
@@ -192,6 +196,87 @@ test('a session that failed is followed by another when a disk is read', () =>
     await disk.close()
     await origin.exchange.stop()
   }))
+
+test('a store that is full makes reads wait with the reason, and gives no errors; they go on when there is room', () =>
+  withSite(async (site, clock) => {
+    const origin = await heldByOrigin(site, clock)
+    const disk = await opened(site, clock, OPEN)
+    const { blocks } = site.node
+    const put = blocks.put.bind(blocks)
+    blocks.put = async () => {
+      throw new StorageFullError('the disk of this node is full')
+    }
+    const read = isRight(disk, 4096, 100_000)
+    await until(clock, () => disk.state === 'stalled')
+    assert.is(disk.trouble, 'the disk of this node is full')
+    assert.equal([disk.stats().waits, disk.stats().errors], [1, 0])
+    blocks.put = put
+    await until(clock, () => disk.state === 'ready')
+    assert.ok(await read)
+    assert.equal([disk.trouble, disk.stats().errors], [undefined, 0])
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
+test('many reads of an image that is gone are one line in the log and few tries, and go on at once when it is back', () =>
+  withSite(async (site, clock) => {
+    const origin = await heldByOrigin(site, clock)
+    const disk = await opened(site, clock, OPEN)
+    let tries = 0
+    site.refusal = () => {
+      tries++
+      return new NotFoundError('there is no image site/disk')
+    }
+    site.puller.stopAll(new UnreachableError('gone'))
+    const reads = Array.from({ length: 100 }, (_, i) => isRight(disk, 4096 + 30_000 * i, 100))
+    await settled(() => disk.trouble !== undefined)
+    for (let i = 0; i < 4; i++) await clock.advance(DISK_REFUSED_RETRY_MS)
+    const lines = site.lines.filter(({ message }) => message === 'a disk cannot be read at the moment')
+    assert.is(lines.length, 1)
+    assert.ok(tries > 10 && tries < 20, `${tries} tries in four minutes`)
+    assert.is(disk.trouble, 'there is no image site/disk')
+    site.refusal = () => undefined
+    site.opener.renewed(IMAGE.id)
+    await settled(() => disk.trouble === undefined)
+    await until(clock, () => disk.state === 'ready')
+    assert.ok((await Promise.all(reads)).every((right) => right))
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
+test('is not filled while there is no room for that, says so, is read all the same, and is filled when there is', () => {
+  const room = { reason: 'no room' as string | undefined, told: () => {}, watchers: 0 }
+  const watch = (changed: () => void) => {
+    room.watchers++
+    room.told = changed
+    return () => void room.watchers--
+  }
+  const given = {
+    get reason() {
+      return room.reason
+    },
+    watch,
+  }
+  const task = async (site: LazySite, clock: FakeClock) => {
+    const origin = await heldByOrigin(site, clock)
+    const disk = await opened(site, clock, { ...OPEN, fill: true })
+    const read = isRight(disk, 4096, 100_000)
+    await until(clock, () => disk.stats().waits > 0)
+    assert.ok(await read)
+    await clock.advance(60_000)
+    assert.not(disk.complete)
+    assert.equal([disk.trouble, disk.fillTrouble], [undefined, 'no room'])
+    assert.equal([disk.state, room.watchers], ['ready', 1])
+    room.reason = undefined
+    room.told()
+    await until(clock, () => disk.complete)
+    assert.is(disk.fillTrouble, undefined)
+    await disk.close()
+    assert.is(room.watchers, 0)
+    await origin.exchange.stop()
+  }
+  return withSite(task, { room: given })
+})
 
 for (const there of ['its manifest alone', 'nothing'] as const) {
   test(`counts as whole although of it there is ${there}: it is read all the same, and the catalog is corrected`, () =>
