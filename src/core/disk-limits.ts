@@ -127,8 +127,8 @@ export const BOOT_READS_MAX = 16 * KiB
 /** Bytes that they cover together: ten times what the largest desktops read. */
 export const BOOT_BYTES_MAX = 1024 * MiB
 
-/** Inflated blocks that a node keeps for all its disks: what a machine reads twice while it boots (40 MiB measured), and some more. */
-export const DISK_CACHE_BYTES = 48 * MiB
+/** Inflated blocks that a node keeps for all its disks: what machines that boot together read at the same time. What is not among them is opened again, in tens of microseconds. */
+export const DISK_CACHE_BYTES = 32 * MiB
 /** Longest read whose blocks a node keeps: what a machine copies from end to end would take the place of everything else. */
 export const DISK_CACHE_READ_BYTES_MAX = 64 * KiB
 /** Segments whose places a node keeps for all its disks, about 50 KB each: 4 GiB of typical images. */

@@ -13,8 +13,8 @@ import type { WorkerAnswer, WorkerRequest } from './worker-messages.ts'
 const DEPTH = 2
 /** Requests that wait for a worker before `run` refuses: callers bound their own concurrency well below. */
 const QUEUE_MAX = 1024
-/** Heap of one worker. Buffers do not count against it; what we run in workers keeps little else. */
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 64, maxYoungGenerationSizeMb: 2 }
+/** Heap of one worker. Buffers do not count against it, and what we run in workers keeps little else, 5 MB in all; with more, garbage waits until half of it is full. */
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 2 }
 
 export interface WorkerPoolInit {
   /** Module that calls `serveWorker` (see `workerModule`). */
