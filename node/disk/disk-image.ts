@@ -283,7 +283,7 @@ export class DiskImage implements SharedImage {
   }
 
   #tellFill(session: Session): void {
-    if (session.onDemand) session.fill(this.#filling.size > 0 && this.#components.room.reason === undefined)
+    if (session.onDemand) session.fill(this.#filling.size > 0 && this.#components.room.isOpen)
   }
 
   #watchRoom(): void {

@@ -26,6 +26,8 @@ interface FillRoomInit {
 
 /** Whether there is room for what nobody has read yet. What is left below that is for machines that read. */
 export interface Room {
+  /** There is, as far as is known: not before the first look. */
+  readonly isOpen: boolean
   /** Why there is none. */
   readonly reason: string | undefined
   /** Looks now and then, until the returned function is called; `changed` is told when the answer is another. */
@@ -38,11 +40,16 @@ export class FillRoom implements Room {
   readonly #init: FillRoomInit
   readonly #watching = new Set<() => void>()
   #reason: string | undefined
+  #isOpen = false
   #cancel = () => {}
 
   constructor(components: FillRoomComponents, init: FillRoomInit) {
     this.#components = components
     this.#init = init
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   get reason(): string | undefined {
@@ -54,7 +61,10 @@ export class FillRoom implements Room {
     if (this.#watching.size === 1) void this.look()
     return () => {
       this.#watching.delete(changed)
-      if (this.#watching.size === 0) this.#cancel()
+      if (this.#watching.size > 0) return
+      // nobody knows what happens until somebody looks again
+      this.#isOpen = false
+      this.#cancel()
     }
   }
 
@@ -72,12 +82,15 @@ export class FillRoom implements Room {
   }
 
   #say(reason: string | undefined): void {
-    const isOther = (reason === undefined) !== (this.#reason === undefined)
-    this.#reason = reason
-    if (!isOther) return
     const { log } = this.#components
-    if (reason === undefined) log.info({}, 'there is room again: images are filled on')
-    else log.warn({ err: reason }, 'images are not filled any more')
+    if (reason !== undefined && this.#reason === undefined)
+      log.warn({ err: reason }, 'images are not filled at the moment')
+    if (reason === undefined && this.#reason !== undefined)
+      log.info({}, 'there is room again: images are filled on')
+    const isOther = (reason === undefined) !== this.#isOpen
+    this.#reason = reason
+    this.#isOpen = reason === undefined
+    if (!isOther) return
     for (const changed of [...this.#watching]) changed()
   }
 

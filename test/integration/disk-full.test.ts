@@ -1,5 +1,6 @@
+// mostly waits
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,6 +10,8 @@ import type { Testnet } from '../../testnet/handles.ts'
 import { createTestnet } from '../../testnet/testnet.ts'
 import { writeRandomImage } from '../fixtures/disk-image.ts'
 import { failureOf } from '../fixtures/failure.ts'
+import { until } from '../fixtures/hosts.ts'
+import { missingPrograms } from '../fixtures/programs.ts'
 import { assertExportIs, pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const run = promisify(execFile)
@@ -31,6 +34,9 @@ if (refusal === undefined) await run('umount', [probe])
 await rm(probe, { recursive: true })
 if (refusal !== undefined) console.log(`skipped, a small file system needs root: ${refusal}`)
 const withMount = refusal === undefined ? test : test.skip
+const missing = missingPrograms('qemu-io')
+if (missing !== undefined) console.log(`skipped: ${missing}`)
+const withQemu = missing === undefined ? withMount : test.skip
 
 test.before(async (context) => {
   if (refusal !== undefined) return
@@ -68,6 +74,40 @@ withMount(
     assert.is(result.blocks.local, torn.blocks)
     assert.is(result.blocks.local + result.blocks.fetched, result.blocks.total)
     await assertExportIs(node, REFERENCE, image)
+  },
+)
+
+withQemu(
+  'a disk is read while there is little room and is not filled, and waits without an error while there is none',
+  async ({ dir, disk, testnet }) => {
+    const image = join(dir, 'lazy.img')
+    await writeRandomImage(image, 32 * MiB)
+    await pushImage(testnet, image, 'days/lazy:v1')
+    const [node] = testnet.nodes
+    assert.ok(node)
+    const { bavail, blocks, bsize } = await statfs(disk)
+    const usedBytes = (blocks - bavail) * bsize
+    await run('mount', ['-o', `remount,size=${usedBytes + 10 * MiB}`, disk])
+    const attached = await withNode(node, (client) => client.disks.attach({ reference: 'days/lazy:v1' }))
+    const { name, socket, export: exported } = attached
+    const uri = `nbd+unix:///${encodeURIComponent(exported)}?socket=${socket}`
+    const read = (offset: number, bytes: number) =>
+      run('qemu-io', ['-r', '-f', 'raw', '-c', `read ${offset} ${bytes}`, uri])
+    const state = () => withNode(node, (client) => client.disks.get(name))
+    await read(0, MiB)
+    await until(async () => (await state()).fillReason !== undefined)
+    const little = await state()
+    assert.match(little.fillReason ?? '', /^nothing is fetched ahead of reads: /)
+    assert.equal([little.state, little.reason], ['ready', undefined])
+
+    const waiting = read(4 * MiB, 24 * MiB).catch(() => {})
+    await until(async () => (await state()).state === 'stalled')
+    assert.match((await state()).reason ?? '', /full/)
+    const { figures } = await state()
+    assert.equal([figures?.errors, figures?.waits], [0, 2], 'it waits, and has had no error')
+    await withNode(node, (client) => client.disks.detach(name, { force: true }))
+    await waiting
+    await run('mount', ['-o', 'remount,size=256m', disk])
   },
 )
 

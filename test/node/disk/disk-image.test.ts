@@ -252,6 +252,9 @@ test('is not filled while there is no room for that, says so, is read all the sa
     return () => void room.watchers--
   }
   const given = {
+    get isOpen() {
+      return room.reason === undefined
+    },
     get reason() {
       return room.reason
     },

@@ -28,7 +28,9 @@ test('ends where nine tenths of the store are taken, says so once, and goes on w
       await room.look()
       return room.reason !== undefined
     }
+    assert.is(room.isOpen, false, 'not before it was looked at')
     assert.is(await look(), false)
+    assert.is(room.isOpen, true)
     storedBytes = 901
     assert.is(await look(), true)
     assert.match(room.reason ?? '', /store\.maxBytes/)
@@ -36,7 +38,7 @@ test('ends where nine tenths of the store are taken, says so once, and goes on w
     assert.is(await look(), true, 'a little more room is needed than it takes to stop')
     storedBytes = 880
     assert.is(await look(), false)
-    assert.is(told, 2)
+    assert.is(told, 3)
     assert.is(lines.length, 2)
     unwatch()
     await clock.advance(10 * FILL_LOOK_MS)
