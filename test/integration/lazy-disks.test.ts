@@ -1,4 +1,6 @@
 // deadline: 240 s
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,13 +14,17 @@ import { writeDiskImage } from '../fixtures/disk-image.ts'
 import { until } from '../fixtures/hosts.ts'
 import { checkNames, metricsOf, seriesOf } from '../fixtures/metrics-text.ts'
 import { NbdClient, requestBytes } from '../fixtures/nbd-client.ts'
-import { outputOf } from '../fixtures/nbd-process.ts'
+import { fioLack, negotiate, outputOf, runClient, selfChecked } from '../fixtures/nbd-process.ts'
 import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const MiB = 1024 * 1024
 const SIZE = 48 * MiB
 const REFERENCE = 'site/lazy:1'
+
+/** Pages that fio has written there. */
+const CHECKED = { offset: 40 * MiB, size: 4 * MiB }
+const noFio = await fioLack()
 
 interface Context {
   dir: string
@@ -27,13 +33,24 @@ interface Context {
 }
 
 const test = suite<Context>('disks before their image is here')
+const withOthers = testsThatNeed(
+  test,
+  missingPrograms('qemu-storage-daemon', 'qemu-img', 'nbdinfo', 'nbdcopy', 'nbd-client') ?? noFio,
+)
 const withClients = testsThatNeed(test, missingPrograms('nbdinfo', 'nbdcopy', 'qemu-img', 'qemu-io'))
 
 test.before(async (context) => {
   context.dir = await mkdtemp(join(tmpdir(), 'bs-lazy-'))
   context.image = join(context.dir, 'disk.img')
   await writeDiskImage(context.image, SIZE)
-  context.testnet = await createTestnet({ nodes: 3 })
+  if (noFio === undefined)
+    await outputOf(
+      'fio',
+      ...selfChecked({ rw: 'write', ...CHECKED }),
+      `--filename=${context.image}`,
+      '--do_verify=0',
+    )
+  context.testnet = await createTestnet({ nodes: 4 })
   await pushImage(context.testnet, context.image, REFERENCE)
   await withNode(nodeOf(context, 0), (client) => client.pull(REFERENCE))
 })
@@ -94,6 +111,46 @@ withClients('shows what is local, and has the bytes of the image', async (contex
   assert.is(errors, 0)
   await until(async () => (await withNode(node, (client) => client.disks.get('vm'))).complete, 20_000)
 })
+
+withOthers('other clients get the same bytes before the image is here', async (context) => {
+  const { dir, image } = context
+  const disk = await attach(nodeOf(context, 3))
+  assert.is(disk.complete, false)
+  const uri = uriOf(disk)
+  const agreed = await negotiate({ path: disk.socket, name: disk.export, dir })
+  assert.match(agreed.stdout + agreed.stderr, `size = ${SIZE / MiB}MB`)
+  const read = [...selfChecked({ rw: 'randread', ...CHECKED }), '--ioengine=nbd', `--uri=${uri}`]
+  const text = await outputOf('fio', ...read, '--iodepth=16', `--aux-path=${dir}`, '--output-format=json')
+  const [job] = JSON.parse(text.slice(text.indexOf('{'))).jobs
+  assert.equal([job.error, job.read.total_ios], [0, CHECKED.size / 4096])
+  assert.ok((await localBytes(uri)) < SIZE / 2)
+  await passedOn(disk, async (passed) => {
+    await outputOf('nbdcopy', passed, join(dir, 'passed.img'))
+    assert.ok((await readFile(join(dir, 'passed.img'))).equals(await readFile(image)))
+  })
+  const map = JSON.parse(await outputOf('qemu-img', 'map', '--output=json', '-f', 'raw', uri))
+  assert.is(map.at(-1).start + map.at(-1).length, SIZE)
+  await outputOf('qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', uri, join(dir, 'copy.qcow2'))
+  await outputOf('qemu-img', 'compare', '-f', 'qcow2', '-F', 'raw', join(dir, 'copy.qcow2'), image)
+})
+
+/** What qemu-storage-daemon, which reads the disk, offers itself. */
+async function passedOn(disk: DiskObject, work: (uri: string) => Promise<void>): Promise<void> {
+  const socket = `${disk.socket}.out`
+  const from = `driver=nbd,node-name=disk,server.type=unix,server.path=${disk.socket},export=${disk.export}`
+  const daemon = spawn('qemu-storage-daemon', [
+    ...['--blockdev', `${from},read-only=on`, '--nbd-server', `addr.type=unix,addr.path=${socket}`],
+    ...['--export', 'type=nbd,id=one,node-name=disk,name=one'],
+  ])
+  const uri = `nbd+unix:///one?socket=${socket}`
+  try {
+    await until(async () => (await runClient('nbdinfo', '--size', uri)).code === 0)
+    await work(uri)
+  } finally {
+    daemon.kill('SIGTERM')
+    await once(daemon, 'close')
+  }
+}
 
 withClients('a restart of the node while the tracker is away costs nothing but time', async (context) => {
   const { testnet } = context

@@ -7,10 +7,11 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { silentObserver } from '../../../../node/disk/nbd/observer.ts'
 import { NbdServer } from '../../../../node/disk/nbd/server.ts'
+import { MemoryDisk } from '../../../../scripts/bench/memory-disk.ts'
 import { systemClock } from '../../../../src/core/clock.ts'
 import { silentLog } from '../../../../src/core/log.ts'
 import { until } from '../../../fixtures/hosts.ts'
-import { outputOf, runClient } from '../../../fixtures/nbd-process.ts'
+import { fioLack, negotiate, outputOf, runClient } from '../../../fixtures/nbd-process.ts'
 import { RecordingObserver, sampleDisk, withNbd } from '../../../fixtures/nbd-site.ts'
 import { missingPrograms, testsThatNeed } from '../../../fixtures/programs.ts'
 import { withScratch } from '../../../fixtures/scratch.ts'
@@ -24,16 +25,20 @@ const withStorageDaemon = testsThatNeed(test, missingPrograms('qemu-storage-daem
 const withNbdClient = testsThatNeed(test, missingPrograms('nbd-client'))
 const withFio = testsThatNeed(test, await fioLack())
 
-/** fio of Debian speaks NBD through libnbd; others may not. */
-async function fioLack(): Promise<string | undefined> {
-  const missing = missingPrograms('fio')
-  if (missing !== undefined) return missing
-  const { stdout } = await runClient('fio', '--enghelp')
-  return /\bnbd\b/.test(stdout) ? undefined : 'fio without its NBD engine'
-}
-
 function uriOf(path: string, name = NAME): string {
   return `nbd+unix:///${name}?socket=${path}`
+}
+
+const PATTERN_BYTES = 64 * 1024
+const patternAt = (offset: number) => 1 + ((offset / PATTERN_BYTES) % 50)
+
+/** Forty commands of qemu-io. */
+function anyReads(bytes: Buffer): string[] {
+  return Array.from({ length: 40 }, () => {
+    const from = Math.floor(Math.random() * (bytes.length - 1))
+    const length = 1 + Math.floor(Math.random() * Math.min(300_000, bytes.length - from - 1))
+    return `read ${from} ${length}`
+  })
 }
 
 /** A disk that is served, its bytes also in a file. */
@@ -132,12 +137,7 @@ withQemu('qemu-img converts, compares and maps', () =>
 
 withQemu('qemu-io reads anything anywhere, and cannot write', () =>
   withSample(async ({ uri, bytes, path }) => {
-    const reads = Array.from({ length: 40 }, () => {
-      const from = Math.floor(Math.random() * (bytes.length - 1))
-      const length = 1 + Math.floor(Math.random() * Math.min(300_000, bytes.length - from - 1))
-      return `read ${from} ${length}`
-    })
-    const commands = [...reads, 'aio_read 0 4194304', 'aio_read 4194304 4000000', 'aio_flush']
+    const commands = [...anyReads(bytes), 'aio_read 0 4194304', 'aio_read 4194304 4000000', 'aio_flush']
     const args = commands.flatMap((command) => ['-c', command])
     const text = await outputOf('qemu-io', '-r', '-f', 'raw', ...args, uri)
     assert.is(text.match(/^read \d+\/\d+ bytes at offset/gm)?.length, 42)
@@ -145,6 +145,26 @@ withQemu('qemu-io reads anything anywhere, and cannot write', () =>
     assert.is.not(writing.code, 0)
   }),
 )
+
+withQemu('qemu-io finds the bytes that are there, and no others', () => {
+  const bytes = Buffer.alloc(4 * MiB)
+  for (let at = 0; at < bytes.length; at += PATTERN_BYTES) bytes.fill(patternAt(at), at, at + PATTERN_BYTES)
+  const patterned = new MemoryDisk({ name: NAME, description: 'Debian of the team', bytes })
+  return withNbd(patterned, async ({ path }) => {
+    const reads = Array.from({ length: 40 }, () => {
+      const start = PATTERN_BYTES * Math.floor((Math.random() * bytes.length) / PATTERN_BYTES)
+      const from = Math.floor(Math.random() * PATTERN_BYTES)
+      const length = 1 + Math.floor(Math.random() * (PATTERN_BYTES - from))
+      return `read -P ${patternAt(start)} ${start + from} ${length}`
+    })
+    const args = reads.flatMap((command) => ['-c', command])
+    const text = await outputOf('qemu-io', '-r', '-f', 'raw', ...args, uriOf(path))
+    assert.is(text.match(/^read \d+\/\d+ bytes at offset/gm)?.length, 40)
+    assert.not.match(text, /verification failed/)
+    const wrong = await runClient('qemu-io', '-r', '-f', 'raw', '-c', 'read -P 77 0 512', uriOf(path))
+    assert.match(wrong.stdout + wrong.stderr, /verification failed/)
+  })
+})
 
 withQemu('a client with reconnect-delay goes on when the server comes back', () =>
   withScratch(async (dir) => {
@@ -211,6 +231,17 @@ withNbdClient('nbd-client lists the disks', () =>
   withSample(async ({ path }) => {
     const { stdout, stderr } = await runClient('nbd-client', '-l', '-unix', path)
     assert.match(stdout + stderr, NAME)
+  }),
+)
+
+withNbdClient('nbd-client agrees with it on a disk', () =>
+  withSample(async ({ path, dir, bytes }) => {
+    const { stdout, stderr } = await negotiate({ path, name: NAME, dir })
+    assert.match(stdout + stderr, `size = ${Math.floor(bytes.length / MiB)}MB`)
+    // a kernel would get the socket now
+    assert.match(stdout + stderr, 'Inappropriate ioctl')
+    const other = await negotiate({ path, name: 'team/other', dir })
+    assert.not.match(other.stdout + other.stderr, /size = |ioctl/)
   }),
 )
 
