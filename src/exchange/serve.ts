@@ -17,6 +17,7 @@ import type { Swarm } from './swarm.ts'
 
 interface WantComponents {
   blocks: BlockStore
+  nodes: BlockStore
   segments: SegmentReader
   log: Log
   connection: Connection
@@ -58,9 +59,10 @@ export async function serveDigests(
   want: WantDigests,
 ): Promise<Sent> {
   const { connection, log } = components
-  const content = await digestFrames(components, swarm, want).catch((error: unknown) => {
+  const content = await digestFrames(components, swarm, want).catch(async (error: unknown) => {
     if (!(error instanceof BootswarmError)) throw error
     log.warn({ manifest: swarm.id, err: error.message }, 'could not look for blocks by digest')
+    if (error instanceof IntegrityError) await forgetHere(components, swarm, want)
     return undefined
   })
   if (content === undefined)
@@ -98,20 +100,49 @@ async function digestFrames(
   return { indices, frames, solid: made }
 }
 
-/** What of the run is damaged leaves the store. Does not throw: a store that fails now is asked again with the next want. */
+/** What of the run is damaged leaves the store, or its segment does. Does not throw: a store that fails now is asked again with the next want. */
 async function forgetRun(components: WantComponents, swarm: Swarm, want: Want): Promise<void> {
-  const { blocks, segments, damaged, log } = components
+  const { segments, nodes, log } = components
+  const place = swarm.map.locate(want.run)
+  const link = swarm.manifest.segments[place.segment]
+  if (link === undefined) return
   try {
-    const place = swarm.map.locate(want.run)
-    const link = swarm.manifest.segments[place.segment]
-    if (link === undefined) return
-    const { digests } = await segments.run(link, place.index)
-    const count = await forgetDamaged(blocks, digests)
-    if (count > 0) damaged(swarm, count)
+    const run = await segments.run(link, place.index).catch((error: unknown) => {
+      if (error instanceof IntegrityError) return undefined
+      throw error
+    })
+    if (run === undefined) await forget({ ...components, blocks: nodes }, swarm, [link.digest])
+    else await forget(components, swarm, run.digests)
   } catch (error) {
     if (!(error instanceof BootswarmError)) throw error
     log.error({ manifest: swarm.id, run: want.run, err: error.message }, 'could not forget damaged blocks')
   }
+}
+
+/** What of the wanted blocks is of this manifest and damaged leaves the store. Does not throw, as forgetRun. */
+async function forgetHere(components: DigestComponents, swarm: Swarm, want: WantDigests): Promise<void> {
+  try {
+    const asked = digestsOf(want)
+    const known = await components.digests.inManifest(swarm, asked)
+    await forget(
+      components,
+      swarm,
+      asked.filter((_, i) => known[i] === true),
+    )
+  } catch (error) {
+    if (!(error instanceof BootswarmError)) throw error
+    components.log.error({ manifest: swarm.id, err: error.message }, 'could not forget damaged blocks')
+  }
+}
+
+/** Errors: those of the store. */
+async function forget(
+  { blocks, damaged }: Pick<WantComponents, 'blocks' | 'damaged'>,
+  swarm: Swarm,
+  digests: readonly Digest[],
+): Promise<void> {
+  const count = await forgetDamaged(blocks, digests)
+  if (count > 0) damaged(swarm, count)
 }
 
 /** What is wanted; undefined when it is not held. Errors: those of the store and of segments. */

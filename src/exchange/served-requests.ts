@@ -180,7 +180,7 @@ export class ServedRequests {
       this.#components.desk.damaged += count
       this.#components.damaged?.(swarm)
     }
-    const parts = { blocks, segments, digests, log, solid, connection, damaged }
+    const parts = { blocks, nodes, segments, digests, log, solid, connection, damaged }
     if (message.type === 'wantDigests') {
       const sent = await serveDigests(parts, served.swarm, message)
       served.givenBytes += sent.bytes

@@ -76,6 +76,59 @@ test('damaged blocks of a run leave the store, are counted and told; those besid
   await server.exchange.stop()
 })
 
+test('a damaged block that is asked for by digest leaves the store, and the others are given from then on', async () => {
+  const blocks = new MemoryStore()
+  const damaged: string[] = []
+  const { server, connection, outcome } = await setUp(blocks, (manifest) => damaged.push(manifest))
+  assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
+  const [bad, good] = IMAGE.blocks
+  assert.ok(bad && good)
+  const foreign = swarmImage([9]).blocks[0]
+  assert.ok(foreign)
+  await blocks.put([foreign])
+  const get = blocks.get.bind(blocks)
+  const damage = [bad.digest, foreign.digest]
+  blocks.get = async (digests) => {
+    const isBad = (digest: Uint8Array) => damage.some((one) => Buffer.compare(digest, one) === 0)
+    const held = await blocks.has(digests)
+    if (digests.some((digest, i) => isBad(digest) && held[i] === true))
+      throw new IntegrityError('a pack does not hold what its index says')
+    return await get(digests)
+  }
+  const want = { id: 1, digests: [bad.digest, good.digest, foreign.digest] }
+  assert.is(await outcome(connection.wantDigests(want).answer), 'E_NOT_FOUND')
+  assert.equal(
+    await blocks.has(want.digests),
+    [false, true, true],
+    'what is of another image is not looked at',
+  )
+  assert.is(server.exchange.serving.damagedBlocks, 1)
+  assert.equal(damaged, [IMAGE.id])
+  assert.is(await outcome(connection.wantDigests(want).answer), 'ok')
+  await server.exchange.stop()
+})
+
+test('a damaged segment leaves the store, and is told', async () => {
+  const damaged: string[] = []
+  const { server, connection, outcome } = await setUp(undefined, (manifest) => damaged.push(manifest))
+  assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
+  const { nodes, exchange } = server
+  const link = exchange.swarm(IMAGE.id)?.manifest.segments[0]
+  assert.ok(link)
+  const get = nodes.get.bind(nodes)
+  nodes.get = async (digests) => {
+    const isBad = digests.some((digest) => Buffer.compare(digest, link.digest) === 0)
+    if (isBad && (await nodes.has([link.digest]))[0] === true)
+      throw new IntegrityError('a stored block is damaged')
+    return await get(digests)
+  }
+  assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
+  assert.equal(await nodes.has([link.digest, parseManifestId(IMAGE.id)]), [false, true])
+  assert.is(exchange.serving.damagedBlocks, 1)
+  assert.equal(damaged, [IMAGE.id])
+  await exchange.stop()
+})
+
 test('a store that fails once serves again later', async () => {
   const blocks = new MemoryStore()
   const { server, connection, outcome } = await setUp(blocks)
