@@ -211,7 +211,6 @@ export class DiskImage implements SharedImage {
       if (pull.session.onDemand) pull.stop()
       throw new UnreachableError('the disk was detached')
     }
-    this.#works()
     Object.assign(this.#before, this.wire)
     this.#follow(pull)
     this.#tellFill(pull.session)
@@ -239,7 +238,10 @@ export class DiskImage implements SharedImage {
   /** What ends before the image is complete is begun again some time later, if it is to be filled. */
   #follow(pull: Pull): void {
     this.#pull = pull
+    // One that ends at once has not worked: or it would be begun again without a pause.
+    const cancel = this.#components.clock.after(DISK_RETRY_MS, () => this.#works())
     void pull.over.then(() => {
+      cancel()
       const { reason } = pull.signal
       if (reason instanceof NotAuthorisedError) this.#refused(reason)
       else this.#refillAfter(DISK_RETRY_MS)

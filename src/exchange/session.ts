@@ -87,8 +87,8 @@ export class Session {
 
   /** The manifest's swarm, however long it takes. Errors: those of the session, when it ends before; AbortedError or the reason of the signal. */
   async opened({ signal }: CallOptions = {}): Promise<Swarm> {
-    const opened = Promise.race([this.#prepared.promise, this.#failure()]).then((swarm) => {
-      if (swarm === undefined) throw new AbortedError('session has ended')
+    const opened = Promise.race([this.#prepared.promise, this.#failure()]).then(async (swarm) => {
+      if (swarm === undefined) throw await this.#ending()
       return swarm
     })
     return await (signal === undefined ? opened : unless(signal, opened))
@@ -209,7 +209,7 @@ export class Session {
 
   async #opened(options: CallOptions): Promise<Download> {
     if (this.#download === undefined) await this.opened(options)
-    if (this.#download === undefined || this.#finished) throw new AbortedError('session has ended')
+    if (this.#download === undefined || this.#finished) throw await this.#ending()
     return this.#download
   }
 

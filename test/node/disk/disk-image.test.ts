@@ -48,6 +48,12 @@ async function until(clock: FakeClock, holds: () => boolean): Promise<void> {
   }
 }
 
+/** Lets so much time pass, in steps between which files are read and written. */
+async function passes(clock: FakeClock, ms: number): Promise<void> {
+  const endMs = clock.monotonic() + ms
+  await until(clock, () => clock.monotonic() >= endMs)
+}
+
 /** Lets files be written until it holds; no time passes. */
 async function settled(holds: () => boolean): Promise<void> {
   while (!holds()) await new Promise((resolve) => setImmediate(resolve))
@@ -218,6 +224,32 @@ test('a store that is full makes reads wait with the reason, and gives no errors
     await origin.exchange.stop()
   }))
 
+test('sessions that end as soon as they begin are tried with growing pauses, and are one line in the log', () =>
+  withSite(async (site, clock) => {
+    const origin = await heldByOrigin(site, clock)
+    const disk = await opened(site, clock, OPEN)
+    const save = site.catalog.save.bind(site.catalog)
+    let tries = 0
+    site.catalog.save = async () => {
+      tries++
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    }
+    site.puller.stopAll(new UnreachableError('gone'))
+    await settled(() => site.puller.running().length === 0)
+    const read = isRight(disk, 4096, 100_000)
+    await passes(clock, PEER_RETRY_MS)
+    assert.ok(tries > 3 && tries < 15, `${tries} tries in ${PEER_RETRY_MS} ms`)
+    assert.match(disk.trouble ?? '', /the disk is full/)
+    const lines = site.lines.filter(({ message }) => message === 'a disk cannot be read at the moment')
+    assert.is(lines.length, 1)
+    site.catalog.save = save
+    await until(clock, () => disk.trouble === undefined)
+    assert.ok(await read)
+    assert.equal([disk.state, disk.stats().errors], ['ready', 0])
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
 test('many reads of an image that is gone are one line in the log and few tries, and go on at once when it is back', () =>
   withSite(async (site, clock) => {
     const origin = await heldByOrigin(site, clock)
@@ -237,7 +269,9 @@ test('many reads of an image that is gone are one line in the log and few tries,
     assert.is(disk.trouble, 'there is no image site/disk')
     site.refusal = () => undefined
     site.opener.renewed(IMAGE.id)
-    await settled(() => disk.trouble === undefined)
+    const backMs = clock.monotonic()
+    await until(clock, () => disk.trouble === undefined)
+    assert.ok(clock.monotonic() - backMs < PEER_RETRY_MS)
     await until(clock, () => disk.state === 'ready')
     assert.ok((await Promise.all(reads)).every((right) => right))
     await disk.close()
