@@ -251,7 +251,8 @@ export class Session {
     const { blocks, nodes, segments } = this.#components
     const seeds = this.#seeds
     const parts = { blocks, nodes, segments, fetchNode: (digest: Digest) => this.#nodes.fetch(digest) }
-    return seeds === undefined ? parts : { ...parts, bring: (digests) => seeds.bring(digests) }
+    if (seeds === undefined) return parts
+    return { ...parts, bring: (digests) => seeds.bring(digests, { spares: this.#onDemand }) }
   }
 
   #tick(): void {

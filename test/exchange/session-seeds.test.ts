@@ -2,6 +2,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { BlockSeeds } from '../../src/core/block-seeds.ts'
 import { type Digest, digestKey } from '../../src/core/cid.ts'
+import { QuotaError } from '../../src/core/errors.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { startPeer, swarmImage, testGrant } from '../fixtures/exchange-peers.ts'
 import { MemoryNetwork } from '../fixtures/memory-carrier.ts'
@@ -39,6 +40,37 @@ test('what the store has is not looked for, what seeds have is not fetched, and 
   assert.equal(session.stats.blocks, { total: 120, local: 20, seeded: 60, fetched: 40 })
   const { local, seeded, fetchedUncompressed } = session.stats.bytes
   assert.equal([local, seeded, fetchedUncompressed], [20 * LENGTH, 60 * LENGTH, 40 * LENGTH])
+  await Promise.all([node.exchange.stop(), origin.exchange.stop()])
+})
+
+test('a store without room for what seeds have ends a pull, and not the session of who only reads', async () => {
+  const network = new MemoryNetwork()
+  const origin = await startPeer(network, 'origin', { origin: true, holds: IMAGE })
+  let asked = 0
+  const seeds: BlockSeeds = {
+    async bring() {
+      asked++
+      throw new QuotaError('the store is full')
+    },
+  }
+  const node = await startPeer(network, 'node', { seeds })
+  const grant = testGrant(node.address.peer, IMAGE.id)
+  const pull = node.exchange.openSession({ manifest: IMAGE.id, grant })
+  pull.learn([origin.address])
+  const failed = await pull.run().catch((error: { code?: string }) => error.code)
+  assert.is(failed, 'E_QUOTA')
+  node.exchange.closeSession(pull)
+  const session = node.exchange.openSession({ manifest: IMAGE.id, grant, onDemand: true })
+  session.learn([origin.address])
+  const ending = new AbortController()
+  const run = session.run({ signal: ending.signal }).catch((error: { code?: string }) => error.code)
+  await session.opened()
+  const bytes = await session.read({ run: 0, indices: [0] }, { class: 'guest' })
+  assert.ok(bytes > 0)
+  while (!session.planned) await new Promise((resolve) => setImmediate(resolve))
+  assert.is(asked, 2)
+  ending.abort()
+  assert.is(await run, 'E_ABORTED')
   await Promise.all([node.exchange.stop(), origin.exchange.stop()])
 })
 
