@@ -1,15 +1,14 @@
 // deadline: 300 s
 // mostly waits
 /** Debian's libvirt, run for this test alone, and the disk element that `disk attach` prints. */
-import { chmod, copyFile, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createTestnet } from '../../testnet/testnet.ts'
 import { guestImageOrLack } from '../fixtures/guest-image.ts'
 import { until } from '../fixtures/hosts.ts'
-import { libvirtLack, PrivateLibvirt } from '../fixtures/private-libvirt.ts'
+import { directoryForMachines, libvirtLack, PrivateLibvirt } from '../fixtures/private-libvirt.ts'
 import { testsThatNeed } from '../fixtures/programs.ts'
 import { pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
@@ -24,17 +23,14 @@ withLibvirt(
   async () => {
     if (image === undefined) return assert.unreachable('no image')
     const { probe } = image
-    const dir = await mkdtemp(join(tmpdir(), 'bs-libvirt-'))
-    // Machines run as libvirt-qemu.
-    await chmod(dir, 0o711)
-    const [kernel, initrd] = [join(dir, 'vmlinuz'), join(dir, 'initrd.img')]
-    await Promise.all([copyFile(image.kernel, kernel), copyFile(image.initrd, initrd)])
+    const dir = await directoryForMachines()
     const socketDirectory = join(dir, 'disks')
-    const [libvirt, testnet] = await Promise.all([
-      PrivateLibvirt.start(),
-      createTestnet({ nodes: 1, config: { nodes: { 0: { disk: { socketDirectory } } } } }),
-    ])
+    const config = { nodes: { 0: { disk: { socketDirectory } } } }
+    const starting = [PrivateLibvirt.start(), createTestnet({ nodes: 1, config })] as const
     try {
+      const [libvirt, testnet] = await Promise.all(starting)
+      const [kernel, initrd] = [join(dir, 'vmlinuz'), join(dir, 'initrd.img')]
+      await Promise.all([copyFile(image.kernel, kernel), copyFile(image.initrd, initrd)])
       const [node] = testnet.nodes
       assert.ok(node)
       await pushImage(testnet, image.disk, 'site/guest:1')
@@ -54,12 +50,14 @@ withLibvirt(
       const reading = serial.run(`sha256sum ${probe.path}`)
       reading.catch(() => {})
       const state = () => libvirt.virsh('domstate', '--reason', 'vm1')
-      if (attached.stderr.includes('cannot have QEMU connect again'))
-        await until(async () => (await state()) === 'paused (I/O error)')
+      const isStopped = attached.stderr.includes('cannot have QEMU connect again')
+      if (isStopped) await until(async () => (await state()) === 'paused (I/O error)')
       await node.restart()
       const resumed = await testnet.cli(['disk', 'resume', '--connect', libvirt.uri, '-o', 'json'])
       assert.is(resumed.code, 0, resumed.stderr)
-      assert.match(resumed.stdout, '"domain": "vm1"', `${resumed.stdout}${resumed.stderr}`)
+      assert.equal(JSON.parse(resumed.stdout), [
+        { domain: 'vm1', disks: ['site-guest-1'], resumed: isStopped },
+      ])
       assert.is((await reading).split(' ')[0], probe.sha256)
       assert.match(await state(), /^running/)
 
@@ -73,8 +71,10 @@ withLibvirt(
       )
       assert.match(await libvirt.virsh('dumpxml', '--inactive', 'vm1'), /<backingStore\/>/)
     } finally {
-      await libvirt.end()
-      await testnet.destroy()
+      // One that could not be started does not leave the other behind.
+      const [libvirt, testnet] = await Promise.allSettled(starting)
+      if (libvirt.status === 'fulfilled') await libvirt.value.end()
+      if (testnet.status === 'fulfilled') await testnet.value.destroy()
       await rm(dir, { recursive: true })
     }
   },
