@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { DiskObject } from '../../src/api/disk-schemas.ts'
 import type { Finding } from '../../src/api/finding.ts'
 import { NodeClient } from '../../src/api/node-client.ts'
+import { DISK_RETRY_MS } from '../../src/core/disk-limits.ts'
 import { packageVersion } from '../../src/util/package-version.ts'
 import { groupId } from '../socket-file.ts'
 import { type Check, failure, ok, warning } from './examination.ts'
@@ -88,9 +89,10 @@ export async function checkDisks({ config, status, signal }: Parameters<Check>[0
     const nowhere =
       'Its blocks come from nowhere: see the checks of tracker and peers, and bootswarm disk stat.'
     const waits = 'What is here is read all the same; the rest comes when the reason is gone.'
+    const again = `It is not there for its machines; the node tries again every ${DISK_RETRY_MS / 1000} s.`
     const finding = ({ name, state, fillReason, reason = fillReason }: DiskObject) => {
       const found = `${name} is ${state}${reason === undefined ? '' : `: ${reason}`}`
-      const advice = reason === undefined ? nowhere : waits
+      const advice = state === 'unavailable' ? again : reason === undefined ? nowhere : waits
       return state === 'ready' ? warning('disks', found, advice) : failure('disks', found, advice)
     }
     if (bad.length > 0) return bad.map(finding)
