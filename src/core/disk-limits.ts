@@ -36,10 +36,10 @@ export const NBD_CONNECTION_OWN_BYTES = 256 * KiB
 export const NBD_SERVER_BYTES_MAX = 48 * MiB
 /** Bytes of answers that a connection has not taken from which on none of its requests is begun: one answer leaves while the next is opened, in memory that is used again soon. */
 export const NBD_ANSWERS_AHEAD_BYTES = 256 * KiB
-/** Of these, what is kept for connections that hold nothing of them: reads of a few machines, whatever others hold. */
+/** Of NBD_SERVER_BYTES_MAX, what is kept for connections that hold nothing of them: reads of a few machines, or two of 2 MiB as tools make them, whatever others hold. */
 export const NBD_SERVER_SPARE_BYTES = 4 * MiB
-/** ... for a request of so much beyond what the connection has for itself: guests read 1 MiB at most, unless they are told otherwise. */
-export const NBD_COMMON_READ_BYTES = 1 * MiB
+/** What those have of it whose answers do not come counts for others no more, up to so many bytes beyond it: a dozen disks whose images are not to be had. */
+export const NBD_SERVER_STALLED_BYTES = 16 * MiB
 /** While others wait for shared bytes, a client that takes nothing of its answers for so long gets no more of them, and gives up those that it has: a program that runs takes them within milliseconds, 128 KiB over a slow link in a second. */
 export const NBD_SILENT_MS = 2_000
 /** Requests of one connection to fill a range that run at a time; more are answered and not followed, since they are hints. */
@@ -151,7 +151,6 @@ function assertRelations(): void {
       NBD_SERVER_BYTES_MAX - NBD_SERVER_SPARE_BYTES >= NBD_CONNECTION_BYTES_MAX,
       'the longest request finds room beside what is kept for others',
     ],
-    [NBD_COMMON_READ_BYTES <= NBD_SERVER_SPARE_BYTES, 'a common read finds the room that is kept'],
     [NBD_SILENT_MS < NBD_UNREAD_MS, 'who holds others up is hung up on before who holds nobody up'],
     [NBD_OPTION_DRAIN_BYTES_MAX > NBD_OPTION_BYTES_MAX, 'options that are too long can be answered'],
     [NBD_OPTION_BYTES_MAX > 2 * NBD_STRING_BYTES_MAX, 'the longest name and a query fit into an option'],

@@ -11,6 +11,8 @@ export interface AllowanceInit {
   readonly onRoom: () => void
   /** See Holder. */
   readonly silentSinceMs: () => number | undefined
+  /** See Holder. */
+  readonly unansweredSinceMs: () => number | undefined
   /** Others wait for what this connection holds and does not take: it is hung up on. */
   readonly onGiveWay: () => void
 }
@@ -43,6 +45,10 @@ export class Allowance implements Holder {
 
   get silentSinceMs(): number | undefined {
     return this.#init.silentSinceMs()
+  }
+
+  get unansweredSinceMs(): number | undefined {
+    return this.#init.unansweredSinceMs()
   }
 
   onRoom(): void {

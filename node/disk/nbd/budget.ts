@@ -1,8 +1,8 @@
 import type { Clock } from '../../../src/core/clock.ts'
 import {
-  NBD_COMMON_READ_BYTES,
   NBD_SERVER_BYTES_MAX,
   NBD_SERVER_SPARE_BYTES,
+  NBD_SERVER_STALLED_BYTES,
   NBD_SILENT_MS,
 } from '../../../src/core/disk-limits.ts'
 
@@ -12,6 +12,8 @@ export interface Holder {
   readonly sharedBytes: number
   /** Since when it takes nothing of the answers that wait for it, by a clock that never goes back; undefined while none does. */
   readonly silentSinceMs: number | undefined
+  /** Since when the oldest of its requests that are begun has no answer; undefined when all have. */
+  readonly unansweredSinceMs: number | undefined
   /** There may be room again. */
   onRoom(): void
   /** Others wait for what it holds and does not take: it ends, and has given everything back when this returns. */
@@ -20,7 +22,10 @@ export interface Holder {
 
 /**
  * What all connections of a server may have under way together, beyond what each has for itself. Who comes first is served first; but while others wait nobody has
- * more than half, and who takes nothing of its answers for NBD_SILENT_MS gets nothing more and gives way, the longest silent first. Some room is kept for short reads of those who hold nothing.
+ * more than half, and who takes nothing of its answers for NBD_SILENT_MS gets nothing more and gives way, the longest silent first. Some room is kept for those who hold nothing.
+ *
+ * Reads may wait for a swarm without end, and hold what is shared meanwhile: after NBD_SILENT_MS nobody who waits so gets more than half, and what they have of the room that is kept counts for others
+ * no more, up to NBD_SERVER_STALLED_BYTES beyond it. So a disk that cannot be read does not hold up those that can.
  */
 export class Budget {
   readonly #clock: Clock
@@ -92,13 +97,22 @@ export class Budget {
     return false
   }
 
-  /** It has some, and would have more than half while others wait. Who has nothing may have the longest request. */
-  #isGreedy({ sharedBytes }: Holder, bytes: number): boolean {
-    return this.#waiting.size > 1 && sharedBytes > 0 && sharedBytes + bytes > this.#bytesMax / 2
+  /** It has some, and would have more than half while others wait, or while it waits for its answers. Who has nothing may have the longest request. */
+  #isGreedy(who: Holder, bytes: number): boolean {
+    const { sharedBytes } = who
+    if (sharedBytes === 0 || sharedBytes + bytes <= this.#bytesMax / 2) return false
+    return this.#waiting.size > 1 || this.#isStalled(who)
   }
 
   #isSpareFor(who: Holder, bytes: number): boolean {
-    return who.sharedBytes === 0 && bytes <= NBD_COMMON_READ_BYTES && this.#spare + bytes <= this.#spareMax
+    return who.sharedBytes === 0 && bytes <= this.#spareLeft()
+  }
+
+  /** Of the room that is kept, beside what those have of it whose answers do not come. */
+  #spareLeft(): number {
+    let stalled = 0
+    for (const [who, { spare }] of this.#holders) if (spare > 0 && this.#isStalled(who)) stalled += spare
+    return this.#spareMax - this.#spare + Math.min(stalled, NBD_SERVER_STALLED_BYTES)
   }
 
   #hold(who: Holder, { bytes, spare }: { bytes: number; spare: number }): void {
@@ -109,6 +123,10 @@ export class Budget {
 
   #isSilent({ silentSinceMs }: Holder): boolean {
     return silentSinceMs !== undefined && this.#clock.monotonic() - silentSinceMs >= NBD_SILENT_MS
+  }
+
+  #isStalled({ unansweredSinceMs }: Holder): boolean {
+    return unansweredSinceMs !== undefined && this.#clock.monotonic() - unansweredSinceMs >= NBD_SILENT_MS
   }
 
   #wake(): void {
@@ -128,7 +146,17 @@ export class Budget {
       if (!this.#waiting.has(who)) continue
       who.onRoom()
       // whoever still finds no room goes first the next time
-      if (this.#waiting.has(who) && !this.#isGreedy(who, bytes)) return
+      if (this.#waiting.has(who) && !this.#isGreedy(who, bytes)) return this.#callSpare()
+    }
+  }
+
+  /** Nobody's turn: those who hold nothing, as far as the room goes that is kept for them. */
+  #callSpare(): void {
+    let left = this.#spareLeft()
+    for (const [who, bytes] of [...this.#waiting]) {
+      if (who.sharedBytes > 0 || bytes > left || !this.#waiting.has(who)) continue
+      who.onRoom()
+      left = this.#spareLeft()
     }
   }
 
@@ -154,6 +182,8 @@ export class Budget {
       if (this.#waiting.size === 0) return
       who.giveWay()
     }
+    // by now answers of others may have been missing for long enough
+    this.#wake()
     if (this.#waiting.size > 0) this.#lookLater()
   }
 }

@@ -76,6 +76,7 @@ export class NbdConnection {
     this.#allowance = new Allowance(components, {
       onRoom: () => this.#pump(),
       silentSinceMs: () => this.#outbox?.waitingSinceMs,
+      unansweredSinceMs: () => this.#transmission?.unansweredSinceMs,
       onGiveWay: () => this.#giveWay(),
     })
     this.#handshake = new Handshake({ ...init, tls: init.tls !== undefined })

@@ -45,6 +45,8 @@ export class Transmission {
   #next: NbdRequest | undefined
   /** Since when it has none. */
   #fullSinceMs: number | undefined
+  /** Requests that are begun and could not be answered at once, with the time, the oldest first. */
+  readonly #unanswered = new Map<NbdRequest, number>()
   /** Bytes of a refused write that are still to come. */
   #skip = 0
   #prefetches = 0
@@ -56,6 +58,11 @@ export class Transmission {
     this.#components = components
     this.#session = init.session
     this.#options = { signal: init.signal }
+  }
+
+  /** Since when the oldest request that is begun has no answer. */
+  get unansweredSinceMs(): number | undefined {
+    return this.#unanswered.values().next().value
   }
 
   /** From now on every request is refused: the disk is taken away. */
@@ -89,7 +96,10 @@ export class Transmission {
     if (request.command === COMMAND.disconnect) return 'goodbye'
     // More than any client would write at once: it is not worth waiting for its end.
     if (request.command === COMMAND.write && request.length > NBD_REQUEST_BYTES_MAX) return 'broken'
-    if (this.#isAhead()) return 'full'
+    if (this.#isAhead()) {
+      this.#fullSinceMs = undefined
+      return 'full'
+    }
     const refused = refusalOf(request, this.#session, { isShutDown: this.#isShutDown })
     if (!this.#hasRoom(refused === undefined ? this.#heldBy(request) : 0)) return 'full'
     if (request.command === COMMAND.write) this.#skip = request.length
@@ -144,6 +154,7 @@ export class Transmission {
     try {
       const pieces = this.#session.disk.read(offset, length, this.#options)
       if (!(pieces instanceof Promise)) return this.#answerRead(request, pieces)
+      this.#unanswered.set(request, this.#components.clock.monotonic())
       pieces
         .then((later) => this.#answerRead(request, later))
         .catch((error: unknown) => this.#fail(request, error))
@@ -163,6 +174,7 @@ export class Transmission {
   async #blockStatus(request: NbdRequest): Promise<void> {
     const { disk, contexts } = this.#session
     const { offset, length } = request
+    this.#unanswered.set(request, this.#components.clock.monotonic())
     const range = { offset, length, extentsMax: extentsWanted(request) }
     try {
       const answers = await Promise.all(
@@ -229,6 +241,7 @@ export class Transmission {
 
   #answered(request: NbdRequest, { error, held }: { error: number; held: number }): void {
     const { outbox, observer, clock } = this.#components
+    this.#unanswered.delete(request)
     outbox.answered(held)
     const seconds = (clock.monotonic() - request.atMs) / 1000
     observer.answered({ command: commandName(request.command), bytes: request.length, seconds, error })

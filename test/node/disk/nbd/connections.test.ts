@@ -256,6 +256,36 @@ test('two clients that take no answers hold up nobody for long, whatever they ha
   return withNbd(slow, task, { clock, observer })
 })
 
+test('disks whose image is not to be had do not hold up those that are here', () => {
+  const clock = new FakeClock()
+  const { disk: lost, letGo, state } = waitingDisk()
+  return withNbd(
+    lost,
+    async ({ path, server }) => {
+      const listener = await server.listenAtPath(`${path}-here`, () => [disk({})])
+      const stalled = await Promise.all(Array.from({ length: 4 }, () => NbdClient.serving(path)))
+      for (const [i, client] of stalled.entries()) {
+        client.send(requestBytes({ command: READ, length: (i < 2 ? 20 : 4) * MiB }))
+        await until(() => state.begun === i + 1)
+      }
+      const tool = await NbdClient.serving(`${path}-here`)
+      tool.send(requestBytes({ command: READ, length: 2 * MiB }))
+      await until(() => server.connectionsWaiting === 1)
+      await clock.advance(NBD_SILENT_MS)
+      assert.is((await tool.chunks()).length, 1)
+      for (let i = 0; i < 16; i++) tool.send(requestBytes({ command: READ, length: 2 * MiB }))
+      for (let i = 0; i < 16; i++) assert.is((await tool.chunks()).length, 1)
+      letGo()
+      for (const client of stalled) assert.is((await client.chunks()).length, 1)
+      for (const client of [...stalled, tool]) client.close()
+      await until(() => server.connections === 0)
+      assert.is(server.bytesInFlight, 0)
+      await listener.close()
+    },
+    { clock },
+  )
+})
+
 test('what a client may be told about extents counts against what it may have under way', () => {
   const waiting: (() => void)[] = []
   const extents = (_context: string, { length }: { length: number }) =>

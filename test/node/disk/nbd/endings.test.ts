@@ -67,7 +67,7 @@ test('a request that waits for room is refused when its disk is taken away, and 
     first.send(requestBytes({ command: READ, length: 12 * MiB, cookie: 7n }))
     await until(() => server.connectionsWaiting === 1)
     const second = await NbdClient.serving(path)
-    second.send(requestBytes({ command: READ, length: 3 * MiB }))
+    second.send(requestBytes({ command: READ, length: 5 * MiB }))
     await until(() => server.connectionsWaiting === 2)
     const closed = listener.close()
     assert.is((await first.errorReply()).error, ESHUTDOWN)
