@@ -1,4 +1,4 @@
-import { open, stat } from 'node:fs/promises'
+import { open, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { FsBlockstore } from 'blockstore-fs'
 import { NextToLast } from 'blockstore-fs/sharding'
@@ -191,7 +191,11 @@ export class FsStore implements BlockStore {
     await this.#inner.put(nodeCid(digest), bytes).catch((cause: unknown) => {
       throw writeError(cause, 'a block cannot be written')
     })
-    if (!this.#syncsBehind) return await this.#sync(digest)
+    if (!this.#syncsBehind) {
+      return await this.#sync(digest).catch(async (error: unknown) => {
+        throw await this.#withdraw(digest, error)
+      })
+    }
     this.#unsynced.push(digest)
     this.#syncing ??= this.#syncAll()
     if (this.#unsynced.length > UNSYNCED_MAX) await this.flush()
@@ -210,8 +214,14 @@ export class FsStore implements BlockStore {
   /** It may have been deleted meanwhile. */
   async #syncWhatIsHere(digest: Digest): Promise<void> {
     await this.#sync(digest).catch(async (error: unknown) => {
-      if ((await this.#size(digest)) > 0) throw error
+      if ((await this.#size(digest)) > 0) throw await this.#withdraw(digest, error)
     })
+  }
+
+  /** What could not be synced does not stay: a later sync would say that all is well, and whoever puts the block again would find it here. */
+  async #withdraw(digest: Digest, failure: unknown): Promise<unknown> {
+    await rm(this.#pathOf(digest), { force: true }).catch(() => {})
+    return failure
   }
 
   async #sync(digest: Digest): Promise<void> {

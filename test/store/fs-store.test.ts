@@ -114,6 +114,29 @@ test('what could not be synced is told to who flushes, once', () =>
     await store.close()
   }))
 
+for (const syncBehind of [false, true]) {
+  test(`what could not be synced ${syncBehind ? 'behind ' : ''}is not here any more, and is written again`, () =>
+    withScratch(async (dir) => {
+      let syncs = 0
+      const sync = async () => {
+        syncs += 1
+        if (syncs === 1) throw new Error('the disk is broken')
+      }
+      const store = await openFsStore({ dir, syncBehind, sync })
+      const frame = frameOf(1)
+      const put = async () => {
+        await store.put([frame])
+        await store.flush()
+      }
+      await failsWith('E_STORAGE', put())
+      assert.equal(await store.has([frame.digest]), [false])
+      await put()
+      assert.equal(await store.has([frame.digest]), [true])
+      assert.is(syncs, 2)
+      await store.close()
+    }))
+}
+
 test('what was deleted before it was synced is no failure', () =>
   withScratch(async (dir) => {
     const { store, syncs } = await behind(dir)
