@@ -47,7 +47,12 @@ export class Joiner {
   async join(reference: Reference, options: JoinOptions = {}): Promise<JoinAnswer> {
     const { catalog, log } = this.#components
     const { known: knownElsewhere, isUrgent = false, ...call } = options
-    const find = () => catalog.find(reference) ?? knownElsewhere?.(reference)
+    const { delegation } = call
+    // What was lent with this question counts even if nobody answers it: others may not read such a disk.
+    const find = () => {
+      const known = catalog.find(reference) ?? knownElsewhere?.(reference)
+      return known && { ...known, ...(delegation !== undefined && { delegation }) }
+    }
     const asking = this.#ask(reference, call)
     const early = isUrgent ? find() : undefined
     try {
@@ -82,11 +87,16 @@ export class Joiner {
     const cancel = clock.after(patienceMs, () => patience.resolve(undefined))
     const answer = await Promise.race([asking, patience.promise]).finally(cancel)
     if (answer !== undefined) return answer
+    link.late()
+    let isDecided = false
+    const decided = () => {
+      isDecided = true
+    }
+    asking.then(decided, decided)
     const recalled = await this.recall(known, { needsGrant: !known.complete })
-    if (recalled === undefined) return await asking
+    if (recalled === undefined || isDecided) return await asking
     const image = formatReference(reference)
     log.warn({ image }, 'tracker does not answer: going on with what it said before')
-    link.late()
     asking.then(
       ({ joined }) => this.#heard(image, { joined, known }),
       (error: unknown) => log.warn({ image, err: messageOf(error) }, 'tracker has not said more of an image'),

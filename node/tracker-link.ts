@@ -88,7 +88,7 @@ export class TrackerLink {
     return this.#reachable !== false && !this.#isLate
   }
 
-  /** Somebody has gone on without its answer. It counts as reachable until a request fails: nothing that has expired counts for that. */
+  /** Somebody has waited long enough for its answer. It counts as reachable until a request fails: nothing that has expired counts for that. */
   late(): void {
     this.#isLate = true
   }

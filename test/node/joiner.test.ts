@@ -3,11 +3,11 @@ import { type AddressInfo, createServer } from 'node:net'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { CatalogEntry } from '../../node/image-catalog.ts'
-import { Joiner } from '../../node/joiner.ts'
+import { Joiner, type JoinerComponents } from '../../node/joiner.ts'
 import { type Joined, TrackerLink } from '../../node/tracker-link.ts'
 import { TrackerClient } from '../../src/api/tracker-client.ts'
 import { DISK_JOIN_DOUBTED_MS, DISK_JOIN_PATIENCE_MS } from '../../src/core/disk-limits.ts'
-import { TimeoutError } from '../../src/core/errors.ts'
+import { TimeoutError, UnreachableError } from '../../src/core/errors.ts'
 import { GRANT_TYPE } from '../../src/core/grant.ts'
 import { RECORD_TYPE } from '../../src/core/record.ts'
 import { parseReference } from '../../src/core/reference.ts'
@@ -77,7 +77,7 @@ function joinerOf(entry: CatalogEntry | undefined, { graceSeconds = 3600 } = {})
   /** The tracker says this of the oldest question. */
   const answer = ({ manifest, record, grant }: CatalogEntry) =>
     asked.shift()?.resolve({ manifest, record, grant, peers: [] } as never)
-  return { clock, link, joiner, lines, asked, events, renewed, answer }
+  return { clock, link, log, joiner, lines, asked, events, renewed, answer }
 }
 
 /** Whether a promise has been decided by now. */
@@ -123,6 +123,53 @@ for (const complete of [true, false])
     await once(events, 'renewed')
     assert.equal(lines.at(-1)?.data, { image: 'site/debian:12', attached: 3, now: 4 })
   })
+
+test('what a user has lent is kept, whether the tracker is silent or away', async () => {
+  const entry = await known({ complete: false })
+  const { clock, joiner, asked } = joinerOf(entry)
+  for (const { delegation, isUrgent } of [
+    { delegation: 'lent', isUrgent: true },
+    { delegation: 'lent', isUrgent: false },
+    { delegation: undefined, isUrgent: true },
+  ]) {
+    const joining = joiner.join(REFERENCE, { delegation, isUrgent })
+    await clock.advance(isUrgent ? DISK_JOIN_PATIENCE_MS : 0)
+    if (!isUrgent) asked.at(-1)?.reject(new UnreachableError('away'))
+    const answer = await joining
+    assert.equal([answer.away, answer.entry.delegation], [true, delegation])
+  }
+})
+
+test('an answer that comes while what was said before is checked counts', async () => {
+  const [before, now] = await Promise.all([known({ complete: true }), known({ complete: true, version: 4 })])
+  const { clock, link, log } = joinerOf(before)
+  const checking = Promise.withResolvers<void>()
+  const check = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<Joined>()
+  const calls: string[] = []
+  const slow: JoinerComponents['link'] = {
+    ...{ answers: true, graceS: 0, self: () => link.self(), grant: (token) => link.grant(token) },
+    join: () => answer.promise,
+    late: () => void calls.push('late'),
+    renewed: () => void calls.push('renewed'),
+    record: async (token) => {
+      checking.resolve()
+      await check.promise
+      return await link.record(token)
+    },
+  }
+  const joiner = new Joiner({ catalog: { find: () => before }, link: slow, clock, log })
+  const joining = joiner.join(REFERENCE, { isUrgent: true })
+  await clock.advance(DISK_JOIN_PATIENCE_MS)
+  await checking.promise
+  assert.equal(calls, ['late'], 'said before the answer can come')
+  const record = await link.record(now.record)
+  const { grant } = now
+  answer.resolve({ manifest: record.manifest, record, recordToken: now.record, grant, peers: [] })
+  check.resolve()
+  const { entry, away } = await joining
+  assert.equal([entry.version, away, calls], [4, false, ['late']])
+})
 
 test('where nothing that still holds is known, the tracker is waited for', async () => {
   const nothing = joinerOf(undefined)
