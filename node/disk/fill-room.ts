@@ -87,9 +87,11 @@ export class FillRoom implements Room {
       log.warn({ err: reason }, 'images are not filled at the moment')
     if (reason === undefined && this.#reason !== undefined)
       log.info({}, 'there is room again: images are filled on')
-    const isOther = (reason === undefined) !== this.#isOpen
+    // Whoever watches next waits for a look of its own: nobody knows what happens until then.
+    const isOpen = reason === undefined && this.#watching.size > 0
+    const isOther = isOpen !== this.#isOpen
     this.#reason = reason
-    this.#isOpen = reason === undefined
+    this.#isOpen = isOpen
     if (!isOther) return
     for (const changed of [...this.#watching]) changed()
   }

@@ -45,4 +45,19 @@ test('ends where nine tenths of the store are taken, says so once, and goes on w
     assert.is(clock.pending, 0, 'nobody looks any more')
   }))
 
+test('what a look found while nobody watched is no leave to fill', () =>
+  withScratch(async (dir) => {
+    const { log } = recordingLog()
+    const blocks = { stat: async () => ({ blocks: 1, storedBytes: 1 }) }
+    const room = new FillRoom({ blocks, clock: new FakeClock(), log }, { dir, storedBytesMax: 1000 })
+    await room.look()
+    assert.equal([room.isOpen, room.reason], [false, undefined])
+    const told = Promise.withResolvers<void>()
+    const unwatch = room.watch(told.resolve)
+    assert.is(room.isOpen, false, 'not before its own look')
+    await told.promise
+    assert.is(room.isOpen, true)
+    unwatch()
+  }))
+
 test.run()
