@@ -6,7 +6,7 @@ import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, type ListView, printList } from './output.ts'
 import { addSettingOptions, NODE_KEYS, type SettingFlags } from './settings.ts'
 import { interruptible, type Shell } from './shell.ts'
-import { formatBytes } from './units.ts'
+import { formatBytes, printable } from './units.ts'
 
 const VIEW: ListView<DiskObject> = {
   columns: [
@@ -39,7 +39,7 @@ export function addDiskLs(disk: Command, shell: Shell): void {
       if (flags.format !== 'table') return
       for (const { name, reason, fillReason } of disks)
         for (const why of [reason, fillReason])
-          if (why !== undefined) shell.terminal.stderr.write(`${name}: ${why}\n`)
+          if (why !== undefined) shell.terminal.stderr.write(`${name}: ${printable(why)}\n`)
     }),
   )
 }

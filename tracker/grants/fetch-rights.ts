@@ -22,10 +22,10 @@ export interface FetchRight {
   readonly user?: string
 }
 
-/** What nodes may fetch: what they may read themselves, and what a user who may read it has delegated to them. */
 const LEND =
   'The owner of the image can allow it. Whoever may read it can lend the node that right: the same command with --delegate (image pull, disk attach).'
 
+/** What nodes may fetch: what they may read themselves, and what a user who may read it has delegated to them. */
 export class FetchRights {
   readonly #c: FetchRightsComponents
   readonly #audience: ReadonlySet<string>
