@@ -5,6 +5,7 @@ import { Value } from '@sinclair/typebox/value'
 import type { ManifestId } from '../src/core/cid.ts'
 import type { Log } from '../src/core/log.ts'
 import { DEFAULT_TAG, type Reference } from '../src/core/reference.ts'
+import { onDisk } from '../src/store/storage-errors.ts'
 import { writeWhole } from '../src/util/write-whole.ts'
 
 /** An image version as it is kept on disk. */
@@ -76,7 +77,7 @@ export class ImageCatalog {
     return findEntry(this.all(), reference)
   }
 
-  /** Errors: those of the file system. */
+  /** Errors: StorageFullError, StorageError. */
   save(entry: CatalogEntry): Promise<void> {
     return this.#inTurn(() => this.#write(entry))
   }
@@ -89,6 +90,7 @@ export class ImageCatalog {
     })
   }
 
+  /** Errors: as `save`. */
   remove(entry: CatalogEntry): Promise<void> {
     return this.#inTurn(async () => {
       await rm(this.#path(entry), { force: true })
@@ -97,7 +99,7 @@ export class ImageCatalog {
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work)
+    const done = this.#turn.then(() => onDisk('an image cannot be noted', work))
     this.#turn = done.catch(() => {})
     return done
   }

@@ -14,7 +14,6 @@ import type { Log } from '../src/core/log.ts'
 import { parseReference, type Reference } from '../src/core/reference.ts'
 import type { PeerAddress, Router } from '../src/core/router.ts'
 import type { Exchange } from '../src/exchange/exchange.ts'
-import { onDisk } from '../src/store/storage-errors.ts'
 import type { CatalogEntry, ImageCatalog } from './image-catalog.ts'
 import type { JoinAnswer, Joiner } from './joiner.ts'
 import type { PullTotals } from './metrics.ts'
@@ -200,10 +199,11 @@ export class Puller {
         { image: entry.name, version: entry.version },
         'blocks of an image were damaged: fetching them again',
       )
-      await onDisk('an image cannot be noted', () => catalog.update(entry, { complete: false })).catch(
-        (error: unknown) =>
+      await catalog
+        .update(entry, { complete: false })
+        .catch((error: unknown) =>
           log.error({ image: entry.name, err: error }, 'could not note that an image lacks blocks'),
-      )
+        )
       void this.#resume({ ...entry, complete: false })
     }
   }
@@ -262,7 +262,7 @@ export class Puller {
     pull.state = 'fetching'
     pull.session.learn(joined.peers, joined.rack)
     // Who gives it is found meanwhile.
-    pull.saved = onDisk('an image cannot be noted', () => catalog.save(entry))
+    pull.saved = catalog.save(entry)
     pull.saved.catch((error: Error) => pull.stop(error))
     if (joined.peers.length === 0) void pull.saved.then(() => this.findPeers(pull)).catch(() => {})
     void this.#components.related.follow(pull, { delegation: entry.delegation })

@@ -52,6 +52,7 @@ const REFUSALS: readonly ErrorCode[] = [
   'E_NOT_FOUND',
   'E_UNREACHABLE',
   'E_TIMEOUT',
+  'E_STORAGE_FULL',
 ]
 
 /** What an image is opened from. */
@@ -141,8 +142,11 @@ export class DiskOpener {
     if (whole !== undefined) return { ...whole, pull: undefined }
     for (let asked = known?.complete === true ? lacking(answer) : answer; ; asked = lacking(asked)) {
       const { entry, pull } = await puller.open(reference, { delegation, answer: asked })
-      // Somebody gave up on it in this moment.
-      if (pull?.signal.aborted === true) continue
+      if (pull?.signal.aborted === true) {
+        // Somebody gave up on it in this moment, unless it cannot be noted.
+        await pull.saved
+        continue
+      }
       if (pull !== undefined) {
         const [manifest] = await Promise.all([this.#manifestOf(pull, entry), pull.saved])
         return { entry, pull, manifest }

@@ -70,6 +70,17 @@ test('does not bring back what is removed while it changes', () =>
     assert.equal((await ImageCatalog.open({ log: silentLog }, { dir })).all(), [])
   }))
 
+test('what the file system refuses is an error of the store', () =>
+  withScratch(async (dir) => {
+    const catalog = await ImageCatalog.open({ log: silentLog }, { dir })
+    await writeFile(join(dir, 'site'), 'a file where a directory is needed')
+    const code = await catalog.save(entry(1)).catch((error: { code?: string }) => error.code)
+    assert.is(code, 'E_STORAGE')
+    assert.equal(catalog.all(), [])
+    await catalog.save(entry(1, { namespace: 'other' }))
+    assert.is(catalog.all().length, 1)
+  }))
+
 test('leaves files alone that it does not understand, and says so', () =>
   withScratch(async (dir) => {
     await mkdir(join(dir, 'site', 'disk'), { recursive: true })

@@ -166,6 +166,32 @@ for (const refusal of [new NotAuthorisedError('not any more'), new GrantError('d
       await origin.exchange.stop()
     }))
 
+test('a disk that comes back on a full file system is read as far as it is here, and goes on when there is room', () =>
+  withSite(async (site, clock) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    site.peers = [origin.address]
+    const before = await opened(site, clock, OPEN)
+    assert.ok(await isRight(before, 4096, 100_000))
+    await before.close()
+    await settled(() => site.puller.running().length === 0)
+    const save = site.catalog.save.bind(site.catalog)
+    site.catalog.save = async () => {
+      throw new StorageFullError('an image cannot be noted: the disk is full')
+    }
+    assert.is(await codeOf(site.opener.open(LAZY_REFERENCE, OPEN)), 'E_STORAGE_FULL', 'one that is new')
+    const disk = await site.opener.open(LAZY_REFERENCE, { ...OPEN, isBack: true })
+    assert.match(disk.trouble ?? '', /the disk is full/)
+    assert.ok(await isRight(disk, 4096, 100_000))
+    const read = isRight(disk, 2 * MiB, 100_000)
+    await passes(clock, PEER_RETRY_MS)
+    site.catalog.save = save
+    await until(clock, () => disk.trouble === undefined)
+    assert.ok(await read)
+    assert.is(disk.stats().errors, 0)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
 test('nothing is begun again for a disk that only wants what it reads, nor for one that is closed', () =>
   withSite(async (site, clock) => {
     const lazy = await opened(site, clock, OPEN)
@@ -232,7 +258,7 @@ test('sessions that end as soon as they begin are tried with growing pauses, and
     let tries = 0
     site.catalog.save = async () => {
       tries++
-      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+      throw new StorageFullError('the disk is full')
     }
     site.puller.stopAll(new UnreachableError('gone'))
     await settled(() => site.puller.running().length === 0)

@@ -6,7 +6,7 @@ import type { Disk } from '../../../node/disk/disk.ts'
 import { CACHED, type Pieces } from '../../../node/disk/nbd/export.ts'
 import { parseManifestId } from '../../../src/core/cid.ts'
 import { DISK_LOSS_ERROR_MS, DISK_OPEN_TIMEOUT_MS, DISK_STALL_MS } from '../../../src/core/disk-limits.ts'
-import { IntegrityError } from '../../../src/core/errors.ts'
+import { IntegrityError, StorageFullError } from '../../../src/core/errors.ts'
 import type { Frame } from '../../../src/core/frame.ts'
 import { walkManifest } from '../../../src/image/manifest-walk.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
@@ -376,7 +376,7 @@ test('an image that cannot be noted is not opened', () =>
     const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true })
     site.peers = [origin.address]
     site.catalog.save = async () => {
-      throw Object.assign(new Error('the disk is full'), { code: 'ENOSPC' })
+      throw new StorageFullError('the disk is full')
     }
     assert.is(await codeOf(site.opener.open(LAZY_REFERENCE, OPEN)), 'E_STORAGE_FULL')
     await until(() => site.puller.running().length === 0)
