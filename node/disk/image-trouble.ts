@@ -1,4 +1,10 @@
-import { BootswarmError, GrantError, NotAuthorisedError, NotFoundError } from '../../src/core/errors.ts'
+import {
+  BootswarmError,
+  GrantError,
+  NotAuthorisedError,
+  NotFoundError,
+  StorageFullError,
+} from '../../src/core/errors.ts'
 import type { CatalogEntry } from '../image-catalog.ts'
 
 /** Why nothing more of an image can be fetched at the moment, and what to do about it. */
@@ -7,6 +13,7 @@ export class ImageTrouble {
   #text: string | undefined
   #refused = false
   #isGone = false
+  #isFull = false
 
   constructor(entry: Pick<CatalogEntry, 'namespace' | 'name' | 'version'>) {
     this.#entry = entry
@@ -34,8 +41,11 @@ export class ImageTrouble {
     this.#refused = error instanceof NotAuthorisedError || ended
     this.#isGone = error instanceof NotFoundError
     const text = this.#refused && lent ? this.#ended(message) : message
-    const isOther = text !== this.#text
-    this.#text = text
+    // A full store says it in one of several ways, with every try in another.
+    const isFull = error instanceof StorageFullError
+    const isOther = text !== this.#text && !(isFull && this.#isFull)
+    this.#isFull = isFull
+    if (isOther) this.#text = text
     return isOther
   }
 
@@ -43,6 +53,7 @@ export class ImageTrouble {
     this.#text = undefined
     this.#refused = false
     this.#isGone = false
+    this.#isFull = false
   }
 
   #ended(message: string): string {

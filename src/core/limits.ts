@@ -126,6 +126,8 @@ export const RUN_BUFFER_HALVINGS = 4
 export const PEER_FLIGHT_BYTES_MAX = 4 * MiB
 /** Bytes of exact blocks wanted from one peer for guests and boots, besides the above: together what it takes. */
 export const GUEST_FLIGHT_BYTES_MAX = 4 * MiB
+/** Stored bytes of blocks that were read and that a full store could not take, kept by one session: what two peers give at once. What is beyond is asked for again, which peers give slowly. */
+export const UNSTORED_BYTES_MAX = 8 * MiB
 /** What a peer whose rate is not known counts as when one is chosen for a read; twice that before another is asked as well: a want takes a busy peer as long. */
 export const READ_UNKNOWN_MS = 100
 /** ... and what is under way there already, as bytes in a millisecond: 8 Mbit/s, so that reads spread over peers of which nothing is known. */

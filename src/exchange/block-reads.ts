@@ -1,7 +1,7 @@
 import type { CallOptions } from '../core/blockstore.ts'
 import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
 import type { Clock } from '../core/clock.ts'
-import { AbortedError } from '../core/errors.ts'
+import { AbortedError, StorageFullError } from '../core/errors.ts'
 import {
   FILL_PAUSE_MS,
   HEDGE_SLACK_MS,
@@ -74,7 +74,10 @@ export class BlockReads {
       events: {
         stored: (run, parts) => this.#events.stored(run, parts),
         arrived: (peer, amount) => this.#events.arrived(peer, amount),
-        ended: (read, outcome) => this.#end(read, outcome),
+        ended: (read, outcome) => {
+          this.#end(read, outcome)
+          if (outcome.error instanceof StorageFullError) this.#full(outcome.error)
+        },
         failed: (read, source, error) => this.#failed(read, source, error),
         settled: () => {
           if (this.#stopped === undefined) this.pump()
@@ -104,6 +107,7 @@ export class BlockReads {
     const blocks = await unless(signal, this.#components.blocksOf(wanted.run))
     let bytes = 0
     for (let patient = true; ; patient = false) {
+      bytes += await unless(signal, this.#fetch.storeKept())
       const told = this.#components.isHeld(wanted.run)
       const lacking = await this.#lacking(blocks, wanted.indices)
       if (told && lacking.length > 0) this.#events.lost(wanted.run)
@@ -246,6 +250,11 @@ export class BlockReads {
       read.avoid(peer, nowMs + PEER_RETRY_MS)
       this.#events.release(peer, error as Error)
     } else if (fault === 'ours') this.#end(read, { error })
+  }
+
+  /** What nobody was asked for yet could not be stored either. */
+  #full(error: StorageFullError): void {
+    for (const read of [...this.#reads]) if (read.attempts.size === 0) this.#end(read, { error })
   }
 
   #end(read: BlockRead, outcome: { error?: unknown } = {}): void {

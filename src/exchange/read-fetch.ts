@@ -1,17 +1,26 @@
 import type { BlockStore } from '../core/blockstore.ts'
 import type { Clock } from '../core/clock.ts'
-import { IntegrityError } from '../core/errors.ts'
-import type { FrameVerifier } from '../core/frame.ts'
-import { SESSION_TICK_MS } from '../core/limits.ts'
+import { IntegrityError, StorageFullError } from '../core/errors.ts'
+import type { Frame, FrameVerifier } from '../core/frame.ts'
+import { SESSION_TICK_MS, UNSTORED_BYTES_MAX } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
 import type { BlockRead } from './block-read.ts'
 import { faultOf, requestBlocks } from './peer-want.ts'
 import type { RateLimit } from './policy/rate-limit.ts'
 import type { ReadSource, ReadSources } from './read-sources.ts'
-import { framesOf, givenOf, partsOfBlocks, type RunWant, runWant, storeVerified } from './run-fetch.ts'
+import {
+  framesOf,
+  givenOf,
+  partsOfBlocks,
+  type RunWant,
+  runWant,
+  storeFrames,
+  verified,
+} from './run-fetch.ts'
 import type { SessionPeer } from './session-peer.ts'
 import type { Arrived } from './session-stats.ts'
+import { Unstored } from './unstored.ts'
 
 export interface ReadFetchComponents {
   blocks: BlockStore
@@ -39,7 +48,8 @@ export class ReadFetch {
   readonly #partsPerRun: number
   readonly #sources: ReadSources
   readonly #events: ReadFetchEvents
-  readonly #storing = new Set<Promise<void>>()
+  readonly #storing = new Set<Promise<unknown>>()
+  readonly #unstored = new Unstored({ bytesMax: UNSTORED_BYTES_MAX })
 
   constructor(
     components: ReadFetchComponents,
@@ -53,7 +63,14 @@ export class ReadFetch {
 
   /** Resolves when nothing is being stored any more. */
   async stop(): Promise<void> {
+    this.#unstored.clear()
     await Promise.all(this.#storing)
+    this.#unstored.clear()
+  }
+
+  /** Stores what came while the store was full. Resolves with its bytes, for one of all who call. Errors: those of the store; nothing may be asked then. */
+  storeKept(): Promise<number> {
+    return this.#tracked(this.#unstored.store())
   }
 
   /** Does not throw. */
@@ -75,10 +92,7 @@ export class ReadFetch {
       attempt.answered = true
       wireBytes = blocks.payload.length
       if (read.ended) return this.#drop(peer, blocks.payload)
-      const work = this.#store(read, peer, givenOf({ related: byDigest || undefined }, want, blocks))
-      const settled = work.catch(() => {})
-      this.#storing.add(settled)
-      await work.finally(() => this.#storing.delete(settled))
+      await this.#tracked(this.#store(read, peer, givenOf({ related: byDigest || undefined }, want, blocks)))
     } catch (error) {
       if (!attempt.recalled || faultOf(error) !== 'lacks') this.#events.failed(read, source, error)
     } finally {
@@ -94,17 +108,15 @@ export class ReadFetch {
     peer: SessionPeer,
     { want, answer }: { want: RunWant; answer: Blocks },
   ): Promise<void> {
-    const { blocks: store, verifier, buffers } = this.#components
-    const frames = framesOf(want, answer)
+    const { verifier } = this.#components
+    const placed = framesOf(want, answer)
     const wireBytes = answer.payload.length
     let wrong = 0
     try {
-      const stored = await storeVerified({ store, verifier, buffers }, frames)
-      this.#events.arrived(peer, { ...stored, wireBytes, duplicate: false, fallback: false })
-      wrong = stored.wrong
-      const held = await this.#wholeParts(read)
-      if (wrong === 0 && read.stored(want.indices, stored.bytes)) this.#events.ended(read, {})
-      this.#events.stored(read.run, held)
+      const right = await verified(verifier, placed)
+      wrong = right.wrong
+      const bytes = await this.#put(read, peer, { frames: right.frames, wireBytes })
+      if (wrong === 0 && read.stored(want.indices, bytes)) this.#events.ended(read, {})
     } catch (error) {
       // What fails here is blamed on no peer.
       this.#events.ended(read, { error })
@@ -112,6 +124,33 @@ export class ReadFetch {
     if (wrong > 0) throw new IntegrityError(`peer sent ${wrong} wrong blocks of run ${read.run}`)
     // It had a part of them.
     if (!read.ended) read.avoid(peer, this.#components.clock.monotonic() + SESSION_TICK_MS)
+  }
+
+  /** Stores frames of a read; keeps those that find no room. Resolves with their bytes. */
+  async #put(
+    read: BlockRead,
+    peer: SessionPeer,
+    of: { frames: readonly Frame[]; wireBytes: number },
+  ): Promise<number> {
+    const { blocks: store, buffers } = this.#components
+    const put = async () => {
+      const stored = await storeFrames({ store, buffers }, of.frames)
+      this.#events.arrived(peer, { ...stored, wireBytes: of.wireBytes, duplicate: false, fallback: false })
+      this.#events.stored(read.run, await this.#wholeParts(read))
+      return stored.bytes
+    }
+    try {
+      return await put()
+    } catch (error) {
+      if (error instanceof StorageFullError) this.#unstored.keep({ frames: of.frames, store: put })
+      throw error
+    }
+  }
+
+  async #tracked<T>(work: Promise<T>): Promise<T> {
+    const settled = work.catch(() => {})
+    this.#storing.add(settled)
+    return await work.finally(() => this.#storing.delete(settled))
   }
 
   /** Parts of the run of a read that lack nothing. */

@@ -1,7 +1,7 @@
 import type { BlockStore } from '../core/blockstore.ts'
 import { type Digest, type DigestKey, digestKey } from '../core/cid.ts'
 import { ProtocolError } from '../core/errors.ts'
-import { CODEC_SOLID, type FrameVerifier, type PlacedFrame } from '../core/frame.ts'
+import { CODEC_SOLID, type Frame, type FrameVerifier, type PlacedFrame } from '../core/frame.ts'
 import { RUN_BYTES_MAX } from '../core/limits.ts'
 import type { BufferPool } from '../util/buffer-pool.ts'
 import type { Blocks } from '../wire/message-types.ts'
@@ -105,15 +105,29 @@ export function framesOf(want: RunWant, answer: Blocks): { buffer: Uint8Array; f
   return { buffer: new Uint8Array(answer.payload.buffer), frames }
 }
 
-/** Stores the frames that are right. Returns how many were not, and the sizes of those stored. */
-export async function storeVerified(
-  components: { store: BlockStore; verifier: FrameVerifier; buffers: BufferPool },
+/** Frames of a run that are right, in the memory of their answer. */
+export interface VerifiedRun {
+  readonly frames: readonly Frame[]
+  /** How many were not. */
+  readonly wrong: number
+}
+
+export async function verified(
+  verifier: FrameVerifier,
   run: { buffer: Uint8Array; frames: PlacedFrame[] },
-): Promise<{ wrong: number; blocks: number; bytes: number }> {
-  const verified = await components.verifier.verifyRun(run)
-  const right = verified.frames.filter((frame) => frame !== undefined)
-  await components.store.put(right)
-  if (right[0] !== undefined) components.buffers.give(right[0].bytes.buffer)
-  const bytes = right.reduce((sum, frame) => sum + frame.length, 0)
-  return { wrong: run.frames.length - right.length, blocks: right.length, bytes }
+): Promise<VerifiedRun> {
+  const { frames } = await verifier.verifyRun(run)
+  const right = frames.filter((frame) => frame !== undefined)
+  return { frames: right, wrong: frames.length - right.length }
+}
+
+/** Stores them, and gives their memory back. Returns their sizes. Errors: those of `put`; then they stay as they are. */
+export async function storeFrames(
+  { store, buffers }: { store: BlockStore; buffers: BufferPool },
+  frames: readonly Frame[],
+): Promise<{ blocks: number; bytes: number }> {
+  await store.put(frames)
+  const bytes = frames.reduce((sum, frame) => sum + frame.length, 0)
+  if (frames[0] !== undefined) buffers.give(frames[0].bytes.buffer)
+  return { blocks: frames.length, bytes }
 }

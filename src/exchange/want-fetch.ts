@@ -17,7 +17,8 @@ import {
   missingIndices,
   type RunWant,
   runWant,
-  storeVerified,
+  storeFrames,
+  verified,
 } from './run-fetch.ts'
 import type { RunBlocks, SegmentReader } from './segment-reader.ts'
 import type { SessionPeer } from './session-peer.ts'
@@ -175,14 +176,13 @@ export class WantFetch {
   }
 
   async #store(peer: SessionPeer, want: RunWant, answer: Blocks): Promise<void> {
-    const frames = framesOf(want, answer)
     const wireBytes = answer.payload.length
     const { blocks: store, verifier, buffers } = this.#components
-    const stored = await this.#locally(storeVerified({ store, verifier, buffers }, frames))
+    const { frames, wrong } = await this.#locally(verified(verifier, framesOf(want, answer)))
+    const stored = await this.#locally(storeFrames({ store, buffers }, frames))
     const fallback = peer.origin && this.#fallbacks.has(want.run)
     this.#events.arrived(peer, { ...stored, wireBytes, duplicate: false, fallback })
-    if (stored.wrong > 0)
-      throw new IntegrityError(`peer sent ${stored.wrong} wrong blocks of run ${want.run}`)
+    if (wrong > 0) throw new IntegrityError(`peer sent ${wrong} wrong blocks of run ${want.run}`)
   }
 
   /** After an answer: is it all here now? Blocks that other runs were waiting for may have failed there. */

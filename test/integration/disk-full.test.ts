@@ -1,6 +1,6 @@
 // mostly waits
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +11,7 @@ import { createTestnet } from '../../testnet/testnet.ts'
 import { writeRandomImage } from '../fixtures/disk-image.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { until } from '../fixtures/hosts.ts'
+import { NbdClient, requestBytes } from '../fixtures/nbd-client.ts'
 import { missingPrograms } from '../fixtures/programs.ts'
 import { assertExportIs, pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
@@ -78,7 +79,7 @@ withMount(
 )
 
 withQemu(
-  'a disk is read while there is little room and is not filled, and waits without an error while there is none',
+  'a disk is read while there is little room and is not filled, and waits without an error while there is none, and goes on when there is',
   async ({ dir, disk, testnet }) => {
     const image = join(dir, 'lazy.img')
     await writeRandomImage(image, 32 * MiB)
@@ -100,14 +101,25 @@ withQemu(
     assert.match(little.fillReason ?? '', /^nothing is fetched ahead of reads: /)
     assert.equal([little.state, little.reason], ['ready', undefined])
 
-    const waiting = read(4 * MiB, 24 * MiB).catch(() => {})
+    const client = await NbdClient.serving(socket, { structured: false, name: exported })
+    const [offset, length] = [4 * MiB, 24 * MiB]
+    client.send(requestBytes({ command: 0, offset: BigInt(offset), length }))
     await until(async () => (await state()).state === 'stalled')
     assert.match((await state()).reason ?? '', /full/)
     const { figures } = await state()
     assert.equal([figures?.errors, figures?.waits], [0, 2], 'it waits, and has had no error')
-    await withNode(node, (client) => client.disks.detach(name, { force: true }))
-    await waiting
+
+    // By themselves, and soon: origins hardly give twice what a node could not store.
     await run('mount', ['-o', 'remount,size=256m', disk])
+    const late = setTimeout(() => client.close(), 20_000)
+    assert.is((await client.simpleReply()).error, 0)
+    const bytes = (await readFile(image)).subarray(offset, offset + length)
+    for (let at = 0; at < length; at += MiB)
+      assert.ok((await client.read(MiB)).equals(bytes.subarray(at, at + MiB)), `bytes at ${at}`)
+    clearTimeout(late)
+    client.close()
+    assert.is((await state()).reason, undefined)
+    await withNode(node, (of) => of.disks.detach(name, { force: true }))
   },
 )
 
