@@ -240,8 +240,10 @@ export class DiskImage implements SharedImage {
     this.#pull = pull
     // One that ends at once has not worked: or it would be begun again without a pause.
     const cancel = this.#components.clock.after(DISK_RETRY_MS, () => this.#works())
+    this.#watchRoom()
     void pull.over.then(() => {
       cancel()
+      this.#watchRoom()
       const { reason } = pull.signal
       if (reason instanceof NotAuthorisedError) this.#refused(reason)
       else this.#refillAfter(DISK_RETRY_MS)

@@ -41,6 +41,8 @@ export class FillRoom implements Room {
   readonly #watching = new Set<() => void>()
   #reason: string | undefined
   #isOpen = false
+  /** Why nobody knows; logged. */
+  #failure: string | undefined
   #cancel = () => {}
 
   constructor(components: FillRoomComponents, init: FillRoomInit) {
@@ -74,8 +76,11 @@ export class FillRoom implements Room {
     this.#cancel()
     try {
       this.#say(await this.#full())
+      this.#failure = undefined
     } catch (error) {
-      log.error({ err: error }, 'could not find out how much room there is')
+      if (this.#failure !== String(error))
+        log.error({ err: error }, 'could not find out how much room there is')
+      this.#failure = String(error)
     }
     this.#cancel()
     if (this.#watching.size > 0) this.#cancel = clock.after(FILL_LOOK_MS, () => void this.look())

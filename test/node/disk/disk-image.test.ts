@@ -336,6 +336,8 @@ test('is not filled while there is no room for that, says so, is read all the sa
     room.told()
     await until(clock, () => disk.complete)
     assert.is(disk.fillTrouble, undefined)
+    await until(clock, () => site.puller.running().length === 0)
+    assert.is(room.watchers, 0, 'nothing is left to be filled')
     await disk.close()
     assert.is(room.watchers, 0)
     await origin.exchange.stop()

@@ -60,4 +60,23 @@ test('what a look found while nobody watched is no leave to fill', () =>
     unwatch()
   }))
 
+test('what cannot be found out is one line in the log until it is something else', () =>
+  withScratch(async (dir) => {
+    const { log, lines } = recordingLog()
+    let trouble: string | undefined = 'no answer'
+    const stat = async () => {
+      if (trouble !== undefined) throw new Error(trouble)
+      return { blocks: 1, storedBytes: 1 }
+    }
+    const room = new FillRoom(
+      { blocks: { stat }, clock: new FakeClock(), log },
+      { dir, storedBytesMax: 1000 },
+    )
+    for (const next of ['no answer', 'no answer', 'another', undefined, 'another']) {
+      trouble = next
+      await room.look()
+    }
+    assert.is(lines.filter(({ level }) => level === 'error').length, 3)
+  }))
+
 test.run()
