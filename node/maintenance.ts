@@ -76,8 +76,9 @@ export class Maintenance {
   }
 
   async #collect(init: { dryRun: boolean }): ReturnType<typeof collectGarbage> {
-    const { blocks, nodes, catalog, disks } = this.#components
-    const kept = [...catalog.all(), ...disks.images()].map(({ manifest }) => manifest)
+    const { blocks, nodes, catalog, disks, puller } = this.#components
+    // What has just begun may not be in the catalog yet.
+    const kept = [...catalog.all(), ...disks.images(), ...puller.running()].map(({ manifest }) => manifest)
     const roots = [...new Set(kept)].map((manifest) => parseManifestId(manifest))
     return await collectGarbage({ blocks, nodes, roots }, { dryRun: init.dryRun, partial: true })
   }
