@@ -44,11 +44,11 @@ export type AttachRequest = Static<typeof AttachRequest>
 
 export const DiskParams = Type.Object({ name: DiskName })
 /** What names one attach that has made a disk. */
-const Attachment = Type.String({ minLength: 1, maxLength: 64 })
+const attachment = { minLength: 1, maxLength: 64 }
 export const DetachQuery = Type.Object(
   {
     force: Type.Optional(Type.Boolean()),
-    attachment: Type.Optional(Attachment),
+    attachment: Type.Optional(Type.String(attachment)),
   },
   closed,
 )
@@ -134,11 +134,13 @@ export type DiskObject = Static<typeof DiskObject>
 export const AttachAnswer = Type.Composite([
   DiskObject,
   Type.Object({
-    attachment: Type.Optional({
-      ...Attachment,
-      description:
-        'there when this attach made the disk: a detach that gives it back is refused once somebody else has attached the disk',
-    }),
+    attachment: Type.Optional(
+      Type.String({
+        ...attachment,
+        description:
+          'there when this attach made the disk: a detach that gives it back is refused once somebody else has attached the disk',
+      }),
+    ),
   }),
 ])
 export type AttachAnswer = Static<typeof AttachAnswer>
