@@ -105,6 +105,8 @@ function run() {
   const command = process.argv.slice(2, 4).join(' ')
   const flags = FLAGS[command]
   const cache = hasUseOfCache(command) ? compileCacheDir() : undefined
+  // Node.js would take it from there by itself: the unit of a service says it for those that run from sources.
+  if (!cache) delete process.env.NODE_COMPILE_CACHE
   if (flags && process.execve && !process.env.BOOTSWARM_TUNED) {
     replaceSelf(flags, Object.assign({}, MALLOC[command], cache ? { NODE_COMPILE_CACHE: cache } : {}))
   }
