@@ -10,6 +10,8 @@ export interface ProgramEnd {
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined
+  /** What an aborted `signal` sends; SIGTERM unless given. */
+  readonly killSignal?: 'SIGTERM' | 'SIGKILL'
   /** Beside those that every program gets. */
   readonly env?: Readonly<Record<string, string>>
   /** Pieces of standard output as they come. */
@@ -39,7 +41,7 @@ export async function runProgram(
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr = (stderr + text).slice(-OUTPUT_CHARS_MAX)
   })
-  const stop = () => child.kill('SIGTERM')
+  const stop = () => child.kill(options.killSignal ?? 'SIGTERM')
   child.once('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') resolve(undefined)
     else reject(error)
