@@ -9,10 +9,12 @@ const SLAB_BYTES = 64 * KiB
 const SLABS_KEPT_MAX = 64
 /** Pieces up to which copying is cheaper than one more piece for the system. */
 const COPY_BYTES_MAX = 8 * KiB
-/** What is handed to the system at a time: so that progress is seen. */
-const BATCH_BYTES = 1024 * KiB
+/** What is handed to the system at a time: so that the progress of a client is seen that takes 128 KiB a second, also within one long answer. */
+const BATCH_BYTES = 256 * KiB
 /** ... over a link, which may have 1 Mbit/s for a client. */
 const REMOTE_BATCH_BYTES = 128 * KiB
+/** Batches that the socket has at a time, one on its way and the next: it would hand over all that it has in one piece, of which nothing is seen before its end. */
+const HANDED_MAX = 2
 /** Zeros for those who cannot be told of holes. */
 const ZEROS = Buffer.alloc(256 * KiB)
 
@@ -30,6 +32,7 @@ export interface Written {
 interface Batch extends Written {
   /** With headers. */
   readonly sentBytes: number
+  readonly pieces: readonly Uint8Array[]
   readonly slabs: readonly Buffer[]
   readonly releases: readonly (() => void)[]
 }
@@ -68,6 +71,9 @@ export class Outbox {
   #answers = 0
   #answerBytes = 0
   #batches = 0
+  /** Those that the socket does not have yet, and how many it has. */
+  #queue: Batch[] = []
+  #handed = 0
   #progressMs = 0
   #scheduled = false
   #closed = false
@@ -135,6 +141,7 @@ export class Outbox {
   close(): void {
     this.#closed = true
     this.#pieces = []
+    this.#queue = []
     this.#releases = []
     this.#slab = undefined
     this.#full = []
@@ -171,33 +178,43 @@ export class Outbox {
   #send(): void {
     if (this.#closed) return
     this.#seal()
-    const last = this.#pieces.pop()
-    if (last === undefined) return
-    const { socket, clock } = this.#components
-    const batch = {
+    if (this.#pieces.length === 0) return
+    this.#queue.push({
+      pieces: this.#pieces,
       ...{ answers: this.#answers, bytes: this.#answerBytes, sentBytes: this.#bytes },
       ...{ slabs: this.#full, releases: this.#releases },
-    }
+    })
+    this.#pieces = []
     this.#releases = []
     this.#full = []
     this.#answers = 0
     this.#answerBytes = 0
     this.#sentBytes += this.#bytes
     this.#bytes = 0
-    if (this.#batches === 0) this.#progressMs = clock.monotonic()
+    if (this.#batches === 0) this.#progressMs = this.#components.clock.monotonic()
     this.#batches += 1
-    const pieces = this.#pieces
-    this.#pieces = []
-    socket.cork()
-    for (const piece of pieces) socket.write(piece)
-    socket.write(last, (error) => {
-      if (error === undefined || error === null) this.#onWritten(batch)
-    })
-    socket.uncork()
+    this.#handOver()
+  }
+
+  #handOver(): void {
+    const { socket } = this.#components
+    while (this.#handed < HANDED_MAX) {
+      const batch = this.#queue.shift()
+      if (batch === undefined) return
+      this.#handed += 1
+      socket.cork()
+      for (const [i, piece] of batch.pieces.entries()) {
+        if (i < batch.pieces.length - 1) socket.write(piece)
+        else socket.write(piece, (error) => void (error ?? this.#onWritten(batch)))
+      }
+      socket.uncork()
+    }
   }
 
   #onWritten({ answers, bytes, sentBytes, slabs, releases }: Batch): void {
     if (this.#closed) return
+    this.#handed -= 1
+    this.#handOver()
     this.#sentBytes -= sentBytes
     for (const release of releases) release()
     const { slabs: pool, clock } = this.#components

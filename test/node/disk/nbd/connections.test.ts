@@ -221,6 +221,36 @@ test('a client that takes no answers is hung up on, and gives back what it holds
   return withNbd(disk({ read }), task, { clock, observer })
 })
 
+test('a client that takes little, but takes it, keeps its connection within one long answer', () => {
+  const clock = new FakeClock()
+  const observer = new RecordingObserver()
+  const bytes = Buffer.alloc(16 * MiB, 1)
+  const task = async ({ path, server }: { path: string; server: NbdServer }) => {
+    const client = await NbdClient.serving(path)
+    client.socket.pause()
+    client.send(requestBytes({ command: READ, length: bytes.length }))
+    await until(() => server.bytesInFlight > 0)
+    let taken = 0
+    client.socket.removeAllListeners('data')
+    client.socket.pause()
+    client.socket.on('data', (chunk: Buffer) => {
+      taken += chunk.length
+      if (taken > MiB) client.socket.pause()
+    })
+    for (let i = 0; i < 7; i++) {
+      await until(() => clock.pending > 0)
+      await clock.advance(NBD_UNREAD_MS - 1000)
+      taken = 0
+      client.socket.resume()
+      await until(() => taken > MiB)
+    }
+    assert.equal(observer.refusals, [])
+    client.close()
+    await until(() => server.connections === 0)
+  }
+  return withNbd(disk({ read: () => [bytes] }), task, { clock, observer })
+})
+
 test('two clients that take no answers hold up nobody for long, whatever they have asked for', () => {
   const clock = new FakeClock()
   const observer = new RecordingObserver()
