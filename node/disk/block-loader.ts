@@ -118,7 +118,7 @@ export class BlockLoader {
       if (damaged.length > 0) {
         if (++rounds > DISK_DAMAGED_MAX)
           throw new IntegrityError('blocks are damaged again as soon as they are stored')
-        await this.#forget(damaged)
+        await this.#forget(damaged, opening.options)
       }
       left = [...lacking, ...damaged]
       if (left.length > 0) await this.#bring(left, opening.options)
@@ -220,9 +220,10 @@ export class BlockLoader {
     return blocks.filter((_, i) => found[i] === undefined)
   }
 
-  async #forget(damaged: readonly PlacedBlock[]): Promise<void> {
+  async #forget(damaged: readonly PlacedBlock[], options: BringOptions): Promise<void> {
     this.#events.damaged(damaged.length)
-    await this.#components.blocks.delete(damaged.map(({ digest }) => digest))
+    const digests = damaged.map(({ digest }) => digest)
+    await this.#source.patiently(() => this.#components.blocks.delete(digests), options)
     for (const run of new Set(damaged.map(({ run }) => run))) this.#source.lost(run)
   }
 

@@ -135,14 +135,22 @@ export class DiskImage implements SharedImage {
     const local = isFetched ? undefined : await this.#local.segment(index)
     if (local !== undefined) return local
     if (!isFetched) waits?.()
-    return await this.#patiently(options, (session) => session.segment(index, options))
+    return await this.#patiently(
+      options,
+      async (session) => (await session()).segment(index, options),
+      () => this.#local.segment(index),
+    )
   }
 
   async bring(wanted: LackingBlocks, options: BringOptions): Promise<number> {
     // While something fetches the image, its reads find out by themselves.
     const runs = this.#pull?.ended === false ? undefined : this.#components.exchange.swarm(this.id)?.have
     if (runs?.has(wanted.run) === true) this.lost(wanted.run)
-    return await this.#patiently(options, (session) => session.read(wanted, options))
+    return await this.#patiently(options, async (session) => (await session()).read(wanted, options))
+  }
+
+  async patiently(work: () => Promise<void>, options: CallOptions): Promise<void> {
+    await this.#patiently(options, work)
   }
 
   lost(run: number): void {
@@ -162,13 +170,19 @@ export class DiskImage implements SharedImage {
     if (this.#pull?.session.onDemand === true) this.#pull.stop()
   }
 
-  /** While nobody can be asked, or the session ends, it is tried again; what fails here is an error. */
-  async #patiently<T>({ signal }: CallOptions, work: (session: Session) => Promise<T>): Promise<T> {
+  /** While nobody can be asked, or the session ends, or there is no room, it is tried again, after a look at what is `here` by now; what fails here is an error. */
+  async #patiently<T>(
+    { signal }: CallOptions,
+    work: (session: () => Promise<Session>) => Promise<T>,
+    here?: () => Promise<T | undefined>,
+  ): Promise<T> {
     const closed = this.#closed.signal
     const given = signal === undefined ? closed : AbortSignal.any([signal, closed])
     for (let isTroubled = false; ; isTroubled = true) {
       try {
-        const done = await work(await unless(given, this.#session()))
+        const found = isTroubled ? await here?.() : undefined
+        if (found !== undefined) return found
+        const done = await work(() => unless(given, this.#session()))
         if (isTroubled) this.#works()
         return done
       } catch (error) {

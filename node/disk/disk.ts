@@ -260,6 +260,8 @@ export class OpenDisk implements Disk {
       id: image.id,
       manifest: image.manifest,
       lost: (run) => image.lost(run),
+      patiently: (work, options) =>
+        this.#watch(this.#inTime('room in the store', options, (asked) => image.patiently(work, asked))),
       segment: (index, options = {}) =>
         this.#watch(this.#inTime(`segment ${index}`, options, (asked) => image.segment(index, asked))),
       bring: async (wanted, options) => {

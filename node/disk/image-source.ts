@@ -29,6 +29,8 @@ export interface ImageSource {
   segment(index: number, options?: SegmentOptions): Promise<Segment>
   /** Resolves when the blocks are in the store, verified, with the bytes of those that were fetched for it alone; waits while nobody has them. */
   bring(blocks: LackingBlocks, options: BringOptions): Promise<number>
+  /** Does what the store may have no room for; waits while it has none. */
+  patiently(work: () => Promise<void>, options: CallOptions): Promise<void>
   /** A run lacks blocks that it had: they were damaged, and are deleted. */
   lost(run: number): void
 }

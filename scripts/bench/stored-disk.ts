@@ -82,6 +82,7 @@ function wholeImage({ manifest, manifestId }: ImportResult, blocks: PackStore): 
       throw lost()
     },
     lost() {},
+    patiently: (work: () => Promise<void>) => work(),
     fill() {},
   }
 }

@@ -34,6 +34,7 @@ function mapOf(init: { segmentsMax?: number } = {}): { map: ImageMap; loads: num
     },
     bring: async () => 0,
     lost: () => {},
+    patiently: (work) => work(),
   }
   return { map: new ImageMap({ source, cache: new SegmentCache(init) }), loads }
 }
