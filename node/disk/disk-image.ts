@@ -284,10 +284,10 @@ export class DiskImage implements SharedImage {
     this.#cancelRefill = this.#components.clock.after(ms, () => void this.#refill())
   }
 
-  /** Does not throw: tries again for as long as a disk wants all of the image. */
+  /** Does not throw: tries again for as long as a disk wants all of the image, or something is said of it that may not be true any more. */
   async #refill(): Promise<void> {
     const ended = (this.#pull?.ended ?? this.#init.refusal !== undefined) && !this.complete
-    const wanted = this.#filling.size > 0 || this.#trouble.refused
+    const wanted = this.#filling.size > 0 || this.#trouble.text !== undefined
     if (!ended || !wanted || this.#closed.signal.aborted) return
     try {
       await this.#session()
@@ -296,7 +296,7 @@ export class DiskImage implements SharedImage {
       const reason = error instanceof BootswarmError ? error.message : error
       this.#met(error)
       log.warn({ manifest: this.id, err: reason }, 'an image cannot be filled at the moment')
-      this.#refillAfter(this.#trouble.refused ? REFUSED_RETRY_MS : DISK_RETRY_MS)
+      this.#refillAfter(this.#trouble.lasts ? REFUSED_RETRY_MS : DISK_RETRY_MS)
     }
   }
 

@@ -148,6 +148,29 @@ test('a read waits while the right to the image has ended, and goes on by a newe
     await origin.exchange.stop()
   }))
 
+test('a disk that came back while the tracker was away is right again with it, although nobody reads', () =>
+  withSite(async (site, clock) => {
+    const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
+    site.peers = [origin.address]
+    const before = await opened(site, clock, OPEN)
+    await before.close()
+    await settled(() => site.puller.running().length === 0)
+    let joins = 0
+    site.refusal = () => {
+      joins++
+      return new GrantError('the tracker is away', { data: { away: true } })
+    }
+    const disk = await site.opener.open(LAZY_REFERENCE, { ...OPEN, isBack: true })
+    assert.is(disk.trouble, 'the tracker is away')
+    joins = 0
+    await passes(clock, 4 * DISK_RETRY_MS)
+    assert.ok(joins >= 3 && joins <= 4, `${joins} tries in ${4 * DISK_RETRY_MS} ms`)
+    site.refusal = () => undefined
+    await until(clock, () => disk.trouble === undefined)
+    await disk.close()
+    await origin.exchange.stop()
+  }))
+
 for (const refusal of [new NotAuthorisedError('not any more'), new GrantError('delegation has expired')])
   test(`a disk that comes back when the right has ended (${refusal.code}) is read as far as it is here`, () =>
     withSite(async (site, clock) => {
