@@ -89,10 +89,12 @@ export interface DetachInit {
   readonly attachment?: string | undefined
 }
 
-/** Throws ConflictError when somebody else has attached it, StateError while machines use it at its socket. */
+/** Throws ConflictError when somebody else has attached it or the node has started anew, StateError while machines use it at its socket. */
 export function checkDetach(attached: Attached, { force, attachment }: DetachInit): void {
   if (attachment !== undefined && attachment !== attached.attachment)
-    throw new ConflictError(`disk ${attached.record.name} was attached again by somebody else`)
+    throw new ConflictError(
+      `disk ${attached.record.name} was attached again by somebody else, or the node has started anew since`,
+    )
   if (!force) checkUnused(attached)
 }
 

@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander'
 import type { AttachRequest, DiskObject, OnLoss } from '../api/disk-schemas.ts'
 import { ON_LOSS } from '../api/disk-schemas.ts'
 import type { NodeClient } from '../api/node-client.ts'
+import { BootswarmError } from '../core/errors.ts'
 import { parseReference } from '../core/reference.ts'
 import { withNode } from './connect.ts'
 import { addDelegateOptions, type DelegateFlags, delegationFor } from './delegation.ts'
@@ -136,6 +137,8 @@ async function takeBack(
   try {
     await client.disks.detach(name, { attachment })
   } catch (error) {
+    // Somebody has taken it away meanwhile.
+    if (error instanceof BootswarmError && error.code === 'E_NOT_FOUND') return
     const reason = error instanceof Error ? error.message : String(error)
     shell.terminal.stderr.write(`disk ${name} stays attached: ${printable(reason)}\n`)
   }
