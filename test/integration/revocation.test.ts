@@ -31,7 +31,7 @@ const MiB = 1024 * 1024
 /** Life of passes and grants. */
 const LIFE_S = 6
 /** Life of a right that is lent; attaching a disk takes less. */
-const LENT_S = 8
+const LENT_S = 15
 const REFERENCE = 'site/disk:v1'
 const NODES = { kind: 'group', subject: 'nodes', right: 'read' } as const
 

@@ -27,9 +27,18 @@ export function ownGroup({ dir, version }: Hierarchy): string {
   return join(dir, own?.[2] ?? '/')
 }
 
-/** Its groups get shares of its processor time. Errors: those of the system. */
-export function divide({ version }: Hierarchy, group: string): void {
-  if (version === 2) writeFileSync(join(group, 'cgroup.subtree_control'), '+cpu')
+/** Its groups get shares of its processor time. Returns what puts back how it was, as far as nobody needs it by then. Errors: those of the system. */
+export function divide({ version }: Hierarchy, group: string): () => void {
+  const control = join(group, 'cgroup.subtree_control')
+  if (version === 1 || words(control).includes('cpu')) return () => {}
+  writeFileSync(control, '+cpu')
+  return () => {
+    try {
+      writeFileSync(control, '-cpu')
+    } catch {
+      // Groups of others are divided by now.
+    }
+  }
 }
 
 /** Shares beside those of its neighbours, when somebody has to wait; what nobody has said anything of has 100. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { StateError } from '../../src/core/errors.ts'
+import { StateError, TimeoutError } from '../../src/core/errors.ts'
 import type { NodeHandle } from '../handles.ts'
 import { readOnce } from '../vm/first-byte.ts'
 import { withNode } from '../with-node.ts'
@@ -7,6 +7,8 @@ import { withNode } from '../with-node.ts'
 /** A page: what a machine reads first of any disk. */
 export const FIRST_BYTES = 4096
 const LOOK_MS = 20
+/** A node that starts enrols within a second or two. */
+const ENROL_MS = 60_000
 
 export interface FirstByteInit {
   readonly reference: string
@@ -27,7 +29,7 @@ export async function firstByteMs(node: NodeHandle, init: FirstByteInit): Promis
   return tookMs
 }
 
-/** The node has nothing of the images of these disks any more, and has just started and enrolled. */
+/** The node has nothing of the images of these disks any more, and has just started and enrolled. Throws TimeoutError when it does not. */
 export async function startAnew(
   node: NodeHandle,
   disks: readonly Pick<FirstByteInit, 'reference' | 'name'>[],
@@ -39,6 +41,9 @@ export async function startAnew(
   // What took part in their swarms has ended with it.
   await node.restart()
   await withNode(node, (client) => client.gc())
-  while ((await withNode(node, (client) => client.status())).enrolment.state !== 'active')
+  const endMs = performance.now() + ENROL_MS
+  while ((await withNode(node, (client) => client.status())).enrolment.state !== 'active') {
+    if (performance.now() > endMs) throw new TimeoutError(`a node has not enrolled in ${ENROL_MS / 1000} s`)
     await sleep(LOOK_MS)
+  }
 }

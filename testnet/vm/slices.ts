@@ -53,11 +53,15 @@ export function openSlices({ guestCores }: SlicesInit = {}): Slices | undefined 
   const before = ownGroup(hierarchy)
   const base = join(hierarchy.dir, arenaStamp())
   const machines = join(base, 'machines')
+  let unite = () => {}
   const leave = () => {
     if (ownGroup(hierarchy).startsWith(base)) enter(before, process.pid)
     removeGroup(base)
+    unite()
   }
   try {
+    mkdirSync(base)
+    unite = divide(hierarchy, hierarchy.dir)
     makeGroups(hierarchy, { base, machines })
   } catch {
     leave()
@@ -82,8 +86,6 @@ export function openSlices({ guestCores }: SlicesInit = {}): Slices | undefined 
 
 function makeGroups(hierarchy: Hierarchy, { base, machines }: { base: string; machines: string }): void {
   const system = join(base, 'system')
-  mkdirSync(base)
-  divide(hierarchy, hierarchy.dir)
   divide(hierarchy, base)
   weigh(hierarchy, base, ALL_WEIGHT)
   for (const group of [system, machines]) mkdirSync(group)
