@@ -63,6 +63,7 @@ function withFake(task: (node: Node) => Promise<void>): Promise<void> {
       },
       detach: async (name: string, { attachment }: { attachment?: string }) => {
         node.detached.push([name, attachment])
+        if (name === 'gone') throw new NotFoundError(`there is no disk ${name}`)
         if (name === 'taken') throw new ConflictError(`disk ${name} was attached again by somebody else`)
       },
       opened: (name: string) => (name === DISK.name ? ({} as Disk) : notHere()),
@@ -133,10 +134,11 @@ test('a disk goes when its overlay cannot be made, and no other: not one that wa
       const line = ['disk', 'attach', 'site/debian', '--name', name, '--overlay', overlay, '--socket', socket]
       return await runBootswarm(line, { env: { PATH: dir } })
     }
-    for (const name of ['new', 'there', 'taken']) {
+    for (const name of ['new', 'there', 'gone', 'taken']) {
       const { code, stdout, stderr } = await attach(name)
       assert.equal([code, stdout], [1, ''])
       assert.match(stderr, 'bootswarm: qemu-img: no space')
+      assert.is(stderr.includes('stays attached'), name === 'taken')
       assert.is(
         stderr.includes('disk taken stays attached: disk taken was attached again by somebody else\n'),
         name === 'taken',
@@ -144,6 +146,7 @@ test('a disk goes when its overlay cannot be made, and no other: not one that wa
     }
     assert.equal(detached, [
       ['new', 'first'],
+      ['gone', 'first'],
       ['taken', 'first'],
     ])
   }))
