@@ -207,43 +207,6 @@ test('a damaged block is fetched again, counted, and never given', () =>
     await origin.exchange.stop()
   }))
 
-test('a damaged block that the store has no room to forget is waited for', async () => {
-  const clock = new FakeClock(Date.now())
-  await withSite(
-    async (site) => {
-      await putSome(site, IMAGE, () => true)
-      await site.node.nodes.put(await all(IMAGE))
-      const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true, clock })
-      site.peers = [origin.address]
-      const disk = await site.opener.open(LAZY_REFERENCE, OPEN)
-      const { blocks } = site.node
-      const [get, remove] = [blocks.get.bind(blocks), blocks.delete.bind(blocks)]
-      let tries = 0
-      blocks.get = async (digests) => {
-        if (tries < 3) throw new IntegrityError('damaged')
-        return await get(digests)
-      }
-      blocks.delete = async (digests) => {
-        if (++tries < 3) throw new StorageFullError('the index is full')
-        await remove(digests)
-      }
-      const read = isRight(disk, 4096, 100)
-      const state = { over: false }
-      void read.finally(() => Object.assign(state, { over: true })).catch(() => {})
-      while (!state.over) {
-        await clock.advance(10)
-        await new Promise((resolve) => setTimeout(resolve, 1))
-      }
-      assert.ok(await read)
-      assert.is(tries, 3)
-      assert.equal([disk.stats().damagedBlocks, disk.stats().errors], [1, 0])
-      await disk.close()
-      await origin.exchange.stop()
-    },
-    { clock },
-  )
-})
-
 test('what is in memory alone, because the store was cleaned, is fetched again for later', () =>
   withSite(async (site) => {
     const origin = await holderOf(site, IMAGE, { name: 'origin', origin: true })
