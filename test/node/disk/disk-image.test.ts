@@ -12,14 +12,7 @@ import {
 } from '../../../src/core/errors.ts'
 import { PEER_RETRY_MS, REFUSED_RETRY_MS } from '../../../src/core/limits.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
-import {
-  holderOf,
-  LAZY_REFERENCE,
-  type LazySite,
-  lazyImage,
-  lazySite,
-  putSome,
-} from '../../fixtures/lazy-site.ts'
+import { holderOf, LAZY_REFERENCE, type LazySite, lazyImage, lazySite } from '../../fixtures/lazy-site.ts'
 import { withScratch } from '../../fixtures/scratch.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 
@@ -220,27 +213,6 @@ test('a disk that comes back on a full file system is read as far as it is here,
     assert.is(disk.stats().errors, 0)
     await disk.close()
     await origin.exchange.stop()
-  }))
-
-test('a read that waits for a segment goes on by the one that is here by then, whoever has stored it', () =>
-  withSite(async (site, clock) => {
-    await putSome(site, IMAGE, () => true)
-    const disk = await opened(site, clock, OPEN)
-    const { nodes } = site.node
-    await nodes.delete(IMAGE.manifest.segments.map(({ digest }) => digest))
-    const read = isRight(disk, 4096, 100_000)
-    await passes(clock, 100)
-    site.refusal = () => new NotAuthorisedError('not any more')
-    site.puller.stopAll(new NotAuthorisedError('not any more'))
-    await settled(() => disk.trouble !== undefined)
-    await nodes.put(await nodesOf())
-    const backMs = clock.monotonic()
-    const state = { over: false }
-    void read.finally(() => Object.assign(state, { over: true })).catch(() => {})
-    await until(clock, () => state.over)
-    assert.ok(await read)
-    assert.ok(clock.monotonic() - backMs < PEER_RETRY_MS)
-    await disk.close()
   }))
 
 test('nothing is begun again for a disk that only wants what it reads, nor for one that is closed', () =>
