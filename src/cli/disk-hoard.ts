@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { HoardImage, HoardView } from '../api/hoard-schemas.ts'
+import { StateError } from '../core/errors.ts'
 import { withNode } from './connect.ts'
 import { teach } from './help.ts'
 import { addFormatOption, type FormatFlags, printItem } from './output.ts'
@@ -25,7 +26,10 @@ export function addDiskHoard(disk: Command, shell: Shell): void {
   const command = disk
     .command('hoard')
     .description('what is kept ready of what machines read while they boot, before anybody attaches')
-    .option('--fill', 'look at all images now, and wait until what is to be kept is here')
+    .option(
+      '--fill',
+      'look at all images now, and wait until everything was tried; an error when not all of what has its place is here then',
+    )
   addFormatOption(command)
   addSettingOptions(command, NODE_KEYS)
   teach(command, [
@@ -43,9 +47,18 @@ export function addDiskHoard(disk: Command, shell: Shell): void {
             .map(imageText)
             .join(' ')
         printItem(shell, view, { ...flags, text: describe, name })
+        if (flags.fill === true) checkReady(view)
       }),
     ),
   )
+}
+
+/** Throws StateError: a script is to know that a boot which has its place is not here yet. */
+function checkReady({ images }: HoardView): void {
+  const coming = images.filter((image) => stateOf(image) === 'coming').map(imageText)
+  if (coming.length === 0) return
+  const advice = 'The log of the node says why. It tries again within the hour, or by the same command.'
+  throw new StateError(`not ready yet: ${coming.slice(0, 20).join(', ')}`, { data: { advice } })
 }
 
 function describe({ budgetBytes, bytes, fetchedBytes, evicted, images }: HoardView): string {

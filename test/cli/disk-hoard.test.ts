@@ -27,7 +27,10 @@ const IMAGES = [
 ]
 
 /** A control API whose hoard fetches the rest when it is told to. */
-function withHoard(task: (run: (...flags: string[]) => ReturnType<typeof runHere>) => Promise<void>) {
+function withHoard(
+  task: (run: (...flags: string[]) => ReturnType<typeof runHere>) => Promise<void>,
+  { comes = true } = {},
+) {
   return withScratch(async (dir) => {
     const socket = join(dir, 'node.sock')
     const [debian, fedora, alpine] = IMAGES
@@ -38,7 +41,7 @@ function withHoard(task: (run: (...flags: string[]) => ReturnType<typeof runHere
         ...{ images: 1, bytes: 48 * MiB, budgetBytes: 100 * MiB, fetchedBytes: 40 * MiB, evicted: 2 },
       },
       now: async () => {
-        hoard.images = [debian, fedora, { ...alpine, digest: 'reads' }]
+        if (comes) hoard.images = [debian, fedora, { ...alpine, digest: 'reads' }]
       },
     }
     const app = fastify()
@@ -77,5 +80,17 @@ test('looks at all images now, and gives scripts all of it', () =>
       ...{ bytes: 10 * MiB, ready: true, own: true, attachedAt: 0 },
     })
   }))
+
+test('what has its place and did not come is an error, after all of it was shown', () =>
+  withHoard(
+    async (run) => {
+      const { code, stdout, stderr } = await run('--fill')
+      assert.is(code, 1)
+      assert.match(stdout, /^site\/alpine@2 .* coming /m)
+      assert.match(stderr, 'not ready yet: site/alpine@2\n')
+      assert.match(stderr, 'The log of the node says why.')
+    },
+    { comes: false },
+  ))
 
 test.run()
