@@ -1,7 +1,7 @@
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { BlockStore } from '../../src/core/blockstore.ts'
-import { type ManifestId, parseManifestId } from '../../src/core/cid.ts'
+import { type Digest, type ManifestId, parseManifestId } from '../../src/core/cid.ts'
 import { IntegrityError, StorageError } from '../../src/core/errors.ts'
 import { EXCHANGE_MANIFESTS_MAX } from '../../src/core/limits.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
@@ -54,6 +54,18 @@ test('a damaged run is refused and not served any more; the channel and the othe
   await server.exchange.stop()
 })
 
+/** Whoever reads any of these blocks finds them damaged, for as long as the store has them. */
+function damage(store: Pick<BlockStore, 'get' | 'has'>, damaged: readonly Digest[]): void {
+  const get = store.get.bind(store)
+  store.get = async (digests) => {
+    const isDamaged = (digest: Digest) => damaged.some((one) => Buffer.compare(digest, one) === 0)
+    const held = await store.has(digests)
+    if (digests.some((digest, i) => isDamaged(digest) && held[i] === true))
+      throw new IntegrityError('a pack does not hold what its index says')
+    return await get(digests)
+  }
+}
+
 test('damaged blocks of a run leave the store, are counted and told; those beside them stay', async () => {
   const blocks = new MemoryStore()
   const damaged: string[] = []
@@ -61,13 +73,7 @@ test('damaged blocks of a run leave the store, are counted and told; those besid
   assert.is(await outcome(connection.open(IMAGE.id, testGrant('peer', IMAGE.id))), 'ok')
   const [bad, good] = IMAGE.blocks
   assert.ok(bad && good)
-  const get = blocks.get.bind(blocks)
-  blocks.get = async (digests) => {
-    const isBad = (digest: Uint8Array) => Buffer.compare(digest, bad.digest) === 0
-    if (digests.some(isBad) && (await blocks.has([bad.digest]))[0] === true)
-      throw new IntegrityError('a pack is shorter than its index says')
-    return await get(digests)
-  }
+  damage(blocks, [bad.digest])
   assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
   assert.equal(await blocks.has([bad.digest, good.digest]), [false, true])
   assert.is(server.exchange.serving.damagedBlocks, 1)
@@ -86,15 +92,7 @@ test('a damaged block that is asked for by digest leaves the store, and the othe
   const foreign = swarmImage([9]).blocks[0]
   assert.ok(foreign)
   await blocks.put([foreign])
-  const get = blocks.get.bind(blocks)
-  const damage = [bad.digest, foreign.digest]
-  blocks.get = async (digests) => {
-    const isBad = (digest: Uint8Array) => damage.some((one) => Buffer.compare(digest, one) === 0)
-    const held = await blocks.has(digests)
-    if (digests.some((digest, i) => isBad(digest) && held[i] === true))
-      throw new IntegrityError('a pack does not hold what its index says')
-    return await get(digests)
-  }
+  damage(blocks, [bad.digest, foreign.digest])
   const want = { id: 1, digests: [bad.digest, good.digest, foreign.digest] }
   assert.is(await outcome(connection.wantDigests(want).answer), 'E_NOT_FOUND')
   assert.equal(
@@ -115,13 +113,7 @@ test('a damaged segment leaves the store, and is told', async () => {
   const { nodes, exchange } = server
   const link = exchange.swarm(IMAGE.id)?.manifest.segments[0]
   assert.ok(link)
-  const get = nodes.get.bind(nodes)
-  nodes.get = async (digests) => {
-    const isBad = digests.some((digest) => Buffer.compare(digest, link.digest) === 0)
-    if (isBad && (await nodes.has([link.digest]))[0] === true)
-      throw new IntegrityError('a stored block is damaged')
-    return await get(digests)
-  }
+  damage(nodes, [link.digest])
   assert.is(await outcome(connection.want(WANT).answer), 'E_NOT_FOUND')
   assert.equal(await nodes.has([link.digest, parseManifestId(IMAGE.id)]), [false, true])
   assert.is(exchange.serving.damagedBlocks, 1)

@@ -1,4 +1,4 @@
-import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { truncate } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeFrame } from '../../src/core/frame-codec.ts'
@@ -6,7 +6,7 @@ import { BlockOpener } from '../../src/store/block-opener.ts'
 import { openPackStore, type PackStore } from '../../src/store/pack-store.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { noise } from '../fixtures/noise.ts'
-import { packPaths } from '../fixtures/pack-dir.ts'
+import { damage, packPaths } from '../fixtures/pack-dir.ts'
 import { temporaryDir } from '../fixtures/scratch.ts'
 
 const test = suite<{ dir: string; store: PackStore; remove: () => Promise<void> }>('blocks opened for reads')
@@ -28,17 +28,6 @@ test.after.each(async ({ store, remove }) => {
   await store.close()
   await remove()
 })
-
-/** Changes one byte of a block where it rests. */
-async function damage(dir: string, stored: Uint8Array, at: number): Promise<void> {
-  for (const path of await packPaths(dir)) {
-    const bytes = await readFile(path)
-    const found = bytes.indexOf(stored)
-    if (found < 0) continue
-    bytes[found + at] = (bytes[found + at] ?? 0) ^ 1
-    await writeFile(path, bytes)
-  }
-}
 
 test('gives blocks in the order in which they were asked for, and nothing where there is none', async ({
   store,

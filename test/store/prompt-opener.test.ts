@@ -1,11 +1,11 @@
-import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { truncate } from 'node:fs/promises'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { encodeFrame } from '../../src/core/frame-codec.ts'
 import { openPackStore, type PackStore } from '../../src/store/pack-store.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { noise } from '../fixtures/noise.ts'
-import { packPaths } from '../fixtures/pack-dir.ts'
+import { damage, packPaths } from '../fixtures/pack-dir.ts'
 import { temporaryDir } from '../fixtures/scratch.ts'
 import { SteppingClock } from '../fixtures/stepping-clock.ts'
 
@@ -44,17 +44,6 @@ test.after.each(async ({ store, remove }) => {
   await store.close()
   await remove()
 })
-
-/** Changes one byte of a block where it rests. */
-async function damage(dir: string, stored: Uint8Array, at: number): Promise<void> {
-  for (const path of await packPaths(dir)) {
-    const bytes = await readFile(path)
-    const found = bytes.indexOf(stored)
-    if (found < 0) continue
-    bytes[found + at] = (bytes[found + at] ?? 0) ^ 1
-    await writeFile(path, bytes)
-  }
-}
 
 test('gives blocks in the order in which they were asked for, of all kinds and more than once', ({
   store,

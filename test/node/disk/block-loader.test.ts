@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { IntegrityError, StorageFullError } from '../../../src/core/errors.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
-import { holderOf, LAZY_REFERENCE, lazyImage, lazySite } from '../../fixtures/lazy-site.ts'
+import { holderOf, LAZY_REFERENCE, lazyImage, lazySite, putAll } from '../../fixtures/lazy-site.ts'
 import { withScratch } from '../../fixtures/scratch.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 
@@ -16,11 +16,8 @@ test('a damaged block that the store has no room to forget is waited for', () =>
     const clock = new FakeClock(Date.now())
     const image = await lazyImage(seededRandom(7), 1)
     const site = await lazySite(join(dir, 'images'), image, { clock })
-    const { blocks, nodes } = site.node
-    for await (const digest of image.store.list()) {
-      const frames = (await image.store.get([digest])).filter((frame) => frame !== undefined)
-      await Promise.all([blocks.put(frames), nodes.put(frames)])
-    }
+    const { blocks } = site.node
+    await putAll(site.node, image)
     const origin = await holderOf(site, image, { name: 'origin', origin: true, clock })
     site.peers = [origin.address]
     const disk = await site.opener.open(LAZY_REFERENCE, { name: 'vm', fill: false, onLoss: 'wait' })

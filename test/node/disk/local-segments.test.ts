@@ -3,7 +3,7 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { NotAuthorisedError } from '../../../src/core/errors.ts'
 import { FakeClock } from '../../fixtures/fake-clock.ts'
-import { LAZY_REFERENCE, lazyImage, lazySite } from '../../fixtures/lazy-site.ts'
+import { LAZY_REFERENCE, lazyImage, lazySite, putAll } from '../../fixtures/lazy-site.ts'
 import { withScratch } from '../../fixtures/scratch.ts'
 import { seededRandom } from '../../fixtures/seeded-random.ts'
 
@@ -16,11 +16,8 @@ test('a read that waits for a segment goes on by the one that is here by then, w
     const clock = new FakeClock(Date.now())
     const image = await lazyImage(seededRandom(7), 1)
     const site = await lazySite(join(dir, 'images'), image, { clock })
-    const { blocks, nodes } = site.node
-    for await (const digest of image.store.list()) {
-      const frames = (await image.store.get([digest])).filter((frame) => frame !== undefined)
-      await Promise.all([blocks.put(frames), nodes.put(frames)])
-    }
+    const { nodes } = site.node
+    await putAll(site.node, image)
     const disk = await site.opener.open(LAZY_REFERENCE, { name: 'vm', fill: false, onLoss: 'wait' })
     const links = image.manifest.segments.map(({ digest }) => digest)
     const segments = (await nodes.get(links)).filter((frame) => frame !== undefined)
