@@ -98,10 +98,8 @@ export class Virsh {
     if (end.code === 0 && !tooLong.signal.aborted) return stdout
     if (tooLong.signal.aborted) throw new StateError('virsh: the answer is too long')
     if (late.aborted) throw new StateError(`virsh ${args[0]}: no answer within ${this.#callMs / 1000} s`)
-    const message = end.stderr
-      .trim()
-      .replace(/^error: /, '')
-      .slice(-MESSAGE_CHARS_MAX)
-    throw new StateError(`virsh: ${message || `ended with ${end.code}`}`)
+    const lines = end.stderr.split('\n').map((line) => line.replace(/^error: /, '').trim())
+    const message = lines.filter((line) => line !== '').join('; ')
+    throw new StateError(`virsh: ${message.slice(-MESSAGE_CHARS_MAX) || `ended with ${end.code}`}`)
   }
 }

@@ -7,6 +7,7 @@ import { NODE_PATHS } from '../../src/api/node-paths.ts'
 import { Virsh } from '../../src/cli/virsh.ts'
 import { runHere } from '../fixtures/cli.ts'
 import { diskObject } from '../fixtures/disk-object.ts'
+import { failureOf } from '../fixtures/failure.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('bootswarm disk resume')
@@ -84,6 +85,12 @@ test('a call that is not answered is ended', () =>
     } catch (error) {
       assert.match(String(error), 'virsh list: no answer within 0.05 s')
     }
+  }))
+
+test('what virsh says in several lines is told in one', () =>
+  withVirsh(`printf 'error: failed to connect\\nerror: No such file\\n\\n' >&2; exit 1`, async () => {
+    const virsh = new Virsh({ uri: 'qemu:///system' }, {})
+    assert.is((await failureOf(virsh.domains())).message, 'virsh: failed to connect; No such file')
   }))
 
 test.run()
