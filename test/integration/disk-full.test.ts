@@ -12,7 +12,7 @@ import { writeRandomImage } from '../fixtures/disk-image.ts'
 import { failureOf } from '../fixtures/failure.ts'
 import { until } from '../fixtures/hosts.ts'
 import { NbdClient, requestBytes } from '../fixtures/nbd-client.ts'
-import { missingPrograms } from '../fixtures/programs.ts'
+import { missingPrograms, testsThatNeed } from '../fixtures/programs.ts'
 import { assertExportIs, pushImage, withNode } from '../fixtures/testnet-steps.ts'
 
 const run = promisify(execFile)
@@ -33,11 +33,9 @@ const probe = await mkdtemp(join(tmpdir(), 'bs-mount-'))
 const refusal = await mountSmall(probe, '1m')
 if (refusal === undefined) await run('umount', [probe])
 await rm(probe, { recursive: true })
-if (refusal !== undefined) console.log(`skipped, a small file system needs root: ${refusal}`)
-const withMount = refusal === undefined ? test : test.skip
-const missing = missingPrograms('qemu-io')
-if (missing !== undefined) console.log(`skipped: ${missing}`)
-const withQemu = missing === undefined ? withMount : test.skip
+const mountLack = refusal && `a small file system needs root: ${refusal}`
+const withMount = testsThatNeed(test, mountLack)
+const withQemu = testsThatNeed(test, mountLack ?? missingPrograms('qemu-io'))
 
 test.before(async (context) => {
   if (refusal !== undefined) return

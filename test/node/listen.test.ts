@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fastify } from 'fastify'
@@ -6,7 +6,9 @@ import { Registry } from 'prom-client'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { listenForProbes, listenOnSocket } from '../../node/listen.ts'
+import { groupId } from '../../node/socket-file.ts'
 import { failureOf } from '../fixtures/failure.ts'
+import { testsThatNeed } from '../fixtures/programs.ts'
 import { withScratch } from '../fixtures/scratch.ts'
 
 const test = suite('listening of a node')
@@ -22,16 +24,11 @@ async function groupOf(path: string): Promise<number> {
   return (await stat(path)).gid
 }
 
-async function daemonGroup(): Promise<number | undefined> {
-  const line = (await readFile('/etc/group', 'utf8'))
-    .split('\n')
-    .find((entry) => entry.startsWith(`${GROUP}:`))
-  return line === undefined ? undefined : Number(line.split(':')[2])
-}
-
-const group = process.getuid?.() === 0 ? await daemonGroup() : undefined
-const asRoot = group === undefined ? test.skip : test
-if (group === undefined) console.log(`skipped: giving directories away needs root and the group ${GROUP}`)
+const group = process.getuid?.() === 0 ? await groupId(GROUP) : undefined
+const asRoot = testsThatNeed(
+  test,
+  group === undefined ? `giving directories away needs root and the group ${GROUP}` : undefined,
+)
 
 asRoot('gives the directories that it makes to the group of the socket', () =>
   withScratch(async (dir) => {

@@ -4,13 +4,16 @@ import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
 import { closedDirectory, warnOfClosedSockets } from '../../../node/disk/socket-reach.ts'
 import { groupId } from '../../../node/socket-file.ts'
+import { testsThatNeed } from '../../fixtures/programs.ts'
 import { recordingLog } from '../../fixtures/recording-log.ts'
 
 const test = suite('reach of the sockets of disks')
 const GROUP = 'daemon'
 const group = process.getuid?.() === 0 ? await groupId(GROUP) : undefined
-const asRoot = group === undefined ? test.skip : test
-if (group === undefined) console.log(`skipped: giving directories away needs root and the group ${GROUP}`)
+const asRoot = testsThatNeed(
+  test,
+  group === undefined ? `giving directories away needs root and the group ${GROUP}` : undefined,
+)
 
 /** Every directory on the way is open: where tests have their scratch, it need not be. */
 async function withOpen(task: (dir: string) => Promise<void>): Promise<void> {
